@@ -1,0 +1,66 @@
+# make run | make test | make check. Everything is installed under the checkout: .venv, .tools.
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+# `sam build` takes the Python it builds for from PATH; locally that is the one of .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+UV := .venv/bin/uv
+SAM := .tools/sam/bin/sam
+
+.PHONY: help run test unit check format lock build clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
+
+run: .venv/ready .tools/ready ## the whole system on this machine, until Ctrl-C
+	@exec .venv/bin/python -m local run
+
+test: .venv/ready .tools/ready ## every test, against a local system of its own
+	.venv/bin/pytest
+
+unit: .venv/ready ## the tests that take seconds
+	.venv/bin/pytest tests/unit
+
+check: .venv/ready .tools/ready ## linters, types, template
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+
+format: .venv/ready ## let ruff write the format
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+build: .tools/ready ## what `sam deploy` sends to AWS: python3.13, arm64
+	$(SAM) build
+
+lock: .venv/ready ## newest allowed versions into the hashed requirements files
+	for f in requirements/build requirements/dev requirements/sam requirements/emulator src/authorizer/requirements; do \
+	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
+	done
+
+clean: ## remove all that make has made
+	rm -rf .venv .tools .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements/build.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "This needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 ..." >&2; exit 1; }
+	@echo "Setting up .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(UV) pip install -q --python .venv --require-hashes -r requirements/dev.txt
+	@$(UV) pip install -q --python .venv --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The SAM CLI and the emulator pin different versions of botocore: one environment each.
+.tools/ready: requirements/sam.txt requirements/emulator.txt .venv/ready
+	@echo "Setting up the SAM CLI and the emulator"
+	@for tool in sam emulator; do \
+	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool; \
+	  $(UV) pip install -q --python .tools/$$tool --require-hashes -r requirements/$$tool.txt; \
+	done
+	@touch $@
