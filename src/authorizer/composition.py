@@ -1,0 +1,109 @@
+"""Puts the authorizer together: the one place that knows every part."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import botocore.session
+from botocore.config import Config
+
+from authorizer.access import AccessRules, RulesError
+from authorizer.authentication import Authenticator
+from authorizer.decision import Decider
+from authorizer.fetch import FetchError, HttpsFetch
+from authorizer.jwks import KeyTimes, SigningKeys
+from authorizer.jwt_bearer import JwtAuthenticator
+from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.settings import Settings, SettingsError
+from authorizer.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def dynamodb_client(timeout_seconds: float) -> "DynamoDBClient":
+    """A client whose two attempts together stay within the time, with a connection kept open between requests."""
+    attempt = timeout_seconds / 4
+    client: Any = botocore.session.get_session().create_client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=attempt,
+            read_timeout=attempt,
+            retries={"total_max_attempts": 2, "mode": "legacy"},
+            tcp_keepalive=True,
+        ),
+    )
+    return cast("DynamoDBClient", client)
+
+
+def build(env: Mapping[str, str], directory: Path) -> Decider:
+    """The decider for these environment variables. Paths in them are relative to `directory`, the function's code.
+
+    :raises SettingsError: one is missing or wrong, or a file that it names.
+    """
+    settings = Settings.from_env(env)
+    telemetry = Telemetry()
+    store = KeyStore(
+        dynamodb_client(settings.api_key_timeout_seconds),
+        settings.api_keys_table,
+        cache_seconds=settings.api_key_cache_seconds,
+        timeout_seconds=settings.api_key_timeout_seconds,
+        clock=time.time,
+    )
+    authenticators: list[Authenticator] = [
+        ApiKeyAuthenticator(
+            store, settings.api_key_prefix, accept_imported=settings.accept_imported_keys, clock=time.time
+        ),
+    ]
+    if settings.providers:
+        authenticators.append(_jwt_authenticator(settings, telemetry, directory))
+    return Decider(authenticators, _access_rules(settings, directory), telemetry)
+
+
+def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path) -> JwtAuthenticator:
+    fetch = HttpsFetch()
+    times = KeyTimes(
+        fresh=settings.jwks_fresh_seconds,
+        stale=settings.jwks_stale_seconds,
+        cooldown=settings.jwks_cooldown_seconds,
+        timeout=settings.jwks_timeout_seconds,
+    )
+    seed = _read("JWKS_SEED", directory, settings.jwks_seed).encode() if settings.jwks_seed else None
+    if seed and len(settings.providers) > 1:
+        raise SettingsError("JWKS_SEED goes with one provider: leave it out, or give each its own deployment.")
+    try:
+        providers = [
+            (
+                provider,
+                SigningKeys(
+                    provider.issuer,
+                    provider.jwks_url,
+                    fetch=fetch,
+                    clock=time.time,
+                    report=telemetry.event,
+                    times=times,
+                    seed=seed,
+                ),
+            )
+            for provider in settings.providers
+        ]
+    except FetchError as error:
+        raise SettingsError(f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}.") from None
+    return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=time.time)
+
+
+def _access_rules(settings: Settings, directory: Path) -> AccessRules:
+    if settings.access_rules is None:
+        return AccessRules.allow_all()
+    try:
+        return AccessRules.from_toml(_read("ACCESS_RULES", directory, settings.access_rules))
+    except RulesError as error:
+        raise SettingsError(f"ACCESS_RULES, the file {settings.access_rules!r}: {error}.") from None
+
+
+def _read(variable: str, directory: Path, path: str) -> str:
+    try:
+        return (directory / path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable} names {path!r}, which cannot be read: {type(error).__name__}.") from None

@@ -1,0 +1,198 @@
+"""API keys in DynamoDB: one read by digest, kept in memory for a while, and the authenticator that decides by it."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from authorizer import api_key, deadline
+from authorizer.authentication import InvalidCredential, Reason
+from authorizer.cache import ExpiringCache
+from authorizer.identity import Identity
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+MOST_FOUND: Final = 2_000
+MOST_UNKNOWN: Final = 10_000
+UNKNOWN_SECONDS: Final = 5
+"""Shorter than the time for found keys: a key that was just made should work at once."""
+
+_IMPORTED = re.compile(r"[\x21-\x7e]{16,512}")
+_ATTRIBUTES = ("key_id", "consumer", "data", "scopes", "enabled", "expires_at", "revoked_at")
+# Placeholders throughout, because some of the names are reserved words of DynamoDB.
+_PROJECTION = ", ".join(f"#{name}" for name in _ATTRIBUTES)
+_NAMES = {f"#{name}": name for name in _ATTRIBUTES}
+
+
+class MalformedRecord(Exception):
+    """The item in the table is not an API key's."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What the table says about one key; times in seconds since 1970."""
+
+    identity: Identity
+    enabled: bool
+    expires_at: int | None
+    revoked_at: int | None
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, AttributeValueTypeDef]) -> KeyRecord:
+        """:raises MalformedRecord: the item is of another form."""
+        consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
+        if not consumer or not key_id or not consumer.isprintable():
+            raise MalformedRecord
+        enabled = _value(item, "enabled", "BOOL")
+        if not isinstance(enabled, bool):
+            raise MalformedRecord
+        scopes = _value(item, "scopes", "SS") or ()
+        identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), frozenset(scopes), key_id)
+        return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
+
+    def refusal(self, now: float) -> Reason | None:
+        """Why the key may not be used at this time, or None. Exact to the second: DynamoDB removes items days late."""
+        if self.revoked_at is not None:
+            return Reason.REVOKED_KEY
+        if not self.enabled:
+            return Reason.DISABLED_KEY
+        if self.expires_at is not None and now >= self.expires_at:
+            return Reason.EXPIRED_KEY
+        return None
+
+
+class KeyStore:
+    """Looks keys up by the digest of the token, which alone it ever sees.
+
+    Found keys are kept for `cache_seconds`, the fact that one is unknown for `UNKNOWN_SECONDS` at most, failures not
+    at all. The digest needs no comparison in constant time: it is an index of the table, and how long a search
+    takes tells about the SHA-256 of a guess, not about a key.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        *,
+        cache_seconds: float,
+        timeout_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._timeout = timeout_seconds
+        self._found = ExpiringCache[KeyRecord](cache_seconds, MOST_FOUND, clock)
+        self._unknown = ExpiringCache[bool](min(cache_seconds, UNKNOWN_SECONDS), MOST_UNKNOWN, clock)
+        self._lookups: dict[str, Future[KeyRecord | None]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, digest: str) -> KeyRecord | None:
+        """The key with this digest, or None when there is none.
+
+        :raises MalformedRecord: the item is not a key's.
+        :raises Exception: DynamoDB failed, or did not answer in time (`deadline.DeadlineExceeded`).
+        """
+        record = self._found.get(digest)
+        if record is not None or self._unknown.get(digest):
+            return record
+        with self._lock:
+            lookup = self._lookups.get(digest)
+            if lookup is None:
+                lookup = self._lookups[digest] = deadline.start(lambda: self._look_up(digest))
+        return deadline.outcome(lookup, self._timeout)
+
+    def _look_up(self, digest: str) -> KeyRecord | None:
+        try:
+            item = self._client.get_item(
+                TableName=self._table,
+                Key={"pk": {"S": digest}},
+                ProjectionExpression=_PROJECTION,
+                ExpressionAttributeNames=_NAMES,
+            ).get("Item")
+            if item is None:
+                self._unknown.put(digest, True)
+                return None
+            record = KeyRecord.from_item(item)
+            self._found.put(digest, record)
+            return record
+        finally:
+            with self._lock:
+                self._lookups.pop(digest, None)
+
+
+class ApiKeyAuthenticator:
+    """Accepts the keys in the store.
+
+    A token with our prefix is ours, and refused with no read unless its form and checksum are right. With
+    `accept_imported`, other tokens of 16 to 512 visible characters are looked up too; one that is not in the table
+    may then still be another kind of credential.
+    """
+
+    def __init__(self, store: KeyStore, prefix: str, *, accept_imported: bool, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._accept_imported = accept_imported
+        self._clock = clock
+
+    def authenticate(self, token: str) -> Identity | None:
+        """See `authentication.Authenticator`."""
+        ours = api_key.has_prefix(token, self._prefix)
+        if ours and not api_key.is_well_formed(token, self._prefix):
+            raise InvalidCredential(Reason.MALFORMED_KEY, "api_key")
+        if not ours and not (self._accept_imported and _IMPORTED.fullmatch(token)):
+            return None
+        try:
+            record = self._store.find(api_key.digest(token))
+        except MalformedRecord:
+            raise InvalidCredential(Reason.MALFORMED_RECORD, "api_key") from None
+        if record is None:
+            if ours:
+                raise InvalidCredential(Reason.UNKNOWN_KEY, "api_key")
+            return None
+        reason = record.refusal(self._clock())
+        if reason is not None:
+            raise InvalidCredential(reason, "api_key", record.identity.key_id)
+        return record.identity
+
+
+def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:
+    """The value of an attribute of this DynamoDB type, or None when the item does not have it."""
+    attribute: Mapping[str, Any] | None = item.get(name)
+    if attribute is None:
+        return None
+    if kind not in attribute:
+        raise MalformedRecord
+    return attribute[kind]
+
+
+def _time(item: Mapping[str, AttributeValueTypeDef], name: str) -> int | None:
+    text = _value(item, name, "N")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise MalformedRecord
+    return int(text)
+
+
+def _json_object(text: str | None) -> Mapping[str, Any]:
+    if text is None:
+        return {}
+    try:
+        data = json.loads(text, parse_constant=_refuse)
+        text.encode()
+    except (ValueError, RecursionError):
+        raise MalformedRecord from None
+    if not isinstance(data, dict):
+        raise MalformedRecord
+    return data
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
