@@ -1,0 +1,27 @@
+"""What the unit tests share: the template's table in an imitation of DynamoDB."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.unit.table_schema import create_table_arguments, load_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def table_name() -> str:
+    return "ApiKeys"
+
+
+@pytest.fixture
+def dynamodb(table_name: str) -> "Iterator[DynamoDBClient]":
+    """A client of a DynamoDB that has the template's table, empty."""
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-central-1")
+        client.create_table(TableName=table_name, **create_table_arguments(load_template()))
+        yield client

@@ -1,0 +1,39 @@
+"""The template as data, and the table of API keys as it declares it, so that tests run on the deployed schema."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+_CREATE_TABLE_PROPERTIES = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref X` becomes `{"Ref": X}`."""
+
+
+def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def load_template() -> dict[str, Any]:
+    """The whole of template.yaml."""
+    template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is safe
+    return template
+
+
+def create_table_arguments(template: Mapping[str, Any]) -> dict[str, Any]:
+    """What CreateTable takes for the template's table, but for its name."""
+    properties = template["Resources"]["ApiKeys"]["Properties"]
+    return {name: properties[name] for name in _CREATE_TABLE_PROPERTIES}
