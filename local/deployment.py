@@ -1,0 +1,137 @@
+"""The real `sam build` and `sam deploy` of this template, into the emulator."""
+
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from local.emulator import Emulator
+from local.session import client
+from local.step import run
+
+SAM: Final = Path(".tools/sam/bin/sam")
+STACK: Final = "multi-auth-local"
+BUCKET: Final = "multi-auth-local-artifacts"
+BUILD: Final = Path(".local/build")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stack's resources by their names in the template."""
+
+    api_id: str
+    stage: str
+    table: str
+    authorizer_function: str
+    me_function: str
+    url: str
+
+
+def build(environment: Mapping[str, str], log: Path) -> None:
+    """`sam build` for this interpreter and machine, which the emulator's functions run on.
+
+    :raises StepError: it failed.
+    """
+    command: list[str | Path] = [SAM, "build", "--cached", "--parallel", "--config-env", "local"]
+    command += ["--build-dir", BUILD, "--cache-dir", ".local/sam-cache", "--parameter-overrides", *_overrides(_here())]
+    run("sam build", command, environment=environment, log=log)
+
+
+def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Deployment:
+    """`sam deploy` of what was built, and the template's gateway responses, which the emulator does not import.
+
+    :raises StepError: it failed.
+    """
+    client(emulator, "s3").create_bucket(Bucket=BUCKET)
+    given = {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | _here() | dict(parameters)
+    command: list[str | Path] = [
+        SAM,
+        "deploy",
+        "--config-env",
+        "local",
+        "--config-file",
+        Path("samconfig.toml").resolve(),
+    ]
+    command += ["--template-file", BUILD / "template.yaml"]
+    command += ["--s3-bucket", BUCKET, "--no-progressbar"]
+    command += ["--parameter-overrides", *_overrides(given)]
+    run("sam deploy", command, environment=emulator.environment(), log=log)
+    resources = client(emulator, "cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    template = _load_template()
+    values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
+    api_id, stage = physical["Api"], str(values["StageName"])
+    _put_gateway_responses(
+        emulator, template["Resources"]["Api"]["Properties"]["GatewayResponses"], values, api_id, stage
+    )
+    return Deployment(
+        api_id=api_id,
+        stage=stage,
+        table=physical["ApiKeys"],
+        authorizer_function=physical["Authorizer"],
+        me_function=physical["Me"],
+        url=f"{emulator.endpoint_url}/restapis/{api_id}/{stage}/_user_request_",
+    )
+
+
+def _here() -> dict[str, str]:
+    return {
+        "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    }
+
+
+def _overrides(parameters: Mapping[str, str]) -> list[str]:
+    escaped = ((name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in parameters.items())
+    return [f'{name}="{value}"' for name, value in escaped]
+
+
+def _put_gateway_responses(
+    emulator: Emulator, responses: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str
+) -> None:
+    gateway = client(emulator, "apigateway")
+    for name, response in responses.items():
+        headers = response["ResponseParameters"]["Headers"]
+        status = {"statusCode": str(response["StatusCode"])} if "StatusCode" in response else {}
+        gateway.put_gateway_response(
+            restApiId=api_id,
+            responseType=name,
+            responseParameters={
+                f"gatewayresponse.header.{header}": _substituted(value, values) for header, value in headers.items()
+            },
+            responseTemplates=response["ResponseTemplates"],
+            **status,
+        )
+    gateway.create_deployment(restApiId=api_id, stageName=stage)
+
+
+def _substituted(value: Any, values: Mapping[str, Any]) -> str:
+    """A text, or one with `!Sub` and parameters in it."""
+    if isinstance(value, str):
+        return value
+    return re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), value["Fn::Sub"])
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Sub text` becomes `{"Fn::Sub": text}`."""
+
+
+def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {f"Fn::{tag}": loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {f"Fn::{tag}": loader.construct_sequence(node, deep=True)}
+    raise TypeError(f"a short form of CloudFormation's that is not expected here: !{tag}")
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def _load_template() -> dict[str, Any]:
+    template: dict[str, Any] = yaml.load(Path("template.yaml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
+    return template

@@ -1,0 +1,58 @@
+"""The identity provider: a Cognito user pool in the emulator, with one user in it."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from local.emulator import Emulator
+from local.session import client
+
+USER = "ada@example.com"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A user pool and its one client, as the authorizer knows them: issuer, audience, JWKS URL."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    user_pool: str
+    password: str
+
+
+def make_provider(emulator: Emulator) -> Provider:
+    """A new user pool with a client and a user."""
+    cognito: Any = client(emulator, "cognito-idp")
+    pool = cognito.create_user_pool(PoolName="multi-auth")["UserPool"]["Id"]
+    client_id = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="web", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    password = f"Aa1-{secrets.token_urlsafe(16)}"
+    cognito.admin_create_user(
+        UserPoolId=pool,
+        Username=USER,
+        MessageAction="SUPPRESS",
+        UserAttributes=[{"Name": "email", "Value": USER}, {"Name": "email_verified", "Value": "true"}],
+    )
+    cognito.admin_set_user_password(UserPoolId=pool, Username=USER, Password=password, Permanent=True)
+    return Provider(
+        issuer=f"https://cognito-idp.{cognito.meta.region_name}.amazonaws.com/{pool}",
+        audience=client_id,
+        jwks_url=f"{emulator.endpoint_url}/{pool}/.well-known/jwks.json",
+        user_pool=pool,
+        password=password,
+    )
+
+
+def sign_in(emulator: Emulator, provider: Provider) -> dict[str, str]:
+    """The user's tokens: `IdToken` and `AccessToken`."""
+    cognito: Any = client(emulator, "cognito-idp")
+    answer = cognito.admin_initiate_auth(
+        UserPoolId=provider.user_pool,
+        ClientId=provider.audience,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": USER, "PASSWORD": provider.password},
+    )
+    tokens: dict[str, str] = answer["AuthenticationResult"]
+    return tokens

@@ -1,0 +1,19 @@
+"""boto3 clients of the emulator."""
+
+from typing import Any
+
+import boto3
+
+from local.emulator import REGION, Emulator
+
+
+def client(emulator: Emulator, service: str) -> Any:
+    """A client of one service, which can reach nothing but the emulator."""
+    make: Any = boto3.client  # The stubs know a service by its literal name only.
+    return make(
+        service,
+        endpoint_url=emulator.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+    )

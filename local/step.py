@@ -1,0 +1,66 @@
+"""Steps that take a while: shown while they run, and explained when they fail."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+_console = Console(stderr=True, highlight=False)
+
+
+class StepError(Exception):
+    """A step failed: what, and what it said last."""
+
+    def __init__(self, what: str, details: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.details = details
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Shows that this is being done, and how long it took."""
+    started = time.monotonic()
+    if _console.is_terminal:
+        with _console.status(what):
+            yield
+    else:
+        yield
+    _console.print(f"  {what} [dim]({time.monotonic() - started:.1f} s)[/dim]")
+
+
+def run(what: str, command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:
+    """Runs a command with its output in `log`.
+
+    :raises StepError: it ended with another code than 0.
+    """
+    with log.open("wb") as output:
+        code = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    if code:
+        raise StepError(f"{what} failed with code {code}; its output is in {log}.", tail(log))
+
+
+def tail(log: Path, lines: int = 30) -> str:
+    """The last lines of a log file; nothing when it is not there."""
+    if not log.exists():
+        return ""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def say(text: str) -> None:
+    """A line for whoever watches."""
+    _console.print(text, markup=False)
+
+
+def fail(error: StepError) -> int:
+    """Shows a failed step. The exit code for it."""
+    if error.details:
+        print(error.details, file=sys.stderr)
+    print(f"\n{error.what}", file=sys.stderr)
+    return 1

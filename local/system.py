@@ -1,0 +1,111 @@
+"""The whole local system: emulator, identity provider, deployed stack, one API key."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local.deployment import Deployment, build, deploy
+from local.emulator import REGION, Emulator, running_emulator
+from local.provider import Provider, make_provider, sign_in
+from local.step import StepError, step
+
+KEYS: Final = Path(".venv/bin/keys")
+CONSUMER: Final = "acme"
+
+
+@dataclass(frozen=True)
+class System:
+    """What runs, and one credential of each kind for it."""
+
+    emulator: Emulator
+    provider: Provider
+    deployment: Deployment
+    api_key: str
+    jwt: str
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.deployment.url}/me"
+
+    def outputs(self) -> dict[str, str]:
+        """The contents of `.local/outputs.json`."""
+        return {
+            "api_url": self.api_url,
+            "api_key": self.api_key,
+            "jwt": self.jwt,
+            "table": self.deployment.table,
+            "issuer": self.provider.issuer,
+            "audience": self.provider.audience,
+            "jwks_url": self.provider.jwks_url,
+            "endpoint_url": self.emulator.endpoint_url,
+            "region": REGION,
+            "api_id": self.deployment.api_id,
+            "authorizer_function": self.deployment.authorizer_function,
+        }
+
+
+@contextmanager
+def running_system(directory: Path, parameters: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Starts everything, with its logs in `directory`, and stops it at the end.
+
+    `parameters`: the template's, where they differ from their defaults. Systems may run side by side.
+
+    :raises StepError: a step failed.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        background = stack.enter_context(ThreadPoolExecutor(1))
+        built = background.submit(_build_once, directory / "sam-build.log")
+        with step("starting the emulator"):
+            emulator = stack.enter_context(running_emulator(directory))
+        with step("making the user pool and a user"):
+            provider = make_provider(emulator)
+        with step("sam build"):
+            built.result()
+        with step("sam deploy"):
+            given = {"JwtIssuer": provider.issuer, "JwtAudience": provider.audience, "JwtJwksUrl": provider.jwks_url}
+            deployment = deploy(emulator, given | dict(parameters or {}), directory / "sam-deploy.log")
+        with step("keys create"):
+            created = create_key(emulator, deployment.table, "--consumer", CONSUMER, "--data", '{"plan": "gold"}')
+        jwt = sign_in(emulator, provider)["IdToken"]
+        yield System(emulator, provider, deployment, created["key"], jwt)
+
+
+def create_key(emulator: Emulator, table: str, *arguments: str) -> dict[str, str]:
+    """What `keys create` with these arguments answers.
+
+    :raises StepError: it failed.
+    """
+    answer = run_keys(emulator, table, "create", *arguments)
+    if answer.returncode:
+        raise StepError("keys create failed.", answer.stderr)
+    created: dict[str, str] = json.loads(answer.stdout)
+    return created
+
+
+def run_keys(emulator: Emulator, table: str, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The `keys` command on the emulator's table, with JSON output."""
+    return subprocess.run(
+        [KEYS, command, "--table", table, "--output", "json", *arguments],
+        env=emulator.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _build_once(log: Path) -> None:
+    """Builds, while no other local system in this checkout does: the build folder is shared."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    with Path(".local/build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build(dict(os.environ) | {"PATH": path}, log)
