@@ -91,7 +91,7 @@ def _wait_until_healthy(emulator: Emulator) -> None:
         if emulator.process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{emulator.endpoint_url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"{emulator.endpoint_url}/_ministack/health", timeout=2):
                 return
         except OSError:
             time.sleep(0.05)

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -53,10 +53,12 @@ class System:
 
 
 @contextmanager
-def running_system(directory: Path, parameters: Mapping[str, str] | None = None) -> Iterator[System]:
+def running_system(
+    directory: Path, parameters: Callable[[Provider], Mapping[str, str]] = lambda _provider: {}
+) -> Iterator[System]:
     """Starts everything, with its logs in `directory`, and stops it at the end.
 
-    `parameters`: the template's, where they differ from their defaults. Systems may run side by side.
+    `parameters`: the template's, where they are to differ from those of `make run`. Systems may run side by side.
 
     :raises StepError: a step failed.
     """
@@ -72,7 +74,7 @@ def running_system(directory: Path, parameters: Mapping[str, str] | None = None)
             built.result()
         with step("sam deploy"):
             given = {"JwtIssuer": provider.issuer, "JwtAudience": provider.audience, "JwtJwksUrl": provider.jwks_url}
-            deployment = deploy(emulator, given | dict(parameters or {}), directory / "sam-deploy.log")
+            deployment = deploy(emulator, given | dict(parameters(provider)), directory / "sam-deploy.log")
         with step("keys create"):
             created = create_key(emulator, deployment.table, "--consumer", CONSUMER, "--data", '{"plan": "gold"}')
         jwt = sign_in(emulator, provider)["IdToken"]

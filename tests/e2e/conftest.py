@@ -1,0 +1,132 @@
+"""One local system for all end-to-end tests, and its log beside whatever fails."""
+
+import json
+import shutil
+from collections.abc import Generator, Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from local.provider import Provider
+from local.session import client
+from local.step import StepError, tail
+from local.system import System, create_key, run_keys, running_system
+from tests.e2e.issuer import Issuer
+
+DIRECTORY = Path(".local") / f"test-{uuid4().hex[:8]}"
+CACHE_SECONDS = 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and "e2e" in item.path.parts:
+        report.sections.append(("Emulator's log", tail(DIRECTORY / "emulator.log", 60)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    with Issuer().serving() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="session")
+def system(issuer: Issuer) -> Iterator[System]:
+    """The whole system, with the tests' own issuer beside Cognito, and short caches."""
+
+    def parameters(cognito: Provider) -> dict[str, str]:
+        providers = [
+            {"issuer": cognito.issuer, "audience": cognito.audience, "jwks_url": cognito.jwks_url},
+            issuer.provider(),
+        ]
+        return {
+            "JwtProviders": json.dumps(providers),
+            "AuthorizerCacheSeconds": str(CACHE_SECONDS),
+            "ApiKeyCacheSeconds": str(CACHE_SECONDS),
+        }
+
+    try:
+        with running_system(DIRECTORY, parameters) as system:
+            yield system
+    except StepError as error:
+        pytest.fail(f"{error.what}\n{error.details}", pytrace=False)
+    shutil.rmtree(DIRECTORY)
+
+
+class Caller:
+    """Sends requests to the deployed API."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def send(
+        self, *authorization: str, path: str = "/me", method: str = "GET", header: str = "Authorization"
+    ) -> "Answer":
+        url = urlsplit(self._system.deployment.url + path)
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
+        try:
+            connection.putrequest(method, url.path)
+            for value in authorization:
+                connection.putheader(header, value)
+            connection.endheaders()
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def bearer(self, token: str) -> "Answer":
+        return self.send(f"Bearer {token}")
+
+
+class Answer:
+    """Status, headers and JSON body of a response."""
+
+    def __init__(self, response: HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        text = response.read().decode()
+        self.body: Any = json.loads(text) if text else None
+
+
+@pytest.fixture
+def caller(system: System) -> Caller:
+    return Caller(system)
+
+
+class Keys:
+    """Makes API keys and changes them, through the `keys` command and behind its back."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._table = system.deployment.table
+        self.dynamodb = client(system.emulator, "dynamodb")
+
+    def create(self, *arguments: str) -> dict[str, str]:
+        return create_key(self._system.emulator, self._table, *(arguments or ("--consumer", "acme")))
+
+    def run(self, command: str, *arguments: str) -> None:
+        answer = run_keys(self._system.emulator, self._table, command, *arguments)
+        assert answer.returncode == 0, answer.stderr
+
+    def update(self, digest: str, expression: str, values: dict[str, Any]) -> None:
+        self.dynamodb.update_item(
+            TableName=self._table,
+            Key={"pk": {"S": digest}},
+            UpdateExpression=expression,
+            ExpressionAttributeValues=values,
+        )
+
+
+@pytest.fixture
+def keys(system: System) -> Keys:
+    return Keys(system)

@@ -1,0 +1,58 @@
+"""The chain of authenticators: four outcomes that are never mixed up."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from authorizer.authentication import InvalidCredential, Reason, authenticate
+from authorizer.identity import Identity
+
+ACME = Identity("api_key", "acme")
+
+
+@dataclass
+class Answering:
+    """An authenticator that returns or raises this."""
+
+    answer: Identity | Exception | None
+    asked: int = 0
+
+    def authenticate(self, token: str) -> Identity | None:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+REFUSAL = InvalidCredential(Reason.EXPIRED_TOKEN, "jwt")
+OUTAGE = ConnectionError("down")
+
+
+def test_the_first_identity_is_the_answer() -> None:
+    later = Answering(ACME)
+    assert authenticate([Answering(None), Answering(ACME), later], "t") is ACME
+    assert later.asked == 0
+
+
+def test_a_refusal_ends_it() -> None:
+    later = Answering(ACME)
+    with pytest.raises(InvalidCredential) as caught:
+        authenticate([Answering(REFUSAL), later], "t")
+    assert caught.value is REFUSAL
+    assert later.asked == 0
+
+
+@pytest.mark.parametrize("authenticators", [[], [Answering(None)], [Answering(None), Answering(None)]])
+def test_a_token_that_nobody_recognises_is_refused(authenticators: list[Answering]) -> None:
+    with pytest.raises(InvalidCredential, match=Reason.UNRECOGNISED):
+        authenticate(authenticators, "t")
+
+
+def test_an_outage_does_not_keep_a_later_authenticator_from_accepting() -> None:
+    assert authenticate([Answering(OUTAGE), Answering(ACME)], "t") is ACME
+
+
+@pytest.mark.parametrize("later", [None, REFUSAL, TimeoutError("also down")])
+def test_an_outage_is_never_shown_as_a_refusal(later: Exception | None) -> None:
+    with pytest.raises(ConnectionError):
+        authenticate([Answering(OUTAGE), Answering(later)], "t")

@@ -1,0 +1,118 @@
+"""The sample events, decided by the whole authorizer, come out as events/README.md says."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authorizer.access import AccessRules
+from authorizer.decision import Decider, Unauthorized
+from authorizer.jwks import KeyTimes, SigningKeys
+from authorizer.jwt_bearer import JwtAuthenticator
+from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+ROW = re.compile(r"\| `(?P<file>\w+\.json)` \| (?P<outcome>allow|401) \| (?:`(?P<reason>\w+)` )?\|")
+EXPECTED = [
+    (match["file"], match["outcome"], match["reason"])
+    for match in ROW.finditer((EVENTS / "README.md").read_text(encoding="utf-8"))
+]
+NOW = 1_790_000_000.0
+
+
+@dataclass
+class Recorder:
+    """Keeps what would be logged."""
+
+    decisions: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def decision(self, **fields: Any) -> None:
+        self.decisions.append(fields)
+
+
+def load(name: str) -> Any:
+    return json.loads((EVENTS / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> Decider:
+    """The authorizer with the sample table and the sample provider, as events/README.md describes them."""
+    dynamodb.put_item(TableName=table_name, Item=load("api_key_item.json"))
+    settings = Settings.from_env(
+        {
+            "API_KEYS_TABLE": table_name,
+            "JWT_ISSUER": "https://issuer.example/",
+            "JWT_AUDIENCE": "https://api.example",
+            "JWT_JWKS_URL": "https://issuer.example/jwks.json",
+        }
+    )
+    store = KeyStore(dynamodb, table_name, cache_seconds=30, timeout_seconds=5, clock=lambda: NOW)
+    provider = settings.providers[0]
+    keys = SigningKeys(
+        provider.issuer,
+        provider.jwks_url,
+        fetch=lambda _url, _seconds: (EVENTS / "jwks.json").read_bytes(),
+        clock=lambda: NOW,
+        report=lambda _event, _detail: None,
+        times=KeyTimes(),
+    )
+    return Decider(
+        [
+            ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=False, clock=lambda: NOW),
+            JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
+        ],
+        AccessRules.allow_all(),
+        recorder,
+    )
+
+
+def test_every_event_is_in_the_table() -> None:
+    events = {path.name for path in EVENTS.glob("*.json")} - {"api_key_item.json", "jwks.json"}
+    assert {file for file, _outcome, _reason in EXPECTED} == events
+
+
+@pytest.mark.parametrize(("file", "outcome", "reason"), EXPECTED, ids=[row[0] for row in EXPECTED])
+def test_an_event_comes_out_as_its_table_says(
+    file: str, outcome: str, reason: str | None, decider: Decider, recorder: Recorder
+) -> None:
+    event = load(file)
+    if outcome == "allow":
+        answer = decider.decide(event)
+        assert answer["policyDocument"]["Statement"] == [
+            {
+                "Action": "execute-api:Invoke",
+                "Effect": "Allow",
+                "Resource": ["arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/v1/*"],
+            }
+        ]
+        assert answer["context"].keys() == {"sub", "data"}
+        assert all(isinstance(value, str) for value in answer["context"].values())
+    else:
+        with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):
+            decider.decide(event)
+    assert [decision["reason"] for decision in recorder.decisions] == [reason]
+
+
+def test_nothing_of_a_credential_or_claim_is_recorded(decider: Decider, recorder: Recorder) -> None:
+    for file, outcome, _reason in EXPECTED:
+        if outcome == "allow":
+            decider.decide(load(file))
+        else:
+            with pytest.raises(Unauthorized):
+                decider.decide(load(file))
+    written = json.dumps(recorder.decisions)
+    for secret in ("mak_", "eyJ", "user-42", "user@example.com", "acme", "gold"):
+        assert secret not in written
