@@ -66,9 +66,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
     template = _load_template()
     values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
     api_id, stage = physical["Api"], str(values["StageName"])
-    _put_gateway_responses(
-        emulator, template["Resources"]["Api"]["Properties"]["GatewayResponses"], values, api_id, stage
-    )
+    _complete_api(client(emulator, "apigateway"), template["Resources"]["Api"]["Properties"], values, api_id, stage)
     return Deployment(
         api_id=api_id,
         stage=stage,
@@ -91,11 +89,9 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
     return [f'{name}="{value}"' for name, value in escaped]
 
 
-def _put_gateway_responses(
-    emulator: Emulator, responses: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str
-) -> None:
-    gateway = client(emulator, "apigateway")
-    for name, response in responses.items():
+def _complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str) -> None:
+    """What the emulator leaves out of SAM's definition: gateway responses, preflight headers, cache time."""
+    for name, response in api["GatewayResponses"].items():
         headers = response["ResponseParameters"]["Headers"]
         status = {"statusCode": str(response["StatusCode"])} if "StatusCode" in response else {}
         gateway.put_gateway_response(
@@ -107,7 +103,24 @@ def _put_gateway_responses(
             responseTemplates=response["ResponseTemplates"],
             **status,
         )
+    _put_preflight(gateway, api_id, {name: _substituted(value, values) for name, value in api["Cors"].items()})
+    for authorizer in gateway.get_authorizers(restApiId=api_id)["items"]:
+        seconds = {
+            "op": "replace",
+            "path": "/authorizerResultTtlInSeconds",
+            "value": str(values["AuthorizerCacheSeconds"]),
+        }
+        gateway.update_authorizer(restApiId=api_id, authorizerId=authorizer["id"], patchOperations=[seconds])
     gateway.create_deployment(restApiId=api_id, stageName=stage)
+
+
+def _put_preflight(gateway: Any, api_id: str, cors: Mapping[str, str]) -> None:
+    names = {"AllowMethods": "Allow-Methods", "AllowHeaders": "Allow-Headers", "AllowOrigin": "Allow-Origin"}
+    headers = {f"method.response.header.Access-Control-{header}": cors[name] for name, header in names.items()}
+    for resource in gateway.get_resources(restApiId=api_id)["items"]:
+        if "OPTIONS" in resource.get("resourceMethods", {}):
+            where = {"restApiId": api_id, "resourceId": resource["id"], "httpMethod": "OPTIONS", "statusCode": "200"}
+            gateway.put_integration_response(**where, responseParameters=headers)
 
 
 def _substituted(value: Any, values: Mapping[str, Any]) -> str:

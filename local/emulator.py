@@ -1,6 +1,7 @@
 """The AWS emulator as a process of its own, bound to loopback."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -76,6 +77,7 @@ def running_emulator(directory: Path) -> Iterator[Emulator]:
         yield emulator
     finally:
         _stop(process)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -1,0 +1,75 @@
+"""What every command works with: the table, the clock, the form of the output."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from keys.consumers import Consumers
+from keys.database import Database
+from keys.errors import BadInput
+from keys.store import Store
+from keys.table import Table, Target, connect
+
+
+def note(text: str) -> None:
+    """A line on standard error, which never has a secret in it."""
+    click.echo(text, err=True)
+
+
+def _connect(target: Target, env: Mapping[str, str]) -> Table:
+    return connect(target, env, Path.cwd(), note)
+
+
+@dataclass
+class App:
+    """Passed to every command as Click's context object; a test passes one with parts of its own."""
+
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    connect: Callable[[Target, Mapping[str, str]], Table] = _connect
+    target: Target = field(default_factory=Target)
+    output: str = "table"
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """:raises KeysError: see `table.connect`."""
+        return self.connect(self.target, self.env)
+
+    @functools.cached_property
+    def consumers(self) -> Consumers:
+        return Consumers(self._database, clock=self.clock, sleep=self.sleep, report=note)
+
+    @functools.cached_property
+    def store(self) -> Store:
+        return Store(self._database, self.consumers, clock=self.clock, report=note)
+
+    @property
+    def json(self) -> bool:
+        """Whether the results go to a program."""
+        return self.output == "json"
+
+    @functools.cached_property
+    def _database(self) -> Database:
+        return Database(self.table.client, self.table.name, self.sleep)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Goes on only with the operator's consent.
+
+    :raises BadInput: there is nobody to ask, and `--yes` was not given.
+    :raises click.Abort: the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadInput("This needs a confirmation, and there is no terminal to ask on: give --yes.")
+    click.confirm(question, abort=True, err=True)

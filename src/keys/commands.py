@@ -1,0 +1,123 @@
+"""How a command of ours differs from Click's: shared options, an example in its help, and failures told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from authorizer.deadline import DeadlineExceeded
+from keys import aws_errors, duration, fields
+from keys.app import App
+from keys.errors import BadInput, KeysError, ServiceFailure
+
+T = TypeVar("T")
+
+
+class Parsed(click.ParamType[Any]):
+    """An argument that a function reads, which raises `KeysError` when it cannot."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except KeysError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _lifetime(text: str) -> int:
+    seconds = duration.parse(text)
+    if not seconds:
+        raise BadInput("A key must last for some time.")
+    return seconds
+
+
+DURATION: Final = Parsed("duration", duration.parse)
+LIFETIME: Final = Parsed("duration", _lifetime)
+NAME: Final = Parsed("name", fields.check_name)
+KEY_ID: Final = Parsed("key_id", fields.check_key_id)
+SCOPES: Final = Parsed("scopes", lambda text: fields.parse_scopes(text.split(",") if text.strip() else []))
+
+
+class Command(click.Command):
+    """A command that takes the shared options, and whose help ends with an example."""
+
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _shared_options()
+        self.epilog = f"\b\nExample:\n  {example}"
+
+
+class Group(click.Group):
+    """A group of such commands, which takes the shared options as well."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _shared_options()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
+        """In the order in which they were added, which is that of a key's life."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeysError as error:
+            _fail(ctx, error)
+        except DeadlineExceeded:
+            _fail(ctx, ServiceFailure("DynamoDB did not answer in time. Try again."))
+        except Exception as error:
+            failure = aws_errors.translate(error)
+            if failure is None:
+                raise
+            _fail(ctx, failure)
+
+
+def tag_options(command: Callable[..., T]) -> Callable[..., T]:
+    """`--tag name=value`, any number of times, as the parameter `tags`."""
+
+    def parse(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        try:
+            return fields.parse_tags(values)
+        except KeysError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return click.option(
+        "--tag", "tags", multiple=True, metavar="NAME=VALUE", callback=parse, help="A tag; repeatable."
+    )(command)
+
+
+def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
+    click.echo(f"Error: {error}", err=True)
+    ctx.exit(error.exit_code)
+
+
+def _shared_options() -> list[click.Parameter]:
+    def option(names: str, help_text: str, **kwargs: Any) -> click.Option:
+        return click.Option(names.split(), help=help_text, expose_value=False, callback=_remember, **kwargs)
+
+    return [
+        option("--output -o", "For people or for programs.", type=click.Choice(["table", "json"])),
+        option("--table", "The DynamoDB table.", metavar="NAME"),
+        option("--stack", "The CloudFormation stack whose table it is.", metavar="NAME"),
+        option("--region", "The AWS region.", metavar="NAME"),
+        option("--profile", "The AWS profile.", metavar="NAME"),
+    ]
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Keeps a shared option in the `App`. It may stand before or after the command's name; the later one counts."""
+    if value is None or param.name is None:
+        return
+    app = ctx.ensure_object(App)
+    if param.name == "output":
+        app.output = value
+    else:
+        setattr(app.target, param.name, value)

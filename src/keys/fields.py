@@ -1,0 +1,130 @@
+"""What operators write about keys and consumers: checked, and brought into the form that is stored."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from authorizer.identity import MAX_CONTEXT_BYTES, Identity, IdentityTooLarge
+from keys.errors import BadInput
+
+MAX_NAME_LENGTH: Final = 128
+MAX_DESCRIPTION_LENGTH: Final = 500
+MAX_SCOPES: Final = 100
+MAX_TAGS: Final = 50
+
+_KEY_ID = re.compile(r"key_[0-9A-Za-z]{16}")
+_SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}")
+_TAG_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+
+
+def check_key_id(text: str) -> str:
+    """The text, when it has the form of a key id.
+
+    :raises BadInput: it has another. A key pasted here by mistake is not repeated in the message.
+    """
+    if not _KEY_ID.fullmatch(text):
+        raise BadInput("That is not a key id: they are like key_1a2B3c4D5e6F7g8H. `keys list` shows them.")
+    return text
+
+
+def check_name(text: str) -> str:
+    """The text, when it can be a consumer's name.
+
+    :raises BadInput: it is empty, too long, has control characters, or a space at an end.
+    """
+    if not 1 <= len(text) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
+        raise BadInput(f"A consumer's name has 1 to {MAX_NAME_LENGTH} visible characters, and no space at its ends.")
+    return text
+
+
+def check_description(text: str) -> str:
+    """The text, when it can be a description.
+
+    :raises BadInput: it is too long or has control characters.
+    """
+    if len(text) > MAX_DESCRIPTION_LENGTH or not text.isprintable():
+        raise BadInput(f"A description is one line of at most {MAX_DESCRIPTION_LENGTH} visible characters.")
+    return text
+
+
+def parse_data(text: str, consumer: str) -> str:
+    """The JSON object in the text, as the compact text that is stored.
+
+    :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name.
+    """
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"The data is not JSON: {error}.") from None
+    return data_text(data, consumer)
+
+
+def data_text(data: object, consumer: str) -> str:
+    """Data as the compact text that is stored.
+
+    :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name.
+    """
+    if not isinstance(data, dict):
+        raise BadInput('The data must be a JSON object, like {"plan": "gold"}.')
+    try:
+        return Identity("api_key", consumer, data).context()["data"]
+    except IdentityTooLarge:
+        raise BadInput(
+            f"The data is too large: consumer and data together may have {MAX_CONTEXT_BYTES} bytes as compact JSON."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"The data cannot be written as JSON: {error}.") from None
+
+
+def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
+    """A set of scopes, spaces around them left out.
+
+    :raises BadInput: one cannot be a scope (RFC 6749, section 3.3, and no comma), or there are too many.
+    """
+    scopes = frozenset(text.strip() for text in texts)
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise BadInput(
+                "A scope has 1 to 128 visible ASCII characters, without space, comma, quotation mark and backslash."
+            )
+    if len(scopes) > MAX_SCOPES:
+        raise BadInput(f"A key can have {MAX_SCOPES} scopes at most.")
+    return scopes
+
+
+def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags, when all can be.
+
+    :raises BadInput: a name or value cannot be, or there are too many.
+    """
+    for name, value in tags.items():
+        if not _TAG_NAME.fullmatch(name):
+            raise BadInput("A tag's name has 1 to 64 letters, digits and _ . : / -")
+        if not isinstance(value, str) or len(value) > 256 or not value.isprintable():
+            raise BadInput("A tag's value is one line of at most 256 visible characters.")
+    if len(tags) > MAX_TAGS:
+        raise BadInput(f"There can be {MAX_TAGS} tags at most.")
+    return dict(tags)
+
+
+def parse_tags(texts: Iterable[str]) -> dict[str, str]:
+    """Tags from texts like `env=prod`.
+
+    :raises BadInput: a text is not like that, or a name comes twice.
+    """
+    tags: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput("A tag is written name=value.")
+        if name in tags:
+            raise BadInput(f"The tag {name!r} is given twice.")
+        tags[name] = value
+    return check_tags(tags)
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a JSON number")

@@ -1,0 +1,140 @@
+"""Which table the commands work on, and the client that reaches it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from keys.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LOCAL_OUTPUTS: Final = Path(".local/outputs.json")
+DEFAULT_PREFIX: Final = "mak"
+MAX_CONNECTIONS: Final = 32
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(slots=True)
+class Target:
+    """Where the operator wants to work: what was given on the command line, None for what was not."""
+
+    table: str | None = None
+    stack: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table, and the two settings of its authorizer that decide which tokens it looks up there."""
+
+    client: DynamoDBClient
+    name: str
+    prefix: str
+    accept_imported: bool
+
+
+def connect(target: Target, env: Mapping[str, str], directory: Path, note: Callable[[str], None]) -> Table:
+    """The table of the first of: `--table`, `--stack`, `API_KEYS_TABLE`, and the local system of this directory.
+
+    The local system is taken only when no profile is named, and `note` is told. Prefix and accepted formats are the
+    stack's where a stack is given, otherwise those of `API_KEY_PREFIX` and `ACCEPT_IMPORTED_KEYS`.
+
+    :raises BadInput: none of them is given, or the local system's file is not usable.
+    :raises NotFound: there is no such stack, or it is not one of ours.
+    """
+    prefix = env.get("API_KEY_PREFIX") or DEFAULT_PREFIX
+    imported = env.get("ACCEPT_IMPORTED_KEYS", "").lower() == "true"
+    name = target.table
+    if not name and target.stack:
+        outputs, parameters = _stack(target, _session(target, env))
+        if "ApiKeysTableName" not in outputs:
+            raise NotFound(f"The stack {target.stack!r} has no output ApiKeysTableName: is it another project's?")
+        name = outputs["ApiKeysTableName"]
+        prefix = parameters.get("ApiKeyPrefix", prefix)
+        imported = parameters.get("AcceptImportedKeys") == "true"
+    name = name or env.get("API_KEYS_TABLE")
+    prefix = target.prefix or prefix
+    if name:
+        return Table(_session(target, env).client("dynamodb", config=_config()), name, prefix, imported)
+    outputs_file = directory / LOCAL_OUTPUTS
+    if target.profile or not outputs_file.is_file():
+        raise BadInput(
+            "Which table? Give --stack NAME or --table NAME, set API_KEYS_TABLE, or start the local system with "
+            "`make run` and call this in its directory."
+        )
+    client, name = _local(outputs_file)
+    note(f"Using the local system at {client.meta.endpoint_url} ({LOCAL_OUTPUTS}).")
+    return Table(client, name, prefix, imported)
+
+
+def _stack(target: Target, session: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """The stack's outputs and parameters."""
+    from botocore.exceptions import ClientError
+
+    cloudformation = session.client("cloudformation", config=_config())
+    try:
+        stack = cloudformation.describe_stacks(StackName=target.stack or "")["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            raise NotFound(
+                f"There is no stack {target.stack!r} in {cloudformation.meta.region_name}: "
+                "check its name, --region and --profile."
+            ) from None
+        raise
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    parameters = {
+        parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in stack.get("Parameters", [])
+    }
+    return outputs, parameters
+
+
+def _local(outputs_file: Path) -> tuple[DynamoDBClient, str]:
+    """A client that reaches the local system and nothing else: a loopback address, and credentials of nobody."""
+    import boto3
+
+    try:
+        outputs = json.loads(outputs_file.read_text(encoding="utf-8"))
+        endpoint, region, name = (str(outputs[member]) for member in ("endpoint_url", "region", "table"))
+        if urlsplit(endpoint).hostname not in _LOOPBACK:
+            raise ValueError(endpoint)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(
+            f"{outputs_file} is not what `make run` writes: start it again, or give --table or --stack."
+        ) from None
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the local system takes any
+        config=_config(),
+    )
+    return client, name
+
+
+def _session(target: Target, env: Mapping[str, str]) -> Any:
+    import boto3
+
+    # boto3 knows AWS_DEFAULT_REGION only; the other tools of AWS know AWS_REGION.
+    return boto3.Session(profile_name=target.profile, region_name=target.region or env.get("AWS_REGION"))
+
+
+def _config() -> Config:
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"total_max_attempts": 4, "mode": "standard"},
+        max_pool_connections=MAX_CONNECTIONS,
+    )
