@@ -40,6 +40,9 @@ class Emulator:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # How often `sam deploy` asks whether the stack is done, in seconds: the emulator is quick.
+            "SAM_CLI_POLL_DELAY": "0.3",
+            "SAM_CLI_TELEMETRY": "0",
         }
 
 
