@@ -10,7 +10,9 @@ export SAM_CLI_TELEMETRY := 0
 UV := .venv/bin/uv
 SAM := .tools/sam/bin/sam
 
-.PHONY: help run test unit check format lock build clean
+FOR ?= 60
+
+.PHONY: help run test unit fuzz check format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -23,6 +25,11 @@ test: .venv/ready .tools/ready ## every test, against a local system of its own
 
 unit: .venv/ready ## the tests that take seconds
 	.venv/bin/pytest tests/unit
+
+fuzz: .venv/ready ## invented input for FOR=60 seconds, other input each time
+	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
+	  .venv/bin/pytest -q --no-header tests/unit/test_properties.py --hypothesis-seed=$$RANDOM; \
+	done
 
 check: .venv/ready .tools/ready ## linters, types, template
 	.venv/bin/ruff check .

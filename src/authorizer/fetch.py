@@ -61,25 +61,23 @@ class HttpsFetch:
 def _get(connection: HTTPConnection, url: str) -> bytes:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
+    with contextlib.closing(connection):
         connection.request(
             "GET",
             target,
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"},
         )
-        response = connection.getresponse()
-        if response.status != 200:
-            raise FetchError(f"status {response.status}")
-        if response.getheader("Content-Encoding", "identity").lower() != "identity":
-            raise FetchError("compressed")
-        body = response.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise FetchError("too large")
-        if response.length:
-            raise FetchError("cut short")
-        return body
-    finally:
-        connection.close()
+        with connection.getresponse() as response:
+            if response.status != 200:
+                raise FetchError(f"status {response.status}")
+            if response.getheader("Content-Encoding", "identity").lower() != "identity":
+                raise FetchError("compressed")
+            body = response.read(MAX_BYTES + 1)
+            if len(body) > MAX_BYTES:
+                raise FetchError("too large")
+            if response.length:
+                raise FetchError("cut short")
+            return body
 
 
 def _abort(connection: HTTPConnection) -> None:
