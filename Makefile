@@ -12,7 +12,7 @@ SAM := .tools/sam/bin/sam
 
 FOR ?= 60
 
-.PHONY: help run test unit fuzz check format lock build clean
+.PHONY: help run test unit fuzz differential check format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -30,6 +30,10 @@ fuzz: .venv/ready ## invented input for FOR=60 seconds, other input each time
 	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
 	  .venv/bin/pytest -q --no-header tests/unit/test_properties.py --hypothesis-seed=$$RANDOM; \
 	done
+
+differential: .venv/ready ## generated tokens through four verifiers; needs Node
+	cd tests/differential && npm ci --silent --no-audit --no-fund
+	.venv/bin/python -W ignore -m tests.differential
 
 check: .venv/ready .tools/ready ## linters, types, template
 	.venv/bin/ruff check .
