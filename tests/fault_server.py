@@ -85,6 +85,11 @@ def cut_short(content: bytes) -> Behaviour:
     return lambda connection: connection.answer(content, length=len(content) + 100)
 
 
+def without_length(content: bytes) -> Behaviour:
+    """A body that ends with the connection."""
+    return lambda connection: connection.peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + content)
+
+
 def hang(connection: Connection) -> None:
     connection.stopping.wait()
 

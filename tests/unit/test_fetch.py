@@ -1,5 +1,6 @@
 """Every fault of a key server: an outage within the deadline, and all well again afterwards."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -27,7 +28,7 @@ FAULTS: dict[str, Behaviour] = {
     "reset": faults.reset,
     "closed without an answer": faults.close,
     "endless body": faults.endless,
-    "body over the cap": faults.body(b" " * (MAX_BYTES + 1)),
+    "body over the cap": faults.without_length(GOOD + b" " * MAX_BYTES),
     "no HTTP": faults.nonsense,
     "too many headers": faults.many_headers,
     "gzip": faults.compressed(GOOD),
@@ -75,6 +76,22 @@ def test_a_fault_is_an_outage_within_the_deadline_costs_one_fetch_and_is_over_wh
     now[0] += 2
     assert keys.find("k1", "RS256")
     assert server.requests == 2
+
+
+def test_a_fetch_that_is_given_up_closes_its_connection(server: FaultServer) -> None:
+    closed = threading.Event()
+
+    def drip_until_closed(connection: faults.Connection) -> None:
+        try:
+            faults.drip_head(connection)
+        except OSError:
+            closed.set()
+            raise
+
+    server.behaviour = drip_until_closed
+    with pytest.raises(FetchError, match="timeout"):
+        HttpsFetch()(server.url, DEADLINE)
+    assert closed.wait(10)
 
 
 def test_a_key_set_with_one_good_key_among_bad_ones_is_used(server: FaultServer) -> None:
