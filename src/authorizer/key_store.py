@@ -68,6 +68,10 @@ class KeyRecord:
         return None
 
 
+class ForeignAnswer(Exception):
+    """Something else than DynamoDB has answered in its place."""
+
+
 class KeyStore:
     """Looks keys up by the digest of the token, which alone it ever sees.
 
@@ -110,13 +114,15 @@ class KeyStore:
 
     def _look_up(self, digest: str) -> KeyRecord | None:
         try:
-            item = self._client.get_item(
+            answer = self._client.get_item(
                 TableName=self._table,
                 Key={"pk": {"S": digest}},
                 ProjectionExpression=_PROJECTION,
                 ExpressionAttributeNames=_NAMES,
-            ).get("Item")
+            )
+            item = answer.get("Item")
             if item is None:
+                _check_sender(answer)
                 self._unknown.put(digest, True)
                 return None
             record = KeyRecord.from_item(item)
@@ -160,6 +166,13 @@ class ApiKeyAuthenticator:
         if reason is not None:
             raise InvalidCredential(reason, "api_key", record.identity.key_id)
         return record.identity
+
+
+def _check_sender(answer: Mapping[str, Any]) -> None:
+    """The client takes a page of HTML with status 200, a proxy's say, for an answer without an item."""
+    content_type = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
+    if not content_type.startswith("application/x-amz-json"):
+        raise ForeignAnswer
 
 
 def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:

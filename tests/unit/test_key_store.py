@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOW = 1_790_000_000
+NOT_FOUND: dict[str, Any] = {
+    "ResponseMetadata": {"HTTPHeaders": {"content-type": "application/x-amz-json-1.0"}, "HTTPStatusCode": 200}
+}
 
 
 @dataclass
@@ -39,7 +42,7 @@ class Table:
         self.reads += 1
         self.before_answer()
         item = self.items.get(Key["pk"]["S"])
-        return {"Item": item} if item else {}
+        return {"Item": item} if item else NOT_FOUND
 
     def add(self, token: str, **attributes: Any) -> str:
         item = {"key_id": {"S": "key_1"}, "consumer": {"S": "acme"}, "enabled": {"BOOL": True}}

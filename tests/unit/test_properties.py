@@ -15,6 +15,7 @@ from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.settings import Provider
 from tests.unit.test_events import Recorder
+from tests.unit.test_key_store import NOT_FOUND
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
 ARN = "arn:aws:execute-api:eu-west-1:1:abc/v1/GET/me"
@@ -34,7 +35,7 @@ class EmptyTable:
     """DynamoDB without a single key."""
 
     def get_item(self, **_arguments: Any) -> dict[str, Any]:
-        return {}
+        return NOT_FOUND
 
 
 def decider() -> Decider:
