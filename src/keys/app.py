@@ -12,11 +12,12 @@ from pathlib import Path
 
 import click
 
+from keys import fields
 from keys.consumers import Consumers
 from keys.database import Database
 from keys.errors import BadInput
 from keys.store import Store
-from keys.table import Table, Target, connect
+from keys.table import DEFAULT_PREFIX, Table, Target, connect
 
 
 def note(text: str) -> None:
@@ -44,13 +45,23 @@ class App:
         """:raises KeysError: see `table.connect`."""
         return self.connect(self.target, self.env)
 
+    @property
+    def prefix(self) -> str:
+        """The keys' prefix, for what needs no table: only that of a stack is asked for.
+
+        :raises KeysError: see `table.connect`.
+        """
+        if self.target.stack and not self.target.prefix:
+            return self.table.prefix
+        return fields.check_prefix(self.target.prefix or self.env.get("API_KEY_PREFIX") or DEFAULT_PREFIX)
+
     @functools.cached_property
     def consumers(self) -> Consumers:
-        return Consumers(self._database, clock=self.clock, sleep=self.sleep, report=note)
+        return Consumers(self.database, clock=self.clock, sleep=self.sleep, report=note)
 
     @functools.cached_property
     def store(self) -> Store:
-        return Store(self._database, self.consumers, clock=self.clock, report=note)
+        return Store(self.database, self.consumers, clock=self.clock, report=note)
 
     @property
     def json(self) -> bool:
@@ -58,7 +69,7 @@ class App:
         return self.output == "json"
 
     @functools.cached_property
-    def _database(self) -> Database:
+    def database(self) -> Database:
         return Database(self.table.client, self.table.name, self.sleep)
 
 

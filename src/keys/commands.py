@@ -39,7 +39,9 @@ def _lifetime(text: str) -> int:
 DURATION: Final = Parsed("duration", duration.parse)
 LIFETIME: Final = Parsed("duration", _lifetime)
 NAME: Final = Parsed("name", fields.check_name)
+DESCRIPTION: Final = Parsed("text", fields.check_description)
 KEY_ID: Final = Parsed("key_id", fields.check_key_id)
+PREFIX: Final = Parsed("text", fields.check_prefix)
 SCOPES: Final = Parsed("scopes", lambda text: fields.parse_scopes(text.split(",") if text.strip() else []))
 
 
@@ -78,6 +80,12 @@ class Group(click.Group):
             if failure is None:
                 raise
             _fail(ctx, failure)
+
+
+def prefix_option(command: Callable[..., T]) -> Callable[..., T]:
+    """`--prefix`, kept in the `App`."""
+    text = "The first part of the keys.  [the stack's, or mak]"
+    return click.option("--prefix", type=PREFIX, expose_value=False, callback=_remember, help=text)(command)
 
 
 def tag_options(command: Callable[..., T]) -> Callable[..., T]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from keys.change import update
 from keys.database import MAX_TRANSACTION, Changed, Database, delete, put_new
 from keys.errors import Conflict, MalformedItem, NotFound
+from keys.progress import Report
 from keys.record import Consumer, Item, Key, consumer_pk
 
 INDEX_SECONDS: Final = 0.5
@@ -83,9 +84,7 @@ class Consumers:
 
         return self._database.attempt(attempt)
 
-    def update(
-        self, name: str, changes: Mapping[str, Any], progress: Callable[[int, int], None]
-    ) -> tuple[Consumer, int]:
+    def update(self, name: str, changes: Mapping[str, Any], progress: Report) -> tuple[Consumer, int]:
         """The consumer with these fields changed, and how many of its keys got its data.
 
         With `data`, all keys of the consumer get it: together with the consumer in one transaction when they are at
@@ -135,9 +134,7 @@ class Consumers:
     def _keys_with_other_data(self, consumer: Consumer) -> list[Key]:
         return [key for key in self.keys_of(consumer.name) if key.data != consumer.data]
 
-    def _update_keys(
-        self, consumer: Consumer, pending: list[Key], done: set[str], progress: Callable[[int, int], None]
-    ) -> None:
+    def _update_keys(self, consumer: Consumer, pending: list[Key], done: set[str], progress: Report) -> None:
         total = len(done) + len(pending)
         for start in range(0, len(pending), MAX_TRANSACTION):
             batch = pending[start : start + MAX_TRANSACTION]

@@ -130,7 +130,7 @@ class Database:
                 return operation()
             except Changed:
                 self._sleep(wait)
-        raise Conflict("Somebody else is changing the same items at the same time. Nothing was changed; try again.")
+        raise Conflict("Somebody else is changing the same items at the same time. Try again.")
 
 
 def put_new(item: Item) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from authorizer.api_key import PREFIX_PATTERN
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity, IdentityTooLarge
 from keys.errors import BadInput
 
@@ -16,6 +17,7 @@ MAX_SCOPES: Final = 100
 MAX_TAGS: Final = 50
 
 _KEY_ID = re.compile(r"key_[0-9A-Za-z]{16}")
+_HINT = re.compile(r"[\x21-\x7e]{1,25}")
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}")
 _TAG_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
@@ -40,6 +42,19 @@ def check_name(text: str) -> str:
     return text
 
 
+def check_prefix(text: str) -> str:
+    """The text, when keys can begin with it.
+
+    :raises BadInput: it is of another form.
+    """
+    if not PREFIX_PATTERN.match(text):
+        raise BadInput(
+            "A key prefix is lower-case letters and digits, in parts separated by single underscores, a letter first, "
+            "at most 20 characters."
+        )
+    return text
+
+
 def check_description(text: str) -> str:
     """The text, when it can be a description.
 
@@ -47,6 +62,16 @@ def check_description(text: str) -> str:
     """
     if len(text) > MAX_DESCRIPTION_LENGTH or not text.isprintable():
         raise BadInput(f"A description is one line of at most {MAX_DESCRIPTION_LENGTH} visible characters.")
+    return text
+
+
+def check_hint(text: str) -> str:
+    """The text, when it can be shown as the beginning of a key.
+
+    :raises BadInput: it has other characters, or is so long that it could be more than that.
+    """
+    if not _HINT.fullmatch(text):
+        raise BadInput("A hint has 1 to 25 visible ASCII characters.")
     return text
 
 

@@ -66,7 +66,7 @@ def print_fields(fields: Iterable[tuple[str, str | None]]) -> None:
     """Names and values, one pair a line; those without a value are left out. Values are never wrapped or cut."""
     for name, value in fields:
         if value is not None:
-            click.echo(f"{name:<12}{visible(value)}")
+            click.echo(f"{name:<14}{visible(value)}")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -97,6 +97,17 @@ def key_fields(key: Key, now: float) -> list[tuple[str, str | None]]:
         ("Revoked", iso(key.revoked_at)),
         ("Rolled from", key.rolled_from),
         ("Rolled to", key.rolled_to),
+    ]
+
+
+def consumer_fields(consumer: Consumer) -> list[tuple[str, str | None]]:
+    """A consumer as people see it."""
+    return [
+        ("Name", consumer.name),
+        ("Description", consumer.description or None),
+        ("Data", consumer.data),
+        ("Tags", tags_text(consumer.tags) or None),
+        ("Created", iso(consumer.created_at)),
     ]
 
 

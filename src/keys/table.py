@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from keys import fields
 from keys.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -31,6 +33,7 @@ class Target:
     region: str | None = None
     profile: str | None = None
     prefix: str | None = None
+    accept_imported: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +46,44 @@ class Table:
     accept_imported: bool
 
 
-def connect(target: Target, env: Mapping[str, str], directory: Path, note: Callable[[str], None]) -> Table:
+def aws_session(target: Target, env: Mapping[str, str]) -> Session:
+    """boto3's session for the profile and region that were given."""
+    import boto3
+
+    # boto3 knows AWS_DEFAULT_REGION only; the other tools of AWS know AWS_REGION.
+    return boto3.Session(profile_name=target.profile, region_name=target.region or env.get("AWS_REGION"))
+
+
+def connect(
+    target: Target,
+    env: Mapping[str, str],
+    directory: Path,
+    note: Callable[[str], None],
+    session: Callable[[Target, Mapping[str, str]], Session] = aws_session,
+) -> Table:
     """The table of the first of: `--table`, `--stack`, `API_KEYS_TABLE`, and the local system of this directory.
 
     The local system is taken only when no profile is named, and `note` is told. Prefix and accepted formats are the
     stack's where a stack is given, otherwise those of `API_KEY_PREFIX` and `ACCEPT_IMPORTED_KEYS`.
 
-    :raises BadInput: none of them is given, or the local system's file is not usable.
+    :raises BadInput: none of them is given, the local system's file is not usable, or the prefix cannot be one.
     :raises NotFound: there is no such stack, or it is not one of ours.
     """
     prefix = env.get("API_KEY_PREFIX") or DEFAULT_PREFIX
     imported = env.get("ACCEPT_IMPORTED_KEYS", "").lower() == "true"
     name = target.table
     if not name and target.stack:
-        outputs, parameters = _stack(target, _session(target, env))
+        outputs, parameters = _stack(target, session(target, env))
         if "ApiKeysTableName" not in outputs:
             raise NotFound(f"The stack {target.stack!r} has no output ApiKeysTableName: is it another project's?")
         name = outputs["ApiKeysTableName"]
         prefix = parameters.get("ApiKeyPrefix", prefix)
         imported = parameters.get("AcceptImportedKeys") == "true"
     name = name or env.get("API_KEYS_TABLE")
-    prefix = target.prefix or prefix
+    prefix = fields.check_prefix(target.prefix or prefix)
+    imported = imported if target.accept_imported is None else target.accept_imported
     if name:
-        return Table(_session(target, env).client("dynamodb", config=_config()), name, prefix, imported)
+        return Table(session(target, env).client("dynamodb", config=_config()), name, prefix, imported)
     outputs_file = directory / LOCAL_OUTPUTS
     if target.profile or not outputs_file.is_file():
         raise BadInput(
@@ -77,7 +95,7 @@ def connect(target: Target, env: Mapping[str, str], directory: Path, note: Calla
     return Table(client, name, prefix, imported)
 
 
-def _stack(target: Target, session: Any) -> tuple[dict[str, str], dict[str, str]]:
+def _stack(target: Target, session: Session) -> tuple[dict[str, str], dict[str, str]]:
     """The stack's outputs and parameters."""
     from botocore.exceptions import ClientError
 
@@ -120,13 +138,6 @@ def _local(outputs_file: Path) -> tuple[DynamoDBClient, str]:
         config=_config(),
     )
     return client, name
-
-
-def _session(target: Target, env: Mapping[str, str]) -> Any:
-    import boto3
-
-    # boto3 knows AWS_DEFAULT_REGION only; the other tools of AWS know AWS_REGION.
-    return boto3.Session(profile_name=target.profile, region_name=target.region or env.get("AWS_REGION"))
 
 
 def _config() -> Config:

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.unit.keys_command import KeysCommand
 from tests.unit.table_schema import create_table_arguments, load_template
 
 if TYPE_CHECKING:
@@ -25,3 +26,9 @@ def dynamodb(table_name: str) -> "Iterator[DynamoDBClient]":
         client = boto3.client("dynamodb", region_name="eu-central-1")
         client.create_table(TableName=table_name, **create_table_arguments(load_template()))
         yield client
+
+
+@pytest.fixture
+def keys(dynamodb: "DynamoDBClient", table_name: str) -> KeysCommand:
+    """The operators' command on that table."""
+    return KeysCommand(dynamodb, table_name)

@@ -1,0 +1,66 @@
+"""The command `keys` in this process, on a table of its own and at a time of one's choice."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from click.testing import CliRunner, Result
+
+from keys.app import App
+from keys.cli import main
+from keys.table import Table, Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW = 1_800_000_000
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class KeysCommand:
+    """Runs commands, each in a fresh `App`. Nothing waits."""
+
+    client: "DynamoDBClient"
+    table: str
+    clock: Clock = field(default_factory=Clock)
+
+    def run(self, *arguments: str, stdin: str = "") -> Result:
+        """What the command answered. It has not raised anything but the exit."""
+        result = CliRunner().invoke(main, arguments, input=stdin, obj=self.app(), catch_exceptions=False)
+        assert "Traceback" not in result.stderr
+        return result
+
+    def json(self, *arguments: str, stdin: str = "") -> Any:
+        """What the command answered as JSON. It has succeeded."""
+        result = self.run(*arguments, "--output", "json", stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def create(self, *arguments: str, consumer: str = "acme") -> Any:
+        """A new key: `key`, `key_id` and the rest."""
+        return self.json("create", "--consumer", consumer, *arguments)
+
+    def items(self) -> list[dict[str, Any]]:
+        """All items of the table, as they are stored."""
+        items: Any = self.client.scan(TableName=self.table)["Items"]
+        return list(items)
+
+    def app(self) -> App:
+        return App(clock=self.clock, sleep=lambda seconds: None, env={}, connect=self._connect)  # noqa: ARG005
+
+    def _connect(self, target: Target, env: Mapping[str, str]) -> Table:
+        return Table(self.client, self.table, target.prefix or "mak", bool(target.accept_imported))

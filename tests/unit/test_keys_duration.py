@@ -1,0 +1,28 @@
+"""Lengths of time as operators write them."""
+
+import pytest
+
+from keys import duration
+from keys.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("0s", 0), ("30s", 30), ("15m", 900), ("72h", 259_200), ("90d", 7_776_000)]
+)
+def test_a_number_with_a_unit_is_that_many_seconds(text: str, seconds: int) -> None:
+    assert duration.parse(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "h", "1.5h", "-1h", "1 h", "1H", "1w", "1h30m", "36501d", "9" * 30 + "s", "²s"]
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="duration"):
+        duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (90, "1m 30s"), (93_784, "1d 2h"), (7_776_000, "90d")]
+)
+def test_a_length_is_shown_in_its_two_largest_units(seconds: int, text: str) -> None:
+    assert duration.show(seconds) == text

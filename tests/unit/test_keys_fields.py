@@ -1,0 +1,95 @@
+"""What may be written about keys and consumers, and what is stored of it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authorizer.identity import Identity
+from keys import fields
+from keys.errors import BadInput
+
+
+@pytest.mark.parametrize("name", ["a", "acme", "Acme Ltd.", "ops@example.com", "a#b", "Müller", "x" * 128])
+def test_a_name_of_visible_characters_is_taken(name: str) -> None:
+    assert fields.check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\x00", "a\x1b[31m", "a\u200bb", "a\ud800", "x" * 129])
+def test_a_name_with_anything_invisible_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="name"):
+        fields.check_name(name)
+
+
+def test_data_is_stored_as_compact_json() -> None:
+    assert (
+        fields.parse_data('{ "plan" : "gold",\n "näme": [1, 2.5, null] }', "acme")
+        == '{"plan":"gold","näme":[1,2.5,null]}'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "[1]", "null", '"a"', "1", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "{'a': 1}", "[" * 100_000],
+)
+def test_data_that_is_not_a_json_object_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="data"):
+        fields.parse_data(text, "acme")
+
+
+@given(
+    st.dictionaries(st.text(max_size=9), st.integers() | st.text(max_size=9) | st.booleans() | st.none(), max_size=5)
+)
+def test_stored_data_is_what_the_authorizer_passes_on(data: dict[str, object]) -> None:
+    try:
+        stored = fields.data_text(data, "acme")
+    except BadInput:
+        return
+    assert Identity("api_key", "acme", json.loads(stored)).context()["data"] == stored
+
+
+def test_data_that_the_authorizer_could_not_pass_on_is_refused() -> None:
+    most = 8192 - len("acme") - len('{"a":""}')
+    fields.parse_data(json.dumps({"a": "x" * most}), "acme")
+    with pytest.raises(BadInput, match="8192"):
+        fields.parse_data(json.dumps({"a": "x" * (most + 1)}), "acme")
+
+
+def test_scopes_are_a_set_without_the_spaces_around_them() -> None:
+    assert fields.parse_scopes(["read", " write ", "read"]) == {"read", "write"}
+
+
+@pytest.mark.parametrize("scope", ["", "a b", 'a"b', "a\\b", "a,b", "ä", "a\n", "x" * 129])
+def test_a_scope_outside_the_token_characters_is_refused(scope: str) -> None:
+    with pytest.raises(BadInput, match="scope"):
+        fields.parse_scopes([scope + "x" if scope == "a\n" else scope])
+
+
+def test_too_many_scopes_are_refused() -> None:
+    with pytest.raises(BadInput, match="100"):
+        fields.parse_scopes(str(number) for number in range(101))
+
+
+def test_tags_are_names_with_values() -> None:
+    assert fields.parse_tags(["env=prod", "note=a=b", "empty="]) == {"env": "prod", "note": "a=b", "empty": ""}
+
+
+@pytest.mark.parametrize("text", ["env", "=prod", "a b=c", "a=b\nc", "x" * 65 + "=1", "a=" + "x" * 257])
+def test_a_tag_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="tag"):
+        fields.parse_tags([text])
+
+
+def test_a_tag_given_twice_is_refused() -> None:
+    with pytest.raises(BadInput, match="twice"):
+        fields.parse_tags(["a=1", "a=2"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "key_", "key_1a2B3c4D5e6F7g8", "key_1a2B3c4D5e6F7g8H9", "mak_x", "key_1a2B3c4D5e6F7g8-"]
+)
+def test_what_is_not_a_key_id_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        fields.check_key_id(text)
+    assert "mak_x" not in str(refused.value)

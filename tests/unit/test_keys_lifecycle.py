@@ -1,0 +1,205 @@
+"""The whole life of keys, in any order: the command and the authorizer agree with a simple model of it."""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from moto import mock_aws
+
+from authorizer.authentication import InvalidCredential
+from authorizer.identity import Identity
+from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from tests.unit.keys_command import Clock, KeysCommand
+from tests.unit.table_schema import create_table_arguments, load_template
+
+HOUR = 3600
+CONSUMERS = st.sampled_from(["acme", "beta"])
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a key should be."""
+
+    secret: str
+    consumer: str
+    plan: int
+    created_at: float
+    expires_at: float | None
+    unrolled_expires_at: float | None = None
+    enabled: bool = True
+    revoked: bool = False
+    rolled_to: str | None = None
+
+    def state(self, now: float) -> str:
+        if self.revoked:
+            return "revoked"
+        if not self.enabled:
+            return "disabled"
+        return "expired" if self.expires_at is not None and now >= self.expires_at else "active"
+
+
+class LifeOfKeys(RuleBasedStateMachine):
+    key_ids = Bundle("key_ids")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aws = mock_aws()
+        self.aws.start()
+        client = boto3.client("dynamodb", region_name="eu-central-1")
+        client.create_table(TableName="ApiKeys", **create_table_arguments(load_template()))
+        self.clock = Clock()
+        self.keys = KeysCommand(client, "ApiKeys", self.clock)
+        store = KeyStore(client, "ApiKeys", cache_seconds=0, timeout_seconds=10, clock=self.clock)
+        self.authenticator = ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=self.clock)
+        self.expected: dict[str, Expected] = {}
+        self.gone: list[str] = []
+        self.plans = {"acme": 0, "beta": 0}
+        self.imported = 0
+
+    def teardown(self) -> None:
+        self.aws.stop()
+
+    @initialize()
+    def make_consumers(self) -> None:
+        for name in self.plans:
+            assert self.keys.run("consumer", "create", name, "--data", '{"plan": 0}').exit_code == 0
+
+    @rule(target=key_ids, consumer=CONSUMERS, hours=st.none() | st.integers(1, 5))
+    def create(self, consumer: str, hours: int | None) -> str:
+        made = self.keys.create(*([] if hours is None else ["--expires-in", f"{hours}h"]), consumer=consumer)
+        return self.add(made, None if hours is None else self.clock.now + hours * HOUR)
+
+    @rule(target=key_ids, consumer=CONSUMERS, hours=st.none() | st.integers(1, 5))
+    def import_one(self, consumer: str, hours: int | None) -> str:
+        self.imported += 1
+        secret = f"legacy-key-{self.imported:08}"
+        expires_at = None if hours is None else int(self.clock.now + hours * HOUR)
+        self.import_line(f"{secret},{consumer},{expires_at or ''}")
+        (key_id,) = {key["key_id"] for key in self.keys.json("list")} - self.expected.keys()
+        return self.add({"key": secret, "key_id": key_id, "consumer": consumer}, expires_at)
+
+    @rule(key_id=key_ids)
+    def import_again(self, key_id: str) -> None:
+        """A key that is there stays as it is, whatever happened to it."""
+        if key_id in self.expected:
+            self.import_line(f"{self.expected[key_id].secret},{self.expected[key_id].consumer},")
+
+    @rule(key_id=key_ids)
+    def disable(self, key_id: str) -> None:
+        self.change("disable", key_id, refused_for={"revoked"}, enabled=False)
+
+    @rule(key_id=key_ids)
+    def enable(self, key_id: str) -> None:
+        self.change("enable", key_id, refused_for={"revoked"}, enabled=True)
+
+    @rule(key_id=key_ids)
+    def revoke(self, key_id: str) -> None:
+        self.change("revoke", key_id, "--yes", refused_for=set(), revoked=True)
+
+    @rule(key_id=consumes(key_ids))
+    def delete(self, key_id: str) -> None:
+        result = self.keys.run("delete", key_id, "--yes")
+        assert result.exit_code == (0 if key_id in self.expected else 3)
+        if key_id in self.expected:
+            self.gone.append(self.expected.pop(key_id).secret)
+
+    @rule(target=key_ids, key_id=key_ids, grace=st.integers(0, 5))
+    def roll(self, key_id: str, grace: int) -> Any:
+        old = self.expected.get(key_id)
+        arguments = ("roll", key_id, "--grace", f"{grace}h", "--yes")
+        if old is None or old.rolled_to or old.state(self.clock.now) != "active":
+            assert self.keys.run(*arguments).exit_code == (3 if old is None else 4)
+            return multiple()
+        made = self.keys.json(*arguments)
+        end = self.clock.now + grace * HOUR
+        self.expected[key_id] = replace(
+            old,
+            rolled_to=made["key_id"],
+            unrolled_expires_at=old.expires_at,
+            expires_at=end if old.expires_at is None else min(end, old.expires_at),
+        )
+        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+        return self.add(made, None if lifetime is None else self.clock.now + lifetime)
+
+    @rule(key_id=key_ids)
+    def undo_roll(self, key_id: str) -> None:
+        old = self.expected.get(key_id)
+        successor = self.expected.get((old and old.rolled_to) or "")
+        possible = old and old.rolled_to and old.state(self.clock.now) == "active"
+        possible = possible and not (successor and successor.rolled_to)
+        result = self.keys.run("roll", key_id, "--undo", "--yes")
+        assert result.exit_code == (3 if old is None else 0 if possible else 4)
+        if old and old.rolled_to and possible:
+            self.expected[key_id] = replace(old, rolled_to=None, expires_at=old.unrolled_expires_at)
+            if successor:
+                self.expected[old.rolled_to] = replace(successor, revoked=True)
+
+    @rule(consumer=CONSUMERS)
+    def change_data(self, consumer: str) -> None:
+        self.plans[consumer] += 1
+        plan = self.plans[consumer]
+        assert self.keys.run("consumer", "update", consumer, "--data", f'{{"plan": {plan}}}').exit_code == 0
+        for key_id, key in self.expected.items():
+            if key.consumer == consumer:
+                self.expected[key_id] = replace(key, plan=plan)
+
+    @rule(seconds=st.sampled_from([1, HOUR - 1, HOUR]))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @invariant()
+    def the_list_is_as_expected(self) -> None:
+        listed = {key["key_id"]: (key["consumer"], key["state"], key["rolled_to"]) for key in self.keys.json("list")}
+        now = self.clock.now
+        assert listed == {id_: (key.consumer, key.state(now), key.rolled_to) for id_, key in self.expected.items()}
+
+    @invariant()
+    def the_authorizer_accepts_the_active_keys_and_no_other(self) -> None:
+        for key_id, key in self.expected.items():
+            state = key.state(self.clock.now)
+            accepted = Identity("api_key", key.consumer, {"plan": key.plan}, key_id=key_id)
+            assert self.decision(key.secret) == (accepted if state == "active" else f"{state}_key")
+
+    @invariant()
+    def the_authorizer_does_not_know_deleted_keys(self) -> None:
+        assert {self.decision(secret) for secret in self.gone} <= {None, "unknown_key"}
+
+    def decision(self, secret: str) -> Identity | str | None:
+        """What the authorizer makes of the key: the identity, or the reason of the refusal."""
+        try:
+            return self.authenticator.authenticate(secret)
+        except InvalidCredential as refusal:
+            return refusal.reason.value
+
+    def add(self, made: Any, expires_at: float | None) -> str:
+        consumer = made["consumer"]
+        self.expected[made["key_id"]] = Expected(
+            made["key"], consumer, self.plans[consumer], created_at=self.clock.now, expires_at=expires_at
+        )
+        key_id: str = made["key_id"]
+        return key_id
+
+    def import_line(self, line: str) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory) / "keys.csv"
+            file.write_text(f"key,consumer,expires_at\n{line}\n", encoding="utf-8")
+            assert self.keys.run("import", str(file)).exit_code == 0
+
+    def change(self, command: str, key_id: str, *more: str, refused_for: set[str], **changes: bool) -> None:
+        key = self.expected.get(key_id)
+        refused = key is not None and key.state(self.clock.now) in refused_for
+        result = self.keys.run(command, key_id, *more)
+        assert result.exit_code == (3 if key is None else 4 if refused else 0)
+        if key is not None and not refused:
+            self.expected[key_id] = replace(key, **changes)  # type: ignore[arg-type]
+
+
+LifeOfKeys.TestCase.settings = settings(
+    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestLifeOfKeys = LifeOfKeys.TestCase

@@ -1,0 +1,121 @@
+"""The commands that are given keys: verify and leak."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from authorizer import api_key
+from tests.unit.keys_command import KeysCommand
+
+
+def reason(keys: KeysCommand, token: str, *arguments: str) -> str:
+    result = keys.run("verify", *arguments, stdin=token)
+    assert result.exit_code == 5
+    assert token not in result.output or not token
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line[0] != " ")
+    assert lines["Accepted"] == "no"
+    return lines["Reason"]
+
+
+def test_an_accepted_key_is_shown_as_the_identity_that_backends_get(keys: KeysCommand) -> None:
+    created = keys.create("--data", '{"plan": "gold"}', "--scopes", "read")
+    assert keys.json("verify", stdin=created["key"] + "\n") == {
+        "accepted": True,
+        "reason": None,
+        "key_id": created["key_id"],
+        "sub": "acme",
+        "data": {"plan": "gold"},
+        "scopes": ["read"],
+    }
+
+
+def test_a_refused_key_is_shown_with_the_authorizers_reason(keys: KeysCommand) -> None:
+    created = keys.create("--expires-in", "1h")
+    secret, key_id = created["key"], created["key_id"]
+    assert reason(keys, secret[:-1]) == "malformed_key"
+    assert reason(keys, api_key.generate("mak")) == "unknown_key"
+    assert reason(keys, "eyJhbGciOiJub25lIn0.e30.") == "unrecognised"
+    assert reason(keys, "two words") == "malformed_authorization"
+    assert reason(keys, "") == "malformed_authorization"
+    keys.run("disable", key_id)
+    assert reason(keys, secret) == "disabled_key"
+    keys.run("enable", key_id)
+    keys.clock.advance(3600)
+    assert reason(keys, secret) == "expired_key"
+    keys.run("revoke", key_id, "--yes")
+    assert reason(keys, secret) == "revoked_key"
+
+
+def test_a_key_of_another_format_is_looked_up_only_where_the_authorizer_does(keys: KeysCommand, tmp_path: Path) -> None:
+    file = tmp_path / "legacy.csv"
+    file.write_text("key,consumer\nsk_live_0123456789abcdef,acme\n", encoding="utf-8")
+    keys.run("import", str(file))
+    assert reason(keys, "sk_live_0123456789abcdef") == "unrecognised"
+    assert keys.json("verify", "--imported", stdin="sk_live_0123456789abcdef")["sub"] == "acme"
+
+
+def test_leaked_keys_are_revoked_if_they_can_still_be_used(keys: KeysCommand) -> None:
+    live, disabled, ended, safe = (keys.create() for _ in range(4))
+    keys.run("disable", disabled["key_id"])
+    keys.run("revoke", ended["key_id"], "--yes")
+    foreign = api_key.generate("mak")
+    text = f"a {live['key']}\nb={disabled['key']}&c={ended['key']}\n{foreign} {live['key']}\n"
+    result = keys.json("leak", "--yes", stdin=text)
+    assert {found["key_id"]: found["lines"] for found in result["found"]} == {
+        live["key_id"]: [1, 3],
+        disabled["key_id"]: [2],
+        ended["key_id"]: [2],
+    }
+    assert result["unknown"] == 1
+    assert set(result["revoked"]) == {live["key_id"], disabled["key_id"]}
+    assert {key["state"] for key in keys.json("list") if key["key_id"] != safe["key_id"]} == {"revoked"}
+    assert keys.json("show", safe["key_id"])["state"] == "active"
+
+
+def test_without_consent_leaked_keys_are_only_shown(keys: KeysCommand) -> None:
+    created = keys.create()
+    refused = keys.run("leak", stdin=created["key"])
+    assert refused.exit_code == 2
+    assert created["key_id"] in refused.stdout
+    assert created["key"] not in refused.output
+    looked = keys.run("leak", "--dry-run", stdin=created["key"])
+    assert looked.exit_code == 0
+    assert keys.json("show", created["key_id"])["state"] == "active"
+
+
+def test_a_text_without_keys_needs_no_consent(keys: KeysCommand) -> None:
+    result = keys.run("leak", stdin="nothing here\n")
+    assert result.exit_code == 0
+    assert "No key of ours" in result.stderr
+
+
+def test_a_leak_can_be_read_from_a_file_of_any_bytes(keys: KeysCommand, tmp_path: Path) -> None:
+    created = keys.create()
+    file = tmp_path / "dump"
+    file.write_bytes(b"\xff\x00\xfe" + created["key"].encode() + b"\x80")
+    assert keys.json("leak", str(file), "--yes")["revoked"] == [created["key_id"]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_key_that_is_typed_is_not_echoed() -> None:
+    controller, terminal = pty.openpty()
+    script = "from keys.cli import main; main(['verify', '--table', 'x', '--region', 'eu-central-1'])"
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=terminal, stdout=terminal, stderr=terminal, env=environment
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        while b"Key: " not in shown:
+            shown += os.read(controller, 1024)
+        os.write(controller, b"mak_typed\n")
+        process.wait(20)
+        shown += os.read(controller, 4096)
+    os.close(controller)
+    assert process.returncode == 5
+    assert b"malformed_key" in shown
+    assert b"mak_typed" not in shown
