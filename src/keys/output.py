@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,8 +17,14 @@ if TYPE_CHECKING:
 
 SECRET_NOTE: Final = "Keep the key now: it is not stored, and never shown again."
 
-_STYLES = {State.ACTIVE: "green", State.DISABLED: "yellow", State.EXPIRED: "red", State.REVOKED: "red"}
-_WIDTH_OF_FILES = 200
+_STYLES: Mapping[str, str] = {
+    State.ACTIVE: "green",
+    State.DISABLED: "yellow",
+    State.EXPIRED: "red",
+    State.REVOKED: "red",
+}
+_WIDTH = 10_000
+"""Lines are as long as they need to be: an id that is folded or cut cannot be copied."""
 
 
 def iso(time: int | None) -> str | None:
@@ -76,9 +81,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=column == "KEY ID", overflow="fold")
+        table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(visible(cell), style=_STYLES.get(cell, "")) for cell in row))  # type: ignore[call-overload]
+        table.add_row(*(Text(visible(cell), style=_STYLES.get(cell, "")) for cell in row))
     _console().print(table)
 
 
@@ -125,7 +130,7 @@ def key_row(key: Key, now: float) -> list[str]:
     ]
 
 
-KEY_COLUMNS: Final = ("KEY ID", "CONSUMER", "STATE", "BEGINS WITH", "SCOPES", "CREATED", "EXPIRES", "TAGS")
+KEY_COLUMNS: Final = ("KEY ID", "CONSUMER", "STATE", "BEGINS", "SCOPES", "CREATED", "EXPIRES", "TAGS")
 
 
 def tags_text(tags: Mapping[str, str]) -> str:
@@ -148,5 +153,4 @@ def visible(text: str) -> str:
 def _console() -> Console:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
-    return Console(markup=False, emoji=False, highlight=False, width=width)
+    return Console(markup=False, emoji=False, highlight=False, width=_WIDTH)

@@ -137,6 +137,6 @@ def _show_found(known: list[tuple[Key, tuple[int, ...]]], count: int, now: float
             (key.key_id, key.consumer, key.state(now), key.hint or "", " ".join(str(line) for line in lines))
             for key, lines in known
         ]
-        output.print_table(("KEY ID", "CONSUMER", "STATE", "BEGINS WITH", "LINES"), rows)
+        output.print_table(("KEY ID", "CONSUMER", "STATE", "BEGINS", "LINES"), rows)
     if count > len(known):
         note(f"{count - len(known)} more have the form of our keys, but are not in this table.")

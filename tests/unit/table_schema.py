@@ -1,5 +1,6 @@
 """The template as data, and the table of API keys as it declares it, so that tests run on the deployed schema."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _short_form)
 
 
+@functools.cache
 def load_template() -> dict[str, Any]:
     """The whole of template.yaml."""
     template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is safe

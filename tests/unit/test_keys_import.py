@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,20 @@ def test_a_key_that_is_there_with_other_content_is_refused(
 
 
 def test_of_two_lines_with_the_same_key_the_first_one_counts(keys: KeysCommand, write: Callable[..., str]) -> None:
+    class SlowForTheFirst:
+        def __init__(self, client: Any) -> None:
+            self.client = client
+
+        def put_item(self, **arguments: Any) -> Any:
+            if arguments["Item"].get("consumer") == {"S": "consumer-0"}:
+                time.sleep(0.1)
+            return self.client.put_item(**arguments)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.client, name)
+
+    client: Any = SlowForTheFirst(keys.client)
+    keys.client = client
     lines = "".join(f"{LEGACY},consumer-{number}\n" for number in range(20))
     result = result_of(keys, write(f"key,consumer\n{lines}"), exit_code=6)
     assert (result["imported"], result["failed"]) == (1, 19)
