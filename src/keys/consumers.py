@@ -120,7 +120,7 @@ class Consumers:
         deleted: set[str] = set()
         while keys := self.keys_of(name):
             if not with_keys:
-                raise Conflict(f"{name!r} has {len(keys)} keys. Delete them first, or with it: --with-keys.")
+                raise Conflict(f"{name!r} still has keys ({len(keys)}). Delete them first, or with it: --with-keys.")
             for start in range(0, len(keys), MAX_TRANSACTION):
                 batch = [key.digest for key in keys[start : start + MAX_TRANSACTION]]
                 self._database.attempt(functools.partial(self._database.write, [delete(pk) for pk in batch]))
@@ -138,7 +138,6 @@ class Consumers:
         total = len(done) + len(pending)
         for start in range(0, len(pending), MAX_TRANSACTION):
             batch = pending[start : start + MAX_TRANSACTION]
-
             self._database.attempt(_Batch(self._database, batch, consumer.data))
             done.update(key.digest for key in batch)
             progress(len(done), total)

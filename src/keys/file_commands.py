@@ -79,7 +79,12 @@ def import_keys(ctx: click.Context, file: Path, form: str | None, report: TextIO
         if dry_run:
             summary = _check(lines)
         else:
-            summary = Importer(app.database, clock=app.clock, sleep=app.sleep).run(lines, show_progress)
+            importer = Importer(app.database, clock=app.clock, sleep=app.sleep)
+            try:
+                summary = importer.run(lines, show_progress)
+            except BaseException:
+                note("Stopped. What was imported stays; the same command imports the rest.")
+                raise
     _show_summary(app, summary, report, dry_run=dry_run)
     if summary.failures:
         ctx.exit(SOME_FAILED)

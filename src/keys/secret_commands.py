@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Final, TextIO
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from authorizer import api_key
 from keys import output, scanning
 from keys.app import App, confirm, note
 from keys.commands import Command, prefix_option
-from keys.errors import BadInput
-from keys.record import Key, State
+from keys.errors import MalformedItem, NotFound
+from keys.record import Key, State, hint
 from keys.verification import verify as verdict_on
 
-NOT_ACCEPTED = 5
+NOT_ACCEPTED: Final = 5
+
+_COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command(cls=Command, example="keys verify < key.txt")
@@ -31,8 +34,7 @@ def verify(ctx: click.Context, imported: bool | None) -> None:
     """
     app: App = ctx.obj
     app.target.accept_imported = imported
-    token = click.prompt("Key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read().rstrip("\r\n")
-    verdict = verdict_on(token, app.table, app.clock)
+    verdict = verdict_on(_read_key(), app.table, app.clock)
     identity = verdict.identity
     if app.json:
         output.print_json(
@@ -78,7 +80,7 @@ def leak(app: App, file: TextIO, dry_run: bool, yes: bool) -> None:
     if file.isatty():
         note("Paste the text, and end it with Ctrl-D on a line of its own.")
     finds = scanning.find(file.read(), app.table.prefix)
-    known = [(key, find.lines) for find in finds if (key := app.store.with_digest(api_key.digest(find.key)))]
+    known = [(key, find.lines) for find in finds if (key := _look_up(app, find.key))]
     now = app.clock()
     usable = [key for key, _ in known if key.state(now) in (State.ACTIVE, State.DISABLED)]
     if not app.json:
@@ -86,9 +88,7 @@ def leak(app: App, file: TextIO, dry_run: bool, yes: bool) -> None:
     revoked: list[str] = []
     if usable and not dry_run:
         confirm(f"Revoke {len(usable)} of them, for good?", yes=yes)
-        for key in usable:
-            app.store.revoke(key.key_id)
-            revoked.append(key.key_id)
+        revoked = [key.key_id for key in usable if _revoke(app, key)]
     if app.json:
         found = [{**output.key_object(key, now), "lines": lines} for key, lines in known]
         output.print_json({"found": found, "unknown": len(finds) - len(known), "revoked": revoked})
@@ -114,19 +114,37 @@ def scan_pattern(app: App, form: str) -> None:
         output.print_fields([("Pattern", described["regex"]), ("Checksum", described["checksum"])])
 
 
-def _completion_script(ctx: click.Context, shell: str) -> str:
-    completion_class = get_completion_class(shell)
-    if completion_class is None:
-        raise BadInput(f"There is no completion for {shell}.")
-    return completion_class(ctx.find_root().command, {}, "keys", "_KEYS_COMPLETE").source()
-
-
 @click.command(cls=Command, example='eval "$(keys completion bash)"')
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_COMPLETIONS)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Prints the script that lets a shell complete this command."""
-    click.echo(_completion_script(ctx, shell))
+    click.echo(_COMPLETIONS[shell](ctx.find_root().command, {}, "keys", "_KEYS_COMPLETE").source())
+
+
+def _read_key() -> str:
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Key", hide_input=True, err=True)
+        return typed
+    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _look_up(app: App, secret: str) -> Key | None:
+    """The key in the table. One with a malformed item must not keep the others from being revoked."""
+    try:
+        return app.store.with_digest(api_key.digest(secret))
+    except MalformedItem as error:
+        note(f"A key with the beginning {hint(secret, app.table.prefix)} cannot be revoked. {error}")
+        return None
+
+
+def _revoke(app: App, key: Key) -> bool:
+    try:
+        app.store.revoke(key.key_id)
+    except NotFound:
+        note(f"{key.key_id} was deleted meanwhile.")
+        return False
+    return True
 
 
 def _show_found(known: list[tuple[Key, tuple[int, ...]]], count: int, now: float) -> None:
