@@ -1,17 +1,15 @@
 """Access rules: which identity may call which route."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from authorizer.identity import Identity
+from authorizer.json_value import is_same
+from authorizer.route import Route
 
-_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-# Neither "?" nor "$": in an IAM resource they would be a wildcard and a variable.
-_ROUTE = re.compile(rf"(?P<method>{'|'.join(_METHODS)}|\*) /(?P<path>[A-Za-z0-9._~!&'()+,;=:@%/*{{}}-]*)")
-_KINDS: Final = frozenset({"api_key", "jwt"})
+KINDS: Final = frozenset({"api_key", "jwt"})
 
 
 class RulesError(Exception):
@@ -19,88 +17,113 @@ class RulesError(Exception):
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule: for which routes, and what it asks of an identity. Routes are as in an IAM resource: `GET/me`."""
+class Claim:
+    """A value that must be in `data`. `path`: the names that lead to it."""
 
-    routes: tuple[str, ...]
-    credentials: frozenset[str] = _KINDS
+    path: tuple[str, ...]
+    value: Any
+
+    def is_in(self, data: Mapping[str, Any]) -> bool:
+        """Whether it is there: the same value of the same JSON type, or a list with it among its members."""
+        found: Any = data
+        for name in self.path:
+            if not isinstance(found, Mapping) or name not in found:
+                return False
+            found = found[name]
+        return is_same(found, self.value) or (
+            isinstance(found, list) and any(is_same(member, self.value) for member in found)
+        )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: for which routes, and what it asks of an identity. All that is asked must hold.
+
+    `credentials`: the kind is one of them. `scopes`: the credential has all of them. `any_scopes`: it has one of
+    them. `consumers`: it is an API key of one of them. `claims`: all of them are in `data`. Empty asks for nothing.
+    """
+
+    route: Route
+    credentials: frozenset[str] = KINDS
     scopes: frozenset[str] = frozenset()
+    any_scopes: frozenset[str] = frozenset()
+    consumers: frozenset[str] = frozenset()
+    claims: tuple[Claim, ...] = ()
 
     def is_satisfied(self, identity: Identity) -> bool:
-        return identity.kind in self.credentials and self.scopes <= identity.scopes
+        return self.lacks_only_scopes(identity) and not self.missing_scopes(identity)
+
+    def lacks_only_scopes(self, identity: Identity) -> bool:
+        """Whether all that is asked holds, or would with more scopes."""
+        return next(self.refusals(identity), None) is None
+
+    def refusals(self, identity: Identity) -> Iterator[str]:
+        """The parts of the rule, other than its scopes, that refuse the identity: by their names in the file."""
+        if identity.kind not in self.credentials:
+            yield "credentials"
+        if self.consumers and not (identity.kind == "api_key" and identity.sub in self.consumers):
+            yield "consumers"
+        if not all(claim.is_in(identity.data) for claim in self.claims):
+            yield "claims"
+
+    def missing_scopes(self, identity: Identity) -> frozenset[str]:
+        """The scopes asked for that the credential has not; of `any_scopes` all, when it has none of them."""
+        missing = self.scopes - identity.scopes
+        return missing if not self.any_scopes or self.any_scopes & identity.scopes else missing | self.any_scopes
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What an identity may call, as IAM patterns: the routes to allow and those to deny. It holds for every route.
+
+    IAM puts an explicit Deny before every Allow, and denies what neither names: that is the rules' meaning.
+    """
+
+    allowed: tuple[str, ...]
+    denied: tuple[str, ...]
 
 
 class AccessRules:
     """A route is permitted when at least one rule matches it, and every rule that matches it is satisfied."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
+        self.rules: Final = tuple(rules)
         self._compile = lru_cache(maxsize=256)(self._compile_satisfied)
 
     @classmethod
     def allow_all(cls) -> "AccessRules":
         """The rules without a rules file: every authenticated caller, every route."""
-        return cls([Rule(("*",))])
+        return cls([Rule(Route("*", "*"))])
 
-    @classmethod
-    def from_toml(cls, text: str) -> "AccessRules":
-        """:raises RulesError: the text is not TOML, or holds something else than ``[[rule]]`` as documented."""
-        import tomllib  # Most deployments have no rules file: they need not wait for this import.
+    def compile(self, identity: Identity) -> Grant:
+        """What this identity is granted. Kept in memory for each set of rules that identities satisfy."""
+        return self._compile(tuple(rule.is_satisfied(identity) for rule in self.rules))
 
-        try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RulesError(f"not TOML: {error}") from None
-        entries = document.get("rule")
-        if document.keys() - {"rule"} or not isinstance(entries, list) or not entries:
-            raise RulesError("the file must hold [[rule]] tables, at least one, and nothing else")
-        return cls(_rule(number, entry) for number, entry in enumerate(entries, 1))
+    def missing_scopes(self, identity: Identity) -> list[str]:
+        """The scopes with which more routes would be open to this identity: those of rules that lack nothing else."""
+        missing = frozenset[str]()
+        for rule in self.rules:
+            if (lacking := rule.missing_scopes(identity)) and rule.lacks_only_scopes(identity):
+                missing |= lacking
+        return sorted(missing)
 
-    def compile(self, identity: Identity) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The routes to allow and those to deny, as IAM patterns. They hold for every route of the stage.
-
-        IAM puts an explicit Deny before every Allow, and denies what neither names: that is the rules' meaning.
-        """
-        return self._compile(tuple(rule.is_satisfied(identity) for rule in self._rules))
-
-    def _compile_satisfied(self, satisfied: tuple[bool, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        allowed, denied = set[str](), set[str]()
-        for rule, holds in zip(self._rules, satisfied, strict=True):
-            (allowed if holds else denied).update(rule.routes)
-        return tuple(sorted(allowed - denied)), tuple(sorted(denied))
+    def _compile_satisfied(self, satisfied: tuple[bool, ...]) -> Grant:
+        allowed, denied = set[Route](), set[Route]()
+        for rule, holds in zip(self.rules, satisfied, strict=True):
+            (allowed if holds else denied).add(rule.route)
+        denied = set(_outermost(denied))
+        allowed = {route for route in _outermost(allowed) if not any(wider.covers(route) for wider in denied)}
+        # A slash at the end leads to the same route. A rule that is not satisfied must not be got around with one.
+        denied |= {route.slashed for route in denied}
+        return Grant(_patterns(allowed), _patterns(denied))
 
 
-def _rule(number: int, entry: object) -> Rule:
-    where = f"rule {number}"
-    if not isinstance(entry, Mapping):
-        raise RulesError(f"{where}: must be a table, written [[rule]]")
-    unknown = entry.keys() - {"route", "credentials", "scopes"}
-    if unknown:
-        raise RulesError(f"{where}: {', '.join(sorted(unknown))} is not known; a rule has route, credentials, scopes")
-    route = entry.get("route")
-    match = _ROUTE.fullmatch(route) if isinstance(route, str) else None
-    if match is None:
-        raise RulesError(f'{where}: route must be a method or * and a path, such as "GET /reports/*"; not {route!r}')
-    credentials = frozenset(_texts(where, entry, "credentials", _KINDS))
-    if not credentials or credentials - _KINDS:
-        raise RulesError(f'{where}: credentials may hold "api_key" and "jwt", at least one of them')
-    return Rule(_routes(match["method"], match["path"]), credentials, frozenset(_texts(where, entry, "scopes", ())))
+def _outermost(routes: set[Route]) -> Iterator[Route]:
+    """The routes that no other one covers: the rest would only make the policy longer."""
+    for route in routes:
+        if not any(other is not route and other.covers(route) for other in routes):
+            yield route
 
 
-def _routes(method: str, path: str) -> tuple[str, ...]:
-    """The route as IAM patterns. Their one wildcard matches any text, slashes too.
-
-    So a path parameter also matches what has more segments, and "any method" is written out: `*/me` would match
-    `GET/other/me`.
-    """
-    if (method, path) == ("*", "*"):
-        return ("*",)
-    pattern = re.sub(r"\{[^/{}]+\}", "*", path)
-    return tuple(f"{name}/{pattern}" for name in (_METHODS if method == "*" else (method,)))
-
-
-def _texts(where: str, entry: Mapping[str, Any], name: str, default: Iterable[str]) -> Iterable[str]:
-    values = entry.get(name, default)
-    if name in entry and not (isinstance(values, list) and all(isinstance(item, str) and item for item in values)):
-        raise RulesError(f'{where}: {name} must be a list of texts, such as ["a", "b"]')
-    return values  # type: ignore[no-any-return]
+def _patterns(routes: Iterable[Route]) -> tuple[str, ...]:
+    return tuple(sorted(pattern for route in routes for pattern in route.patterns))

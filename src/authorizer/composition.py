@@ -1,7 +1,7 @@
 """Puts the authorizer together: the one place that knows every part."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,9 +12,11 @@ from authorizer.access import AccessRules, RulesError
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
 from authorizer.fetch import FetchError, HttpsFetch
+from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import answer, simple_answer
 from authorizer.settings import Settings, SettingsError
 from authorizer.telemetry import Telemetry
 
@@ -58,7 +60,7 @@ def build(env: Mapping[str, str], directory: Path) -> Decider:
     ]
     if settings.providers:
         authenticators.append(_jwt_authenticator(settings, telemetry, directory))
-    return Decider(authenticators, _access_rules(settings, directory), telemetry)
+    return Decider(authenticators, _responder(settings, directory), telemetry)
 
 
 def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path) -> JwtAuthenticator:
@@ -93,11 +95,20 @@ def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path
     return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=time.time)
 
 
+def _responder(settings: Settings, directory: Path) -> Callable[[Identity, object], dict[str, Any]]:
+    if settings.simple_responses:
+        return lambda identity, _arn: simple_answer(identity)
+    rules = _access_rules(settings, directory)
+    return lambda identity, arn: answer(identity, rules, arn)
+
+
 def _access_rules(settings: Settings, directory: Path) -> AccessRules:
     if settings.access_rules is None:
         return AccessRules.allow_all()
+    from authorizer import rules_file  # Most deployments have no rules file: they need not wait for this import.
+
     try:
-        return AccessRules.from_toml(_read("ACCESS_RULES", directory, settings.access_rules))
+        return rules_file.parse(_read("ACCESS_RULES", directory, settings.access_rules))
     except RulesError as error:
         raise SettingsError(f"ACCESS_RULES, the file {settings.access_rules!r}: {error}.") from None
 

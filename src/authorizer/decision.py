@@ -1,14 +1,12 @@
 """One decision from event to answer: the four outcomes in the form that API Gateway has for each."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from authorizer.access import AccessRules
 from authorizer.authentication import Authenticator, InvalidCredential, Reason, authenticate
 from authorizer.bearer import BearerError, bearer_token
 from authorizer.identity import Identity, IdentityTooLarge
-from authorizer.policy import answer
 
 
 class Unauthorized(Exception):
@@ -41,15 +39,25 @@ class Recorder(Protocol):
 
 
 class Decider:
-    """Decides about authorizer events, with the authenticators in the order given."""
+    """Decides about authorizer events.
 
-    def __init__(self, authenticators: Sequence[Authenticator], rules: AccessRules, recorder: Recorder) -> None:
+    The authenticators are asked in the order given. `respond` makes the answer for an identity and an event's ARN.
+    """
+
+    def __init__(
+        self,
+        authenticators: Sequence[Authenticator],
+        respond: Callable[[Identity, object], dict[str, Any]],
+        recorder: Recorder,
+    ) -> None:
         self._authenticators = authenticators
-        self._rules = rules
+        self._respond = respond
         self._recorder = recorder
 
     def decide(self, event: object, request_id: str | None = None) -> dict[str, Any]:
         """Policy and context for an accepted credential. `request_id` stands in for API Gateway's in the log.
+
+        Events are those of REST APIs (and HTTP APIs' payload format 1.0) and of HTTP APIs (2.0).
 
         :raises Unauthorized: the credential is refused, or there is none.
         :raises Undecided: it could not be checked.
@@ -70,7 +78,7 @@ class Decider:
         identity: Identity | None = None
         try:
             identity = authenticate(self._authenticators, bearer_token(request))
-            policy = answer(identity, self._rules, request.get("methodArn"))
+            response = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
         except BearerError as error:
             record("refuse", error.reason)
             raise Unauthorized from None
@@ -84,7 +92,7 @@ class Decider:
             record("fail", _cause(error), *_kind_and_key(identity))
             raise Undecided from None
         record("allow", None, identity.kind, identity.key_id)
-        return policy
+        return response
 
 
 def _kind_and_key(identity: Identity | None) -> tuple[str | None, str | None]:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
+from authorizer.json_value import is_same
 from authorizer.jwks import SigningKey
 from authorizer.settings import Provider
 
@@ -182,7 +183,7 @@ def _identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
     if provider.authorized_parties and not _is_one_of(claims.get("azp"), provider.authorized_parties):
         raise _refused(Reason.WRONG_PARTY)
     for name, value in provider.required_claims.items():
-        if name not in claims or not _is_same(claims[name], value):
+        if name not in claims or not is_same(claims[name], value):
             raise _refused(Reason.WRONG_CLAIM)
     scopes = frozenset(scope for name in provider.scope_claims for scope in _scopes(claims, name))
     passed_on = claims if provider.data_claims is None else {n: claims[n] for n in provider.data_claims if n in claims}
@@ -223,11 +224,6 @@ def _text_list(value: object) -> list[str]:
 
 def _is_one_of(value: object, texts: frozenset[str]) -> bool:
     return isinstance(value, str) and value in texts
-
-
-def _is_same(value: object, expected: object) -> bool:
-    """Equal and of the same JSON type: Python takes true for 1, in lists and objects as well."""
-    return json.dumps(value, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
 def _refused(reason: Reason) -> InvalidCredential:

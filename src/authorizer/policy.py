@@ -1,45 +1,59 @@
-"""The IAM policy that API Gateway is answered with."""
+"""What API Gateway is answered with: an IAM policy, or whether the caller may go on, and the context."""
 
-from typing import Any
+from typing import Any, Final
 
 from authorizer.access import AccessRules
 from authorizer.identity import Identity
+
+MAX_MISSING_SCOPES: Final = 1024
+"""The most characters of scope names in the context: it has limits of its own, and a hint must not exceed them."""
 
 
 class MalformedArn(Exception):
     """The event's method ARN is not one of API Gateway's."""
 
 
-def answer(identity: Identity, rules: AccessRules, method_arn: object) -> dict[str, Any]:
-    """What the authorizer returns for an identity: policy and context.
+def answer(identity: Identity, rules: AccessRules, arn: object) -> dict[str, Any]:
+    """Policy and context for an identity. `arn` is the method's, or an HTTP API's route's.
 
     The policy covers the whole stage and does not depend on the route that was asked for: API Gateway keeps it and
-    applies it to every route that the same credential asks for next.
+    applies it to every route that the same credential asks for next. So the context cannot name the scopes that one
+    route asks for either: `missing_scopes` has all of them that would open further routes, for the 403 answer.
 
     :raises IdentityTooLarge: see `Identity.context`.
-    :raises MalformedArn: `method_arn` is of another form.
+    :raises MalformedArn: `arn` is of another form.
     """
-    stage = stage_arn(method_arn)
-    allowed, denied = rules.compile(identity)
+    stage = stage_arn(arn)
+    grant = rules.compile(identity)
     statements = [
-        _statement(effect, stage, routes) for effect, routes in (("Allow", allowed), ("Deny", denied)) if routes
+        _statement(effect, stage, routes)
+        for effect, routes in (("Allow", grant.allowed), ("Deny", grant.denied))
+        if routes
     ]
+    context = identity.context()
+    if grant.denied and (missing := rules.missing_scopes(identity)):
+        context["missing_scopes"] = _shortened(" ".join(missing))
     return {
         "principalId": identity.sub,
-        "policyDocument": {
-            "Version": "2012-10-17",
-            "Statement": statements or [_statement("Deny", stage, ("*",))],
-        },
-        "context": identity.context(),
+        "policyDocument": {"Version": "2012-10-17", "Statement": statements},
+        "context": context,
     }
 
 
-def stage_arn(method_arn: object) -> str:
+def simple_answer(identity: Identity) -> dict[str, Any]:
+    """The simple response of HTTP APIs: every route. There is no form of it for anything else.
+
+    :raises IdentityTooLarge: see `Identity.context`.
+    """
+    return {"isAuthorized": True, "context": dict(identity.context())}
+
+
+def stage_arn(arn: object) -> str:
     """``arn:<partition>:execute-api:<region>:<account>:<api>/<stage>`` of a method's ARN, whose path may hold colons.
 
     :raises MalformedArn: it is of another form.
     """
-    parts = method_arn.split(":", 5) if isinstance(method_arn, str) else []
+    parts = arn.split(":", 5) if isinstance(arn, str) else []
     resource = parts[5].split("/", 2) if len(parts) == 6 else []
     if (
         len(resource) < 3
@@ -53,3 +67,7 @@ def stage_arn(method_arn: object) -> str:
 
 def _statement(effect: str, stage: str, routes: tuple[str, ...]) -> dict[str, Any]:
     return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{stage}/{route}" for route in routes]}
+
+
+def _shortened(scopes: str) -> str:
+    return scopes if len(scopes) <= MAX_MISSING_SCOPES else scopes[:MAX_MISSING_SCOPES].rpartition(" ")[0]

@@ -65,6 +65,7 @@ class Settings:
     jwks_timeout_seconds: float = 2.5
     jwks_seed: str | None = None
     access_rules: str | None = None
+    simple_responses: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -81,6 +82,12 @@ class Settings:
                 "API_KEY_PREFIX must be lower-case letters and digits, in parts separated by single underscores, "
                 f"a letter first, at most 20 characters; not {prefix!r}."
             )
+        rules, simple = env.get("ACCESS_RULES") or None, _boolean(env, "SIMPLE_RESPONSES")
+        if rules and simple:
+            raise SettingsError(
+                "SIMPLE_RESPONSES cannot be true together with ACCESS_RULES: a simple response is for every route. "
+                "Leave it out, and turn the HTTP API's simple responses off."
+            )
         return cls(
             api_keys_table=table,
             api_key_prefix=prefix,
@@ -94,7 +101,8 @@ class Settings:
             jwks_cooldown_seconds=_number(env, "JWKS_COOLDOWN_SECONDS", cls.jwks_cooldown_seconds, 1, 600),
             jwks_timeout_seconds=_number(env, "JWKS_TIMEOUT_SECONDS", cls.jwks_timeout_seconds, 0.1, 8),
             jwks_seed=env.get("JWKS_SEED") or None,
-            access_rules=env.get("ACCESS_RULES") or None,
+            access_rules=rules,
+            simple_responses=simple,
         )
 
 

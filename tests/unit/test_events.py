@@ -11,9 +11,11 @@ import pytest
 
 from authorizer.access import AccessRules
 from authorizer.decision import Decider, Unauthorized
+from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import answer
 from authorizer.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class Recorder:
 
     def decision(self, **fields: Any) -> None:
         self.decisions.append(fields)
+
+
+def allow_all(identity: Identity, arn: object) -> dict[str, Any]:
+    """The response where no access rules are set."""
+    return answer(identity, AccessRules.allow_all(), arn)
 
 
 def load(name: str) -> Any:
@@ -74,7 +81,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=False, clock=lambda: NOW),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
         ],
-        AccessRules.allow_all(),
+        allow_all,
         recorder,
     )
 
@@ -90,16 +97,16 @@ def test_an_event_comes_out_as_its_table_says(
 ) -> None:
     event = load(file)
     if outcome == "allow":
-        answer = decider.decide(event)
-        assert answer["policyDocument"]["Statement"] == [
+        response = decider.decide(event)
+        assert response["policyDocument"]["Statement"] == [
             {
                 "Action": "execute-api:Invoke",
                 "Effect": "Allow",
                 "Resource": ["arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/v1/*"],
             }
         ]
-        assert answer["context"].keys() == {"sub", "data"}
-        assert all(isinstance(value, str) for value in answer["context"].values())
+        assert response["context"].keys() == {"sub", "data"}
+        assert all(isinstance(value, str) for value in response["context"].values())
     else:
         with pytest.raises(Unauthorized, match=r"\AUnauthorized\Z"):
             decider.decide(event)

@@ -1,57 +1,71 @@
-"""Access rules and the policy made of them: over the whole stage, and the same whatever was asked for."""
+"""The answer to API Gateway: a policy over the whole stage, the same whatever was asked for, and the context."""
 
 import json
 
 import pytest
 
-from authorizer.access import AccessRules, RulesError
+from authorizer import rules_file
+from authorizer.access import AccessRules
 from authorizer.identity import Identity, IdentityTooLarge
-from authorizer.policy import MalformedArn, answer, stage_arn
+from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, answer, simple_answer, stage_arn
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1/GET/me"
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
 KEY = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"reports:read"}), "key_1")
 USER = Identity("jwt", "user-1", {"email": "ü@example.com"})
-RULES = """
-[[rule]]
-route = "GET /me"
+RULES = rules_file.parse(
+    """
+    [[rule]]
+    route = "GET /me"
 
-[[rule]]
-route = "GET /reports/{id}"
-credentials = ["api_key"]
-scopes = ["reports:read"]
+    [[rule]]
+    route = "GET /reports/{id}"
+    credentials = ["api_key"]
+    scopes = ["reports:read"]
 
-[[rule]]
-route = "* /admin"
-credentials = ["jwt"]
-"""
+    [[rule]]
+    route = "POST /admin"
+    credentials = ["jwt"]
+    """
+)
 
 
-def statements(identity: Identity, rules: AccessRules, arn: str = ARN) -> dict[str, list[str]]:
-    policy = answer(identity, rules, arn)["policyDocument"]
-    return {statement["Effect"]: statement["Resource"] for statement in policy["Statement"]}
+def statements(identity: Identity, rules: AccessRules) -> dict[str, list[str]]:
+    policy = answer(identity, rules, ARN)["policyDocument"]
+    assert policy["Version"] == "2012-10-17"
+    assert {statement["Action"] for statement in policy["Statement"]} == {"execute-api:Invoke"}
+    return {
+        statement["Effect"]: [resource.removeprefix(f"{STAGE}/") for resource in statement["Resource"]]
+        for statement in policy["Statement"]
+    }
 
 
 def test_without_rules_every_route_of_the_stage_is_allowed() -> None:
-    assert statements(KEY, AccessRules.allow_all()) == {"Allow": [f"{STAGE}/*"]}
+    assert statements(KEY, AccessRules.allow_all()) == {"Allow": ["*"]}
 
 
-def test_satisfied_rules_allow_and_the_others_deny() -> None:
-    rules = AccessRules.from_toml(RULES)
-    methods = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-    admin = [f"{STAGE}/{method}/admin" for method in methods]
-    assert statements(KEY, rules) == {"Allow": [f"{STAGE}/GET/me", f"{STAGE}/GET/reports/*"], "Deny": admin}
-    assert statements(USER, rules) == {"Allow": sorted([*admin, f"{STAGE}/GET/me"]), "Deny": [f"{STAGE}/GET/reports/*"]}
+def test_satisfied_rules_allow_and_the_others_deny_also_with_a_slash_at_the_end() -> None:
+    assert statements(KEY, RULES) == {"Allow": ["GET/me", "GET/reports/*"], "Deny": ["POST/admin", "POST/admin/"]}
+    assert statements(USER, RULES) == {"Allow": ["GET/me", "POST/admin"], "Deny": ["GET/reports/*"]}
 
 
-def test_the_policy_does_not_depend_on_the_route_that_was_asked_for() -> None:
-    rules = AccessRules.from_toml(RULES)
-    assert answer(KEY, rules, ARN) == answer(KEY, rules, f"{STAGE}/POST/other/route")
+def test_any_method_is_written_out_so_that_it_cannot_match_into_the_path() -> None:
+    rules = rules_file.parse("[[rule]]\nroute = '* /me'")
+    methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+    assert statements(KEY, rules) == {"Allow": [f"{method}/me" for method in methods]}
+
+
+def test_the_answer_does_not_depend_on_the_route_that_was_asked_for() -> None:
+    assert answer(USER, RULES, ARN) == answer(USER, RULES, f"{STAGE}/POST/other/route")
+
+
+def test_the_same_rules_make_a_policy_for_whatever_stage_was_asked() -> None:
+    other = answer(USER, RULES, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me")["policyDocument"]["Statement"]
+    assert other[1]["Resource"] == ["arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/reports/*"]
 
 
 def test_an_identity_that_satisfies_no_rule_is_denied_everything() -> None:
-    rules = AccessRules.from_toml('[[rule]]\nroute = "* /*"\ncredentials = ["jwt"]')
-    assert statements(KEY, rules) == {"Deny": [f"{STAGE}/*"]}
+    assert statements(KEY, rules_file.parse("[[rule]]\nroute = '* /*'\ncredentials = ['jwt']")) == {"Deny": ["*"]}
 
 
 @pytest.mark.parametrize(
@@ -59,9 +73,10 @@ def test_an_identity_that_satisfies_no_rule_is_denied_everything() -> None:
     [
         ("arn:aws-cn:execute-api:cn-north-1:1:abc/prod/GET/a:b/c", "arn:aws-cn:execute-api:cn-north-1:1:abc/prod"),
         ("arn:aws-us-gov:execute-api:us-gov-west-1:1:abc/p/GET/", "arn:aws-us-gov:execute-api:us-gov-west-1:1:abc/p"),
+        ("arn:aws:execute-api:r:1:abc/$default/GET/me", "arn:aws:execute-api:r:1:abc/$default"),
     ],
 )
-def test_partition_and_stage_come_from_the_method_arn(arn: str, stage: str) -> None:
+def test_partition_and_stage_come_from_the_arn(arn: str, stage: str) -> None:
     assert stage_arn(arn) == stage
 
 
@@ -75,32 +90,55 @@ def test_an_arn_of_another_form_makes_no_policy(arn: object) -> None:
 
 def test_the_context_is_sub_and_data_as_texts() -> None:
     context = answer(USER, AccessRules.allow_all(), ARN)["context"]
+    assert context.keys() == {"sub", "data"}
     assert context["sub"] == "user-1"
     assert json.loads(context["data"]) == {"email": "ü@example.com"}
 
 
+def test_a_simple_response_has_the_same_context() -> None:
+    assert simple_answer(KEY) == {"isAuthorized": True, "context": KEY.context()}
+
+
 def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
+    large = Identity("jwt", "u", {"x": "y" * 8192})
     with pytest.raises(IdentityTooLarge):
-        Identity("jwt", "u", {"x": "y" * 8192}).context()
+        answer(large, AccessRules.allow_all(), ARN)
+    with pytest.raises(IdentityTooLarge):
+        simple_answer(large)
 
 
-@pytest.mark.parametrize(
-    ("toml", "named"),
-    [
-        ("", r"\[\[rule\]\]"),
-        ("rule = 1", r"\[\[rule\]\]"),
-        ("[[rule]", "not TOML"),
-        ("[[rule]]\nroutes = 'GET /'", "routes"),
-        ("[[rule]]\nroute = '/me'", "route"),
-        ("[[rule]]\nroute = 'get /me'", "route"),
-        ("[[rule]]\nroute = 'GET me'", "route"),
-        ("[[rule]]\nroute = 'GET /a?b'", "route"),
-        ("[[rule]]\nroute = 'GET /me'\ncredentials = []", "credentials"),
-        ("[[rule]]\nroute = 'GET /me'\ncredentials = ['password']", "credentials"),
-        ("[[rule]]\nroute = 'GET /me'\nscopes = 'a'", "scopes"),
-        ("[[rule]]\nroute = 'GET /me'\n[other]\na = 1", r"\[\[rule\]\]"),
-    ],
+SCOPED = rules_file.parse(
+    """
+    [[rule]]
+    route = "POST /reports"
+    credentials = ["api_key"]
+    scopes = ["reports:read", "reports:write"]
+
+    [[rule]]
+    route = "GET /secret"
+    scopes = ["secret"]
+    claims = { plan = "platinum" }
+
+    [[rule]]
+    route = "GET /either"
+    any_scopes = ["b", "a"]
+    """
 )
-def test_a_broken_rules_file_says_what_is_wrong(toml: str, named: str) -> None:
-    with pytest.raises(RulesError, match=named):
-        AccessRules.from_toml(toml)
+
+
+def test_the_context_names_the_scopes_that_would_open_more_routes_and_only_those() -> None:
+    assert answer(KEY, SCOPED, ARN)["context"]["missing_scopes"] == "a b reports:write"
+    assert answer(USER, SCOPED, ARN)["context"]["missing_scopes"] == "a b"
+
+
+def test_an_identity_that_lacks_no_scope_gets_no_hint() -> None:
+    full = Identity("api_key", "acme", {}, frozenset({"reports:read", "reports:write", "b"}), "key_1")
+    assert "missing_scopes" not in answer(full, SCOPED, ARN)["context"]
+    assert "missing_scopes" not in answer(USER, RULES, ARN)["context"]
+
+
+def test_a_long_list_of_missing_scopes_ends_at_a_whole_one() -> None:
+    many = "\n".join(f"[[rule]]\nroute = 'GET /r{number}'\nscopes = ['scope:{number:04}']" for number in range(200))
+    hint = answer(USER, rules_file.parse(many), ARN)["context"]["missing_scopes"]
+    assert MAX_MISSING_SCOPES - 11 < len(hint) <= MAX_MISSING_SCOPES
+    assert hint.split(" ")[-1] == f"scope:{len(hint.split(' ')) - 1:04}"

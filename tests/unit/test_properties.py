@@ -8,13 +8,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authorizer.access import AccessRules
 from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.settings import Provider
-from tests.unit.test_events import Recorder
+from tests.unit.test_events import Recorder, allow_all
 from tests.unit.test_key_store import NOT_FOUND
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
@@ -58,7 +57,7 @@ def decider() -> Decider:
             ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=clock),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
         ],
-        AccessRules.allow_all(),
+        allow_all,
         Recorder(),
     )
 
