@@ -19,6 +19,9 @@ STACK: Final = "multi-auth-local"
 BUCKET: Final = "multi-auth-local-artifacts"
 BUILD: Final = Path(".local/build")
 
+# The emulator leaves it as it is in a gateway response. On AWS it is empty when the authorizer gave none.
+_NO_SUCH_VARIABLE: Final = "$context.authorizer.missing_scopes"
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -63,7 +66,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
     run("sam deploy", command, environment=emulator.environment(), log=log)
     resources = client(emulator, "cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
     physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
-    template = _load_template()
+    template = load_template()
     values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
     api_id, stage = physical["Api"], str(values["StageName"])
     _complete_api(client(emulator, "apigateway"), template["Resources"]["Api"]["Properties"], values, api_id, stage)
@@ -100,18 +103,21 @@ def _complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any
             responseParameters={
                 f"gatewayresponse.header.{header}": _substituted(value, values) for header, value in headers.items()
             },
-            responseTemplates=response["ResponseTemplates"],
+            responseTemplates={
+                kind: text.replace(_NO_SUCH_VARIABLE, "") for kind, text in response["ResponseTemplates"].items()
+            },
             **status,
         )
     _put_preflight(gateway, api_id, {name: _substituted(value, values) for name, value in api["Cors"].items()})
-    for authorizer in gateway.get_authorizers(restApiId=api_id)["items"]:
-        seconds = {
-            "op": "replace",
-            "path": "/authorizerResultTtlInSeconds",
-            "value": str(values["AuthorizerCacheSeconds"]),
-        }
-        gateway.update_authorizer(restApiId=api_id, authorizerId=authorizer["id"], patchOperations=[seconds])
+    set_cache_seconds(gateway, api_id, int(values["AuthorizerCacheSeconds"]))
     gateway.create_deployment(restApiId=api_id, stageName=stage)
+
+
+def set_cache_seconds(gateway: Any, api_id: str, seconds: int) -> None:
+    """How long the API keeps its authorizer's answers. The emulator goes by it at once, without a deployment."""
+    change = {"op": "replace", "path": "/authorizerResultTtlInSeconds", "value": str(seconds)}
+    for authorizer in gateway.get_authorizers(restApiId=api_id)["items"]:
+        gateway.update_authorizer(restApiId=api_id, authorizerId=authorizer["id"], patchOperations=[change])
 
 
 def _put_preflight(gateway: Any, api_id: str, cors: Mapping[str, str]) -> None:
@@ -145,6 +151,7 @@ def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def _load_template() -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load(Path("template.yaml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
+def load_template(path: Path = Path("template.yaml")) -> dict[str, Any]:
+    """A template as data, with CloudFormation's short forms written out."""
+    template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
     return template

@@ -1,4 +1,4 @@
-"""The identity provider: a Cognito user pool in the emulator, with one user in it."""
+"""The identity provider: a Cognito user pool in the emulator, with one user, an administrator, in it."""
 
 import secrets
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from local.emulator import Emulator
 from local.session import client
 
 USER = "ada@example.com"
+GROUP = "admins"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def make_provider(emulator: Emulator) -> Provider:
         UserAttributes=[{"Name": "email", "Value": USER}, {"Name": "email_verified", "Value": "true"}],
     )
     cognito.admin_set_user_password(UserPoolId=pool, Username=USER, Password=password, Permanent=True)
+    cognito.create_group(UserPoolId=pool, GroupName=GROUP)
+    cognito.admin_add_user_to_group(UserPoolId=pool, Username=USER, GroupName=GROUP)
     return Provider(
         issuer=f"https://cognito-idp.{cognito.meta.region_name}.amazonaws.com/{pool}",
         audience=client_id,

@@ -73,10 +73,16 @@ def running_system(
         with step("sam build"):
             built.result()
         with step("sam deploy"):
-            given = {"JwtIssuer": provider.issuer, "JwtAudience": provider.audience, "JwtJwksUrl": provider.jwks_url}
+            given = {
+                "JwtIssuer": provider.issuer,
+                "JwtAudience": provider.audience,
+                "JwtJwksUrl": provider.jwks_url,
+                "AccessRules": "access.toml",
+            }
             deployment = deploy(emulator, given | dict(parameters(provider)), directory / "sam-deploy.log")
         with step("keys create"):
-            created = create_key(emulator, deployment.table, "--consumer", CONSUMER, "--data", '{"plan": "gold"}')
+            arguments = ("--consumer", CONSUMER, "--data", '{"plan": "gold"}', "--scopes", "reports:write")
+            created = create_key(emulator, deployment.table, *arguments)
         jwt = sign_in(emulator, provider)["IdToken"]
         yield System(emulator, provider, deployment, created["key"], jwt)
 
