@@ -39,7 +39,7 @@ check: .venv/ready .tools/ready ## linters, types, template
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml examples/*/template.yaml
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 
 format: .venv/ready ## let ruff write the format

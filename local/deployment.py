@@ -41,47 +41,63 @@ def build(environment: Mapping[str, str], log: Path) -> None:
     :raises StepError: it failed.
     """
     command: list[str | Path] = [SAM, "build", "--cached", "--parallel", "--config-env", "local"]
-    command += ["--build-dir", BUILD, "--cache-dir", ".local/sam-cache", "--parameter-overrides", *_overrides(_here())]
+    command += [
+        "--build-dir",
+        BUILD,
+        "--cache-dir",
+        ".local/sam-cache",
+        "--parameter-overrides",
+        *_overrides(local_parameters()),
+    ]
     run("sam build", command, environment=environment, log=log)
 
 
 def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Deployment:
-    """`sam deploy` of what was built, and the template's gateway responses, which the emulator does not import.
+    """`sam deploy` of what was built.
 
     :raises StepError: it failed.
     """
     client(emulator, "s3").create_bucket(Bucket=BUCKET)
-    given = {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | _here() | dict(parameters)
-    command: list[str | Path] = [
-        SAM,
-        "deploy",
-        "--config-env",
-        "local",
-        "--config-file",
-        Path("samconfig.toml").resolve(),
-    ]
-    command += ["--template-file", BUILD / "template.yaml"]
-    command += ["--s3-bucket", BUCKET, "--no-progressbar"]
-    command += ["--parameter-overrides", *_overrides(given)]
-    run("sam deploy", command, environment=emulator.environment(), log=log)
-    resources = client(emulator, "cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    given = local_parameters() | dict(parameters)
+    physical = deploy_template(emulator, BUILD / "template.yaml", STACK, given, log)
     template = load_template()
     values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
     api_id, stage = physical["Api"], str(values["StageName"])
-    _complete_api(client(emulator, "apigateway"), template["Resources"]["Api"]["Properties"], values, api_id, stage)
+    complete_api(client(emulator, "apigateway"), template["Resources"]["Api"]["Properties"], values, api_id, stage)
     return Deployment(
         api_id=api_id,
         stage=stage,
         table=physical["ApiKeys"],
         authorizer_function=physical["Authorizer"],
         me_function=physical["Me"],
-        url=f"{emulator.endpoint_url}/restapis/{api_id}/{stage}/_user_request_",
+        url=rest_api_url(emulator, api_id, stage),
     )
 
 
-def _here() -> dict[str, str]:
+def deploy_template(
+    emulator: Emulator, template: Path, stack: str, parameters: Mapping[str, str], log: Path
+) -> dict[str, str]:
+    """`sam deploy` of one template, and its resources' ids by their names in it.
+
+    :raises StepError: it failed.
+    """
+    command: list[str | Path] = [SAM, "deploy", "--config-env", "local"]
+    command += ["--config-file", Path("samconfig.toml").resolve(), "--template-file", template, "--stack-name", stack]
+    command += ["--s3-bucket", BUCKET, "--no-progressbar", "--parameter-overrides", *_overrides(parameters)]
+    run("sam deploy", command, environment=emulator.environment(), log=log)
+    resources = client(emulator, "cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+
+def rest_api_url(emulator: Emulator, api_id: str, stage: str) -> str:
+    return f"{emulator.endpoint_url}/restapis/{api_id}/{stage}/_user_request_"
+
+
+def local_parameters() -> dict[str, str]:
+    """The template's parameters that go with this machine and the emulator."""
     return {
+        "ApiGatewayLogRole": "Existing",
+        "TableRemovalPolicy": "Delete",
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
     }
@@ -92,8 +108,11 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
     return [f'{name}="{value}"' for name, value in escaped]
 
 
-def _complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str) -> None:
-    """What the emulator leaves out of SAM's definition: gateway responses, preflight headers, cache time."""
+def complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str) -> None:
+    """What the emulator leaves out of SAM's definition: gateway responses, preflight headers, cache time.
+
+    `api`: the properties of an `AWS::Serverless::Api`. `values`: those of the template's parameters.
+    """
     for name, response in api["GatewayResponses"].items():
         headers = response["ResponseParameters"]["Headers"]
         status = {"statusCode": str(response["StatusCode"])} if "StatusCode" in response else {}
@@ -108,8 +127,10 @@ def _complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any
             },
             **status,
         )
-    _put_preflight(gateway, api_id, {name: _substituted(value, values) for name, value in api["Cors"].items()})
-    set_cache_seconds(gateway, api_id, int(values["AuthorizerCacheSeconds"]))
+    if "Cors" in api:
+        _put_preflight(gateway, api_id, {name: _substituted(value, values) for name, value in api["Cors"].items()})
+    if "AuthorizerCacheSeconds" in values:
+        set_cache_seconds(gateway, api_id, int(values["AuthorizerCacheSeconds"]))
     gateway.create_deployment(restApiId=api_id, stageName=stage)
 
 

@@ -65,15 +65,15 @@ def system(issuer: Issuer) -> Iterator[System]:
 
 
 class Caller:
-    """Sends requests to the deployed API."""
+    """Sends requests to a deployed API."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
+    def __init__(self, url: str) -> None:
+        self._url = url
 
     def send(
         self, *authorization: str, path: str = "/me", method: str = "GET", header: str = "Authorization"
     ) -> "Answer":
-        url = urlsplit(self._system.deployment.url + path)
+        url = urlsplit(self._url + path)
         connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
         try:
             connection.putrequest(method, url.path)
@@ -100,7 +100,7 @@ class Answer:
 
 @pytest.fixture
 def caller(system: System) -> Caller:
-    return Caller(system)
+    return Caller(system.deployment.url)
 
 
 class Keys:
