@@ -35,12 +35,13 @@ differential: .venv/ready ## generated tokens through four verifiers; needs Node
 	cd tests/differential && npm ci --silent --no-audit --no-fund
 	.venv/bin/python -W ignore -m tests.differential
 
-check: .venv/ready .tools/ready ## linters, types, template
+check: .venv/ready .tools/ready ## linters, types, templates, access rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml examples/*/template.yaml
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+	.venv/bin/keys rules check src/authorizer/access.toml --template template.yaml
 
 format: .venv/ready ## let ruff write the format
 	.venv/bin/ruff check --fix-only .

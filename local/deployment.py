@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from keys.template import load
 from local.emulator import Emulator
 from local.session import client
 from local.step import run
@@ -60,7 +59,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
     client(emulator, "s3").create_bucket(Bucket=BUCKET)
     given = local_parameters() | dict(parameters)
     physical = deploy_template(emulator, BUILD / "template.yaml", STACK, given, log)
-    template = load_template()
+    template = load(Path("template.yaml"))
     values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
     api_id, stage = physical["Api"], str(values["StageName"])
     complete_api(client(emulator, "apigateway"), template["Resources"]["Api"]["Properties"], values, api_id, stage)
@@ -155,24 +154,3 @@ def _substituted(value: Any, values: Mapping[str, Any]) -> str:
     if isinstance(value, str):
         return value
     return re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), value["Fn::Sub"])
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!Sub text` becomes `{"Fn::Sub": text}`."""
-
-
-def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {f"Fn::{tag}": loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {f"Fn::{tag}": loader.construct_sequence(node, deep=True)}
-    raise TypeError(f"a short form of CloudFormation's that is not expected here: !{tag}")
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
-def load_template(path: Path = Path("template.yaml")) -> dict[str, Any]:
-    """A template as data, with CloudFormation's short forms written out."""
-    template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
-    return template

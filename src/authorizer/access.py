@@ -1,8 +1,8 @@
 """Access rules: which identity may call which route."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from authorizer.identity import Identity
@@ -10,6 +10,7 @@ from authorizer.json_value import is_same
 from authorizer.route import Route
 
 KINDS: Final = frozenset({"api_key", "jwt"})
+MAX_STAGE_ARN: Final = 112
 
 
 class RulesError(Exception):
@@ -41,6 +42,7 @@ class Rule:
 
     `credentials`: the kind is one of them. `scopes`: the credential has all of them. `any_scopes`: it has one of
     them. `consumers`: it is an API key of one of them. `claims`: all of them are in `data`. Empty asks for nothing.
+    `where`: its place in the file, for people.
     """
 
     route: Route
@@ -49,6 +51,7 @@ class Rule:
     any_scopes: frozenset[str] = frozenset()
     consumers: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
+    where: str = field(default="", compare=False)
 
     def is_satisfied(self, identity: Identity) -> bool:
         return self.lacks_only_scopes(identity) and not self.missing_scopes(identity)
@@ -74,13 +77,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Grant:
-    """What an identity may call, as IAM patterns: the routes to allow and those to deny. It holds for every route.
+    """What an identity may call: the routes to allow and those to deny. It holds for every route.
 
     IAM puts an explicit Deny before every Allow, and denies what neither names: that is the rules' meaning.
     """
 
-    allowed: tuple[str, ...]
-    denied: tuple[str, ...]
+    allowed: frozenset[Route]
+    denied: frozenset[Route]
+
+    @cached_property
+    def patterns(self) -> Mapping[str, tuple[str, ...]]:
+        """The IAM patterns for each effect that has any, sorted."""
+        effects = {"Allow": self.allowed, "Deny": self.denied}
+        return {effect: _patterns(routes) for effect, routes in effects.items() if routes}
+
+    def permits(self, request: Route) -> bool:
+        """Whether a request for a route without placeholders passes."""
+        return _any_covers(self.allowed, request) and not _any_covers(self.denied, request)
 
 
 class AccessRules:
@@ -107,15 +120,21 @@ class AccessRules:
                 missing |= lacking
         return sorted(missing)
 
+    def largest_policy_bytes(self) -> int:
+        """A bound for what the rules are compiled to, for whichever identity: with every route in it, and as long a
+        stage ARN as there can be."""
+        routes = {route for rule in self.rules for route in (rule.route, rule.route.slashed)}
+        return sum(MAX_STAGE_ARN + len(pattern) + 4 for route in routes for pattern in route.patterns)
+
     def _compile_satisfied(self, satisfied: tuple[bool, ...]) -> Grant:
         allowed, denied = set[Route](), set[Route]()
         for rule, holds in zip(self.rules, satisfied, strict=True):
             (allowed if holds else denied).add(rule.route)
         denied = set(_outermost(denied))
-        allowed = {route for route in _outermost(allowed) if not any(wider.covers(route) for wider in denied)}
+        allowed = {route for route in _outermost(allowed) if not _any_covers(denied, route)}
         # A slash at the end leads to the same route. A rule that is not satisfied must not be got around with one.
         denied |= {route.slashed for route in denied}
-        return Grant(_patterns(allowed), _patterns(denied))
+        return Grant(frozenset(allowed), frozenset(denied))
 
 
 def _outermost(routes: set[Route]) -> Iterator[Route]:
@@ -123,6 +142,10 @@ def _outermost(routes: set[Route]) -> Iterator[Route]:
     for route in routes:
         if not any(other is not route and other.covers(route) for other in routes):
             yield route
+
+
+def _any_covers(routes: Iterable[Route], route: Route) -> bool:
+    return any(other.covers(route) for other in routes)
 
 
 def _patterns(routes: Iterable[Route]) -> tuple[str, ...]:

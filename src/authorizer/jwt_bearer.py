@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
 from authorizer.json_value import is_same
-from authorizer.jwks import SigningKey
 from authorizer.settings import Provider
 
 MAX_LENGTH: Final = 8192
@@ -25,10 +24,16 @@ LATEST_TIME: Final = 253_402_300_799
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
+class VerifyingKey(Protocol):
+    """What checks a signature: see `jwks.SigningKey`."""
+
+    def verifies(self, algorithm: str, message: bytes, signature: bytes, /) -> bool: ...
+
+
 class KeySource(Protocol):
     """Where the signing keys of one issuer come from: see `jwks.SigningKeys`."""
 
-    def find(self, kid: str | None, algorithm: str) -> SigningKey: ...
+    def find(self, kid: str | None, algorithm: str, /) -> "VerifyingKey": ...
 
 
 class JwtAuthenticator:
@@ -55,7 +60,7 @@ class JwtAuthenticator:
         """
         if not self._providers or "." not in token:
             return None
-        unverified = _Unverified.parse(token)
+        unverified = UnverifiedToken.parse(token)
         issuer = unverified.claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self._providers:
             raise _refused(Reason.WRONG_ISSUER)
@@ -69,7 +74,7 @@ class JwtAuthenticator:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unverified:
+class UnverifiedToken:
     """The parts of a token of which nothing is proven yet."""
 
     header: Mapping[str, Any]
@@ -78,8 +83,11 @@ class _Unverified:
     signature: bytes
 
     @classmethod
-    def parse(cls, token: str) -> "_Unverified":
-        """Three base64url parts, each in its one canonical spelling, so that a token cannot be written in two ways."""
+    def parse(cls, token: str) -> "UnverifiedToken":
+        """Three base64url parts, each in its one canonical spelling, so that a token cannot be written in two ways.
+
+        :raises InvalidCredential: it is something else.
+        """
         if len(token) > MAX_LENGTH:
             raise _refused(Reason.TOKEN_TOO_LONG)
         parts = _TOKEN.fullmatch(token)

@@ -25,11 +25,7 @@ def answer(identity: Identity, rules: AccessRules, arn: object) -> dict[str, Any
     """
     stage = stage_arn(arn)
     grant = rules.compile(identity)
-    statements = [
-        _statement(effect, stage, routes)
-        for effect, routes in (("Allow", grant.allowed), ("Deny", grant.denied))
-        if routes
-    ]
+    statements = [_statement(effect, stage, patterns) for effect, patterns in grant.patterns.items()]
     context = identity.context()
     if grant.denied and (missing := rules.missing_scopes(identity)):
         context["missing_scopes"] = _shortened(" ".join(missing))
@@ -65,8 +61,12 @@ def stage_arn(arn: object) -> str:
     return ":".join([*parts[:5], "/".join(resource[:2])])
 
 
-def _statement(effect: str, stage: str, routes: tuple[str, ...]) -> dict[str, Any]:
-    return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{stage}/{route}" for route in routes]}
+def _statement(effect: str, stage: str, patterns: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "Action": "execute-api:Invoke",
+        "Effect": effect,
+        "Resource": [f"{stage}/{pattern}" for pattern in patterns],
+    }
 
 
 def _shortened(scopes: str) -> str:

@@ -6,8 +6,7 @@ from typing import Final
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 MAX_LENGTH: Final = 400
-"""API Gateway takes resources of up to 512 characters in an authorizer's policy. The rest is left to the stage's ARN
-(up to 112 for a stage name of 32 characters)."""
+"""API Gateway takes resources of up to 512 characters in an authorizer's policy. The rest is for the stage's ARN."""
 
 # Neither "?" nor "$": in an IAM resource they would be a wildcard and a variable.
 _SEGMENT = re.compile(r"\{[A-Za-z0-9._-]+\}|[A-Za-z0-9._~!&'()+,;=:@%*-]+")
@@ -51,6 +50,19 @@ class Route:
         *outer, last = segments
         return cls(method, "/".join([*(_pattern(segment) for segment in outer), _pattern(last, last=True)]))
 
+    @classmethod
+    def of_request(cls, text: str) -> "Route":
+        """The route that a request asks for, such as ``GET /orders/7``: one without placeholders.
+
+        :raises RouteError: it is written otherwise.
+        """
+        if "*" in text or "{" in text:
+            raise RouteError('must be one that a request can ask for, such as "GET /orders/7": no *, no {id}')
+        return cls.parse(text)
+
+    def __str__(self) -> str:
+        return f"{self.method} /{self.path}"
+
     @property
     def patterns(self) -> tuple[str, ...]:
         """As in an IAM resource, after the stage: `GET/orders/*`.
@@ -69,6 +81,10 @@ class Route:
     def covers(self, other: "Route") -> bool:
         """Whether all that matches the other matches this one too. A request is a route without wildcards."""
         return self.method in ("*", other.method) and _matches(self.path, other.path)
+
+    def overlaps(self, other: "Route") -> bool:
+        """Whether some request matches both."""
+        return (self.method == other.method or "*" in (self.method, other.method)) and _overlap(self.path, other.path)
 
 
 def _pattern(segment: str, *, last: bool = False) -> str:
@@ -99,3 +115,22 @@ def _matches(pattern: str, text: str) -> bool:
             return False
         position = found + len(piece)
     return True
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether some text matches both globs: by the pairs of positions that a common text can lead to."""
+    seen, ahead = set[tuple[int, int]](), [(0, 0)]
+    while ahead:
+        position = i, j = ahead.pop()
+        if position in seen:
+            continue
+        seen.add(position)
+        if i == len(one) and j == len(other):
+            return True
+        if i < len(one) and one[i] == "*":
+            ahead += [(i + 1, j), (i, j + 1)] if j < len(other) else [(i + 1, j)]
+        if j < len(other) and other[j] == "*":
+            ahead += [(i, j + 1), (i + 1, j)] if i < len(one) else [(i, j + 1)]
+        elif i < len(one) and j < len(other) and one[i] == other[j]:
+            ahead.append((i + 1, j + 1))
+    return False

@@ -13,7 +13,6 @@ MEMBERS: Final = ("route", "credentials", "scopes", "any_scopes", "consumers", "
 MAX_POLICY_BYTES: Final = 1_000_000
 """API Gateway documents no limit for the policy. A function's answer may be 6 MB; this keeps clear of it."""
 
-_STAGE_ARN_BYTES: Final = 112
 # RFC 6749, section 3.3. Such a scope can stand in a JSON text as it is, which the 403 answer relies on.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
@@ -33,8 +32,13 @@ def parse(text: str) -> AccessRules:
     lines = _Lines(text, len(entries))
     rules = [_Entry(entry, number, lines).rule() for number, entry in enumerate(entries)]
     _check_duplicates(rules, lines)
-    _check_size(rules)
-    return AccessRules(rules)
+    access_rules = AccessRules(rules)
+    if (size := access_rules.largest_policy_bytes()) > MAX_POLICY_BYTES:
+        raise RulesError(
+            f"the rules can make a policy of {size:,} bytes, more than {MAX_POLICY_BYTES:,}: "
+            "name methods instead of *, or put routes together under a path that ends in /*"
+        )
+    return access_rules
 
 
 class _Lines:
@@ -85,6 +89,7 @@ class _Entry:
             any_scopes=self._scopes("any_scopes"),
             consumers=consumers,
             claims=tuple(self._claims((), self._table("claims"))),
+            where=self._lines.where(self._number),
         )
 
     def _route(self) -> Route:
@@ -146,14 +151,3 @@ def _check_duplicates(rules: list[Rule], lines: _Lines) -> None:
         first = rules.index(rule)
         if first < number:
             raise RulesError(f"{lines.where(number)}: the same rule as in {lines.where(first)}: remove one of them")
-
-
-def _check_size(rules: list[Rule]) -> None:
-    """Whether the largest policy that these rules can be compiled to, with every route denied, is small enough."""
-    routes = {route for rule in rules for route in (rule.route, rule.route.slashed)}
-    size = sum(_STAGE_ARN_BYTES + len(pattern) + 4 for route in routes for pattern in route.patterns)
-    if size > MAX_POLICY_BYTES:
-        raise RulesError(
-            f"the rules can make a policy of {size:,} bytes, more than {MAX_POLICY_BYTES:,}: "
-            "name methods instead of *, or put routes together under a path that ends in /*"
-        )

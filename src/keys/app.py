@@ -12,12 +12,15 @@ from pathlib import Path
 
 import click
 
-from keys import fields
+from keys import deployment, fields
 from keys.consumers import Consumers
 from keys.database import Database
+from keys.deployment import Deployment
 from keys.errors import BadInput
 from keys.store import Store
-from keys.table import DEFAULT_PREFIX, Table, Target, connect
+from keys.table import DEFAULT_PREFIX, LOCAL_OUTPUTS, Table, Target, connect
+
+_SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "ACCESS_RULES")
 
 
 def note(text: str) -> None:
@@ -29,6 +32,10 @@ def _connect(target: Target, env: Mapping[str, str]) -> Table:
     return connect(target, env, Path.cwd(), note)
 
 
+def _find_deployment(target: Target, env: Mapping[str, str]) -> Deployment:
+    return deployment.find(target, env, Path.cwd())
+
+
 @dataclass
 class App:
     """Passed to every command as Click's context object; a test passes one with parts of its own."""
@@ -37,6 +44,7 @@ class App:
     sleep: Callable[[float], None] = time.sleep
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     connect: Callable[[Target, Mapping[str, str]], Table] = _connect
+    find_deployment: Callable[[Target, Mapping[str, str]], Deployment] = _find_deployment
     target: Target = field(default_factory=Target)
     output: str = "table"
 
@@ -44,6 +52,22 @@ class App:
     def table(self) -> Table:
         """:raises KeysError: see `table.connect`."""
         return self.connect(self.target, self.env)
+
+    @functools.cached_property
+    def deployment(self) -> Deployment:
+        """:raises KeysError: see `deployment.find`."""
+        return self.find_deployment(self.target, self.env)
+
+    @functools.cached_property
+    def settings(self) -> Mapping[str, str]:
+        """The authorizer's variables: those of `--stack`, else this process's, else the local system's.
+
+        :raises KeysError: see `deployment.find`.
+        """
+        named = self.target.table or any(self.env.get(name) for name in _SETTINGS)
+        if self.target.stack or not (named or self.target.profile or not LOCAL_OUTPUTS.is_file()):
+            return self.deployment.environment
+        return self.env
 
     @property
     def prefix(self) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from keys import consumer_commands, file_commands, key_commands, secret_commands
+from keys import access_commands, consumer_commands, file_commands, key_commands, secret_commands
 from keys.app import App
 from keys.commands import Group
 
@@ -13,8 +13,9 @@ Exit codes:
   2  wrong usage or bad input
   3  no such key, consumer, stack or table
   4  the state of the key or consumer does not allow it
-  5  verify: the key is not accepted
+  5  verify, explain: the credential is not accepted, or may not call the route
   6  import: some lines were not imported
+  7  doctor: something is wrong
 """
 
 
@@ -41,6 +42,9 @@ for command in (
     key_commands.delete,
     consumer_commands.consumer,
     secret_commands.verify,
+    access_commands.explain,
+    access_commands.rules_group,
+    access_commands.doctor,
     secret_commands.leak,
     secret_commands.scan_pattern,
     file_commands.import_keys,

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from pathlib import Path
+from typing import TextIO
 
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from authorizer import api_key
-from keys import output, scanning
+from authorizer.route import Route
+from keys import output, rules, scanning
+from keys.access_commands import (
+    NOT_ACCEPTED,
+    access_rules,
+    explanation_object,
+    permits,
+    request_options,
+    show_explanation,
+)
 from keys.app import App, confirm, note
 from keys.commands import Command, prefix_option
 from keys.errors import MalformedItem, NotFound
 from keys.record import Key, State, hint
 from keys.verification import verify as verdict_on
-
-NOT_ACCEPTED: Final = 5
 
 _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
@@ -25,9 +33,10 @@ _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": 
 @click.command(cls=Command, example="keys verify < key.txt")
 @click.option("--imported/--no-imported", default=None, help="Look up keys of any format.  [as the stack does, or no]")
 @prefix_option
+@request_options
 @click.pass_context
-def verify(ctx: click.Context, imported: bool | None) -> None:
-    """Says what the authorizer would say about a key: the identity, or why not.
+def verify(ctx: click.Context, imported: bool | None, request: Route | None, rules_path: Path | None) -> None:
+    """Says what the authorizer would say about a key: the identity, or why not, and what it may call.
 
     The key is asked for, or read from standard input. It is not kept, and not shown. What other authorizers have in
     their caches is not seen here.
@@ -36,6 +45,9 @@ def verify(ctx: click.Context, imported: bool | None) -> None:
     app.target.accept_imported = imported
     verdict = verdict_on(_read_key(), app.table, app.clock)
     identity = verdict.identity
+    explanation = None
+    if identity and (request or rules_path):
+        explanation = rules.explain(access_rules(app, rules_path), identity, request)
     if app.json:
         output.print_json(
             {
@@ -45,6 +57,7 @@ def verify(ctx: click.Context, imported: bool | None) -> None:
                 "sub": identity.sub if identity else None,
                 "data": identity.data if identity else None,
                 "scopes": sorted(identity.scopes) if identity else None,
+                **explanation_object(explanation),
             }
         )
     elif identity:
@@ -61,7 +74,9 @@ def verify(ctx: click.Context, imported: bool | None) -> None:
         output.print_fields(
             [("Accepted", "no"), ("Reason", verdict.reason), ("", verdict.explanation), ("Key id", verdict.key_id)]
         )
-    if identity is None:
+    if explanation and not app.json:
+        show_explanation(explanation)
+    if identity is None or not permits(explanation):
         ctx.exit(NOT_ACCEPTED)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from keys import fields
@@ -15,6 +15,7 @@ from keys.errors import BadInput, NotFound
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LOCAL_OUTPUTS: Final = Path(".local/outputs.json")
@@ -73,7 +74,9 @@ def connect(
     imported = env.get("ACCEPT_IMPORTED_KEYS", "").lower() == "true"
     name = target.table
     if not name and target.stack:
-        outputs, parameters = _stack(target, session(target, env))
+        outputs, parameters = describe_stack(
+            target.stack, session(target, env).client("cloudformation", config=_config())
+        )
         if "ApiKeysTableName" not in outputs:
             raise NotFound(f"The stack {target.stack!r} has no output ApiKeysTableName: is it another project's?")
         name = outputs["ApiKeysTableName"]
@@ -90,22 +93,24 @@ def connect(
             "Which table? Give --stack NAME or --table NAME, set API_KEYS_TABLE, or start the local system with "
             "`make run` and call this in its directory."
         )
-    client, name = _local(outputs_file)
+    client, name = local_client(outputs_file, "dynamodb"), _local(outputs_file)["table"]
     note(f"Using the local system at {client.meta.endpoint_url} ({LOCAL_OUTPUTS}).")
     return Table(client, name, prefix, imported)
 
 
-def _stack(target: Target, session: Session) -> tuple[dict[str, str], dict[str, str]]:
-    """The stack's outputs and parameters."""
+def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dict[str, str], dict[str, str]]:
+    """The stack's outputs and parameters.
+
+    :raises NotFound: there is no such stack.
+    """
     from botocore.exceptions import ClientError
 
-    cloudformation = session.client("cloudformation", config=_config())
     try:
-        stack = cloudformation.describe_stacks(StackName=target.stack or "")["Stacks"][0]
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
             raise NotFound(
-                f"There is no stack {target.stack!r} in {cloudformation.meta.region_name}: "
+                f"There is no stack {name!r} in {cloudformation.meta.region_name}: "
                 "check its name, --region and --profile."
             ) from None
         raise
@@ -116,28 +121,36 @@ def _stack(target: Target, session: Session) -> tuple[dict[str, str], dict[str, 
     return outputs, parameters
 
 
-def _local(outputs_file: Path) -> tuple[DynamoDBClient, str]:
-    """A client that reaches the local system and nothing else: a loopback address, and credentials of nobody."""
+def local_client(outputs_file: Path, service: str) -> Any:
+    """A client that reaches the local system and nothing else: a loopback address, and credentials of nobody.
+
+    :raises BadInput: the file is not what the local system writes.
+    """
     import boto3
 
-    try:
-        outputs = json.loads(outputs_file.read_text(encoding="utf-8"))
-        endpoint, region, name = (str(outputs[member]) for member in ("endpoint_url", "region", "table"))
-        if urlsplit(endpoint).hostname not in _LOOPBACK:
-            raise ValueError(endpoint)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(
-            f"{outputs_file} is not what `make run` writes: start it again, or give --table or --stack."
-        ) from None
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name=region,
+    outputs = _local(outputs_file)
+    session: Any = boto3.Session()
+    return session.client(
+        service,
+        endpoint_url=outputs["endpoint_url"],
+        region_name=outputs["region"],
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - the local system takes any
         config=_config(),
     )
-    return client, name
+
+
+def _local(outputs_file: Path) -> dict[str, str]:
+    try:
+        written = json.loads(outputs_file.read_text(encoding="utf-8"))
+        outputs = {member: str(written[member]) for member in ("endpoint_url", "region", "table")}
+        if urlsplit(outputs["endpoint_url"]).hostname not in _LOOPBACK:
+            raise ValueError(outputs["endpoint_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(
+            f"{outputs_file} is not what `make run` writes: start it again, or give --table or --stack."
+        ) from None
+    return outputs
 
 
 def _config() -> Config:

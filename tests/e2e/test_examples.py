@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from keys.template import load
 from local.deployment import (
     BUILD,
     STACK,
     complete_api,
     deploy_template,
-    load_template,
     local_parameters,
     rest_api_url,
 )
@@ -41,7 +41,7 @@ def rest(system: System) -> Caller:
     """The REST API, behind the authorizer with the sample rules."""
     given = {"AuthorizerFunctionArn": authorizer_of(system, STACK)}
     api_id = deploy_template(system.emulator, REST, "reports", given, DIRECTORY / "reports.log")["Api"]
-    properties = load_template(REST)["Resources"]["Api"]["Properties"]
+    properties = load(REST)["Resources"]["Api"]["Properties"]
     complete_api(client(system.emulator, "apigateway"), properties, {}, api_id, "v1")
     return Caller(rest_api_url(system.emulator, api_id, "v1"))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import hcl2
 
-from local.deployment import load_template
+from keys.template import load
 
 
 def test_the_terraform_example_is_well_formed() -> None:
@@ -20,7 +20,7 @@ def test_the_cdk_example_is_well_formed() -> None:
 
 
 def test_examples_ask_for_an_output_that_the_template_has() -> None:
-    outputs = load_template()["Outputs"]
+    outputs = load(Path("template.yaml"))["Outputs"]
     for template in Path("examples").glob("*/template.yaml"):
-        assert "AuthorizerFunctionArn" in load_template(template)["Parameters"]
+        assert "AuthorizerFunctionArn" in load(template)["Parameters"]
     assert "AuthorizerFunctionArn" in outputs

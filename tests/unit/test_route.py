@@ -91,3 +91,47 @@ def test_a_slash_at_the_end_is_added_only_where_the_route_does_not_match_it() ->
     assert Route.parse("GET /me").slashed.patterns == ("GET/me/",)
     assert Route.parse("GET /me/*").slashed == Route.parse("GET /me/*")
     assert Route.parse("GET /").slashed == Route.parse("GET /")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("GET /orders/{id}", "GET /orders/7"),
+        ("* /*", "GET /me"),
+        ("GET /a*", "* /*b"),
+        ("GET /*b*", "GET /a*c"),
+        ("GET /{a}/x", "GET /y/{b}"),
+    ],
+)
+def test_routes_overlap_when_one_request_can_match_both(one: str, other: str) -> None:
+    assert Route.parse(one).overlaps(Route.parse(other))
+    assert Route.parse(other).overlaps(Route.parse(one))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("GET /me", "POST /me"),
+        ("GET /orders/{id}", "GET /orders"),
+        ("GET /a*", "GET /b*"),
+        ("GET /*a", "GET /*b"),
+        ("GET /{a}/x", "GET /y/{b}/z"),
+    ],
+)
+def test_routes_do_not_overlap_when_no_request_can_match_both(one: str, other: str) -> None:
+    assert not Route.parse(one).overlaps(Route.parse(other))
+    assert not Route.parse(other).overlaps(Route.parse(one))
+
+
+def test_a_route_is_written_as_it_is_read() -> None:
+    assert [str(Route.parse(text)) for text in ("GET /orders/{id}", "* /*", "GET /")] == [
+        "GET /orders/*",
+        "* /*",
+        "GET /",
+    ]
+
+
+@pytest.mark.parametrize("text", ["GET /orders/{id}", "* /me", "GET /*"])
+def test_a_request_asks_for_one_route(text: str) -> None:
+    with pytest.raises(RouteError, match="that a request can ask for"):
+        Route.of_request(text)

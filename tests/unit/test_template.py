@@ -2,18 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.deployment import load_template
+from keys.template import load
 
 CONTEXT = {
     "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "error.messageString": '"User is not authorized to access this resource"',
     "authorizer.missing_scopes": "reports:read reports:write",
 }
-RESPONSES: dict[str, Any] = load_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
+RESPONSES: dict[str, Any] = load(Path("template.yaml"))["Resources"]["Api"]["Properties"]["GatewayResponses"]
 
 
 def body(name: str, context: dict[str, str]) -> Any:

@@ -1,0 +1,273 @@
+"""The commands about what a credential may do: rules, tokens, and a deployment as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
+
+import click
+
+from authorizer.access import AccessRules
+from authorizer.authentication import InvalidCredential
+from authorizer.identity import Identity
+from authorizer.jwt_bearer import UnverifiedToken
+from authorizer.route import Route
+from authorizer.settings import Provider, Settings, SettingsError
+from keys import doctor as checks
+from keys import output, rules, template
+from keys.app import App, note
+from keys.commands import Command, Group, Parsed
+from keys.errors import BadInput
+from keys.rules import Explanation
+from keys.verification import JwtSettings, Verdict, verify_jwt
+
+T = TypeVar("T")
+
+NOT_ACCEPTED: Final = 5
+SOMETHING_WRONG: Final = 7
+MAX_TOKEN_BYTES: Final = 100_000
+
+_REQUEST: Final = Parsed("route", rules.parse_request)
+
+
+def request_options(command: Callable[..., T]) -> Callable[..., T]:
+    """`--route` and `--rules`, as the parameters `request` and `rules_path`."""
+    route = click.option("--route", "request", type=_REQUEST, help='Also say whether it may call it: "GET /orders/7".')
+    path = click.option(
+        "--rules", "rules_path", type=click.Path(path_type=Path), help="The access rules.  [the deployment's]"
+    )
+    return route(path(command))
+
+
+def access_rules(app: App, path: Path | None) -> AccessRules:
+    """The rules of a file, else those that the deployment names, as they are in this checkout.
+
+    :raises BadInput: a file is wrong or not there.
+    """
+    if path is None and (named := app.settings.get("ACCESS_RULES")):
+        path = rules.FUNCTION_CODE / named
+        note(f"Rules: {path.name}, as it is in this checkout.")
+    if path is None:
+        note("There are no access rules: every route is open to every accepted credential.")
+        return AccessRules.allow_all()
+    return rules.read(path)
+
+
+def explanation_object(explanation: Explanation | None) -> dict[str, Any]:
+    """An explanation as programs get it."""
+    if explanation is None:
+        return {}
+    return {
+        "route": str(explanation.request) if explanation.request else None,
+        "permitted": explanation.permitted,
+        "rules": [
+            {
+                "where": told.rule.where,
+                "route": str(told.rule.route),
+                "satisfied": not told.refused_by,
+                "refused_by": list(told.refused_by),
+            }
+            for told in explanation.rules
+        ],
+        "policy": explanation.policy,
+        "policy_bytes": explanation.policy_bytes,
+    }
+
+
+def show_explanation(explanation: Explanation) -> None:
+    if explanation.request:
+        output.print_fields(
+            [("Route", str(explanation.request)), ("Permitted", "yes" if explanation.permitted else "no")]
+        )
+    for told in explanation.rules:
+        verdict = f"refused by {'; '.join(told.refused_by)}" if told.refused_by else "satisfied"
+        output.print_fields([("Rule", f"{told.place}: {verdict}")])
+    if not explanation.rules:
+        output.print_fields([("Rule", "none matches this route, so nobody may call it")])
+    for statement in explanation.policy["Statement"]:
+        patterns = (resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
+        output.print_fields([(statement["Effect"], " ".join(patterns))])
+
+
+def permits(explanation: Explanation | None) -> bool:
+    """Whether nothing was asked that the rules refuse."""
+    return explanation is None or explanation.permitted is not False
+
+
+@click.command(cls=Command, example='keys explain --jwt - --route "GET /reports/7" < token.txt')
+@click.option("--jwt", "file", type=click.File("rb"), required=True, help="The file with the token; - standard input.")
+@click.option("--jwks", type=click.File("rb"), help="The provider's key set, to check the signature with.")
+@request_options
+@click.pass_context
+def explain(
+    ctx: click.Context, file: BinaryIO, jwks: BinaryIO | None, request: Route | None, rules_path: Path | None
+) -> None:
+    """Says what the authorizer makes of a JWT: the identity, the rules, which of them refuses and why, the policy.
+
+    Nothing is sent anywhere but, with --stack, to AWS for the deployment's settings. Otherwise these are the local
+    system's, or those of the variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS and ACCESS_RULES. The token itself is
+    not kept and not shown.
+    """
+    app: App = ctx.obj
+    if file.isatty():
+        note("Paste the token, and end it with Ctrl-D on a line of its own.")
+    token = file.read(MAX_TOKEN_BYTES).decode("utf-8", "replace").strip()
+    unverified = _parse(token)
+    settings = _jwt_settings(app.settings, unverified, jwks.read() if jwks else None)
+    verdict = verify_jwt(token, settings, app.clock)
+    explanation = None
+    if verdict.identity:
+        explanation = rules.explain(access_rules(app, rules_path), verdict.identity, request)
+    if app.json:
+        output.print_json({**_verdict_object(verdict, unverified, settings), **explanation_object(explanation)})
+    else:
+        _show_verdict(verdict, unverified, settings)
+        if explanation:
+            show_explanation(explanation)
+    if verdict.identity is None or not permits(explanation):
+        ctx.exit(NOT_ACCEPTED)
+
+
+@click.group("rules", cls=Group)
+def rules_group() -> None:
+    """Checks access rules."""
+
+
+@rules_group.command("check", cls=Command, example="keys rules check src/authorizer/access.toml")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--template", "template_path", type=click.Path(path_type=Path), help="The API.  [template.yaml, if it is there]"
+)
+@click.pass_obj
+def check_rules(app: App, file: Path, template_path: Path | None) -> None:
+    """Checks a rules file, and that each rule can match a route of an API's template.
+
+    It shows for each route the rules that match it. A route without any is open to nobody.
+    """
+    read = rules.read(file)
+    if template_path is None and Path("template.yaml").is_file():
+        template_path = Path("template.yaml")
+    routes = template.routes(template.load(template_path)) if template_path else []
+    if routes and (idle := rules.idle(read, routes)):
+        known = ", ".join(map(str, routes))
+        raise BadInput(
+            f"{file}, {idle[0].where}: {idle[0].route} can match no route of {template_path}, which has {known}. "
+            "Correct the route, or remove the rule."
+        )
+    found = rules.matching(read, routes)
+    if app.json:
+        output.print_json(
+            {
+                "rules": len(read.rules),
+                "routes": [
+                    {"route": str(route), "rules": [rule.where for rule in matched]} for route, matched in found.items()
+                ],
+            }
+        )
+        return
+    for route, matched in found.items():
+        where = "; ".join(f"{rule.where} ({rule.route})" for rule in matched)
+        output.print_fields([(str(route).ljust(24), where or "no rule: open to nobody")])
+    note(f"{file}: {len(read.rules)} rules, no mistake found.")
+
+
+@click.command(cls=Command, example="keys doctor --stack multi-auth")
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Checks a deployment: settings, identity providers, clocks, table, access rules, time of revocation.
+
+    The deployment is the one of --stack, else the local system. Needs the permissions to describe the stack, its
+    function and its table; changes nothing.
+    """
+    app: App = ctx.obj
+    findings = checks.examine(app.deployment, app.clock)
+    if app.json:
+        output.print_json(
+            [{"check": found.check, "state": found.state.value, "detail": found.detail} for found in findings]
+        )
+    else:
+        output.print_table(
+            ("CHECK", "STATE", "DETAIL"), [(found.check, found.state.value, found.detail) for found in findings]
+        )
+    if any(found.state is checks.State.WRONG for found in findings):
+        ctx.exit(SOMETHING_WRONG)
+
+
+def _parse(token: str) -> UnverifiedToken | None:
+    try:
+        return UnverifiedToken.parse(token)
+    except InvalidCredential:
+        return None
+
+
+def _jwt_settings(env: Mapping[str, str], unverified: UnverifiedToken | None, key_set: bytes | None) -> JwtSettings:
+    """:raises BadInput: a variable is wrong."""
+    try:
+        settings = Settings.from_env({"API_KEYS_TABLE": "-", **env})
+    except SettingsError as error:
+        raise BadInput(str(error)) from None
+    providers = settings.providers
+    if not providers:
+        note("No provider is configured here: issuer and audience are taken from the token itself.")
+        providers = _own_provider(unverified)
+    return JwtSettings(providers, settings.jwt_leeway_seconds, key_set)
+
+
+def _own_provider(unverified: UnverifiedToken | None) -> tuple[Provider, ...]:
+    claims = unverified.claims if unverified else {}
+    issuer, audience = claims.get("iss"), claims.get("aud", claims.get("client_id"))
+    named = audience if isinstance(audience, list) else [audience]
+    audiences = frozenset(name for name in named if isinstance(name, str))
+    return (Provider(issuer, audiences),) if isinstance(issuer, str) else ()
+
+
+def _verdict_object(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> dict[str, Any]:
+    identity = verdict.identity
+    return {
+        "accepted": identity is not None,
+        "signature_checked": identity is not None and settings.key_set is not None,
+        "reason": verdict.reason,
+        "header": dict(unverified.header) if unverified else None,
+        "sub": identity.sub if identity else None,
+        "data": identity.data if identity else None,
+        "scopes": sorted(identity.scopes) if identity else None,
+    }
+
+
+def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> None:
+    identity = verdict.identity
+    unchecked = "" if settings.key_set else ", but its signature is not checked: give --jwks FILE for that"
+    output.print_fields(
+        [
+            ("Accepted", f"yes{unchecked}" if identity else "no"),
+            ("Reason", verdict.reason),
+            ("", verdict.explanation),
+        ]
+    )
+    if unverified:
+        claims, header = unverified.claims, unverified.header
+        output.print_fields(
+            [
+                ("Algorithm", _text(header.get("alg"))),
+                ("Key id", _text(header.get("kid"))),
+                ("Issuer", _text(claims.get("iss"))),
+                ("Audience", _text(claims.get("aud", claims.get("client_id")))),
+                ("Expires", _moment(claims.get("exp"))),
+            ]
+        )
+    if identity:
+        _show_identity(identity)
+
+
+def _show_identity(identity: Identity) -> None:
+    output.print_fields([("Subject", identity.sub), ("Scopes", ", ".join(sorted(identity.scopes)) or None)])
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _moment(value: object) -> str | None:
+    in_range = isinstance(value, int | float) and 0 <= value < 253_402_300_800
+    return output.iso(int(value)) if in_range and isinstance(value, int | float) else _text(value)

@@ -1,0 +1,52 @@
+"""A deployed authorizer: its stack, and the settings that its function runs with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keys.errors import BadInput, NotFound
+from keys.table import LOCAL_OUTPUTS, Target, aws_session, describe_stack, local_client
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+LOCAL_STACK = "multi-auth-local"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """`environment`: the function's variables. `parameters`: the stack's. `client`: makes AWS clients for it."""
+
+    stack: str
+    environment: Mapping[str, str]
+    parameters: Mapping[str, str]
+    client: Callable[[str], Any]
+
+
+def find(
+    target: Target,
+    env: Mapping[str, str],
+    directory: Path,
+    session: Callable[[Target, Mapping[str, str]], Session] = aws_session,
+) -> Deployment:
+    """The deployment of `--stack`, else the local system of this directory.
+
+    :raises BadInput: neither is there. :raises NotFound: there is no such stack, or it is not one of ours.
+    """
+    outputs_file = directory / LOCAL_OUTPUTS
+    client: Callable[[str], Any]
+    if target.stack:
+        aws: Any = session(target, env)
+        stack, client = target.stack, aws.client
+    elif outputs_file.is_file() and not target.profile:
+        stack, client = LOCAL_STACK, lambda service: local_client(outputs_file, service)
+    else:
+        raise BadInput("Which deployment? Give --stack NAME, or start the local system with `make run`.")
+    outputs, parameters = describe_stack(stack, client("cloudformation"))
+    if "AuthorizerFunctionArn" not in outputs:
+        raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn: is it another project's?")
+    function = client("lambda").get_function_configuration(FunctionName=outputs["AuthorizerFunctionArn"])
+    return Deployment(stack, function.get("Environment", {}).get("Variables", {}), parameters, client)

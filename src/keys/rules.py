@@ -1,0 +1,107 @@
+"""Access rules as an operator sees them: the file, what it means for an API, and for one identity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import authorizer
+from authorizer import rules_file
+from authorizer.access import AccessRules, Rule, RulesError
+from authorizer.identity import Identity
+from authorizer.policy import answer
+from authorizer.route import Route, RouteError
+from keys.errors import BadInput
+
+FUNCTION_CODE: Final = Path(authorizer.__path__[0])
+"""The function's own folder, which the variable `ACCESS_RULES` is relative to."""
+
+_ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
+
+
+def read(path: Path) -> AccessRules:
+    """:raises BadInput: the file cannot be read, or is wrong; the text has the line and the remedy."""
+    try:
+        return rules_file.parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}") from None
+    except RulesError as error:
+        raise BadInput(f"{path}, {error}.") from None
+
+
+def parse_request(text: str) -> Route:
+    """:raises BadInput: it is not a route that a request can ask for."""
+    try:
+        return Route.of_request(text)
+    except RouteError as error:
+        raise BadInput(f"The route {error}. It is written without the stage.") from None
+
+
+def matching(rules: AccessRules, routes: Iterable[Route]) -> dict[Route, list[Rule]]:
+    """For each route of an API the rules that some request for it matches."""
+    return {route: [rule for rule in rules.rules if rule.route.overlaps(route)] for route in routes}
+
+
+def idle(rules: AccessRules, routes: Iterable[Route]) -> list[Rule]:
+    """The rules that no request for any of these routes can match."""
+    known = list(routes)
+    return [rule for rule in rules.rules if not any(rule.route.overlaps(route) for route in known)]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFor:
+    """A rule, and which of its parts refuse an identity: by their names in the file, without any value of a claim."""
+
+    rule: Rule
+    refused_by: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        return f"{self.rule.where or 'no rules file'}: {self.rule.route}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What rules mean for one identity, and for one request of it if one is named."""
+
+    request: Route | None
+    permitted: bool | None
+    rules: tuple[RuleFor, ...]
+    policy: dict[str, Any]
+
+    @property
+    def policy_bytes(self) -> int:
+        """Of the policy as it is sent to API Gateway, but for the length of its ARNs' first parts."""
+        return len(json.dumps(self.policy, separators=(",", ":")))
+
+
+def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Explanation:
+    """For a request only the rules that it matches are told, otherwise all.
+
+    :raises IdentityTooLarge: see `Identity.context`.
+    """
+    told = [rule for rule in rules.rules if request is None or rule.route.covers(request)]
+    return Explanation(
+        request,
+        rules.compile(identity).permits(request) if request else None,
+        tuple(RuleFor(rule, tuple(_refusals(rule, identity))) for rule in told),
+        answer(identity, rules, _ARN)["policyDocument"],
+    )
+
+
+def _refusals(rule: Rule, identity: Identity) -> Iterator[str]:
+    for part in rule.refusals(identity):
+        if part == "credentials":
+            yield f"credentials ({', '.join(sorted(rule.credentials))}; this is {identity.kind})"
+        elif part == "claims":
+            lacking = (".".join(claim.path) for claim in rule.claims if not claim.is_in(identity.data))
+            yield f"claims ({', '.join(lacking)})"
+        else:
+            yield part
+    if lacking_scopes := rule.scopes - identity.scopes:
+        yield f"scopes ({', '.join(sorted(lacking_scopes))})"
+    if rule.any_scopes and not rule.any_scopes & identity.scopes:
+        yield f"any_scopes ({', '.join(sorted(rule.any_scopes))})"

@@ -1,0 +1,356 @@
+"""What operators are told about rules, tokens and deployments."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from authorizer.fetch import FetchError
+from keys.app import App
+from keys.cli import main
+from keys.deployment import Deployment, find
+from keys.doctor import Finding, State, examine
+from keys.errors import BadInput, NotFound
+from keys.table import Target
+from tests.unit.keys_command import KeysCommand
+from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+RULES = """
+[[rule]]
+route = "GET /me"
+
+[[rule]]
+route = "POST /reports"
+credentials = ["api_key"]
+scopes = ["reports:write"]
+
+[[rule]]
+route = "GET /admin/{page}"
+claims = { "org.role" = "secret-role" }
+any_scopes = ["admin"]
+"""
+
+
+@pytest.fixture
+def keys(dynamodb: "DynamoDBClient", table_name: str) -> KeysCommand:
+    return KeysCommand(dynamodb, table_name)
+
+
+@pytest.fixture
+def rules_path(tmp_path: Path) -> str:
+    path = tmp_path / "access.toml"
+    path.write_text(RULES, encoding="utf-8")
+    return str(path)
+
+
+def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
+    """A command that needs no table, in a process that has these variables."""
+    app = App(clock=lambda: NOW, env={"API_KEYS_TABLE": "-", **(env or {})})
+    result = CliRunner().invoke(main, arguments, input=stdin, obj=app, catch_exceptions=False)
+    assert "Traceback" not in result.stderr
+    return result
+
+
+class TestVerify:
+    def test_a_key_with_the_scope_may_call_the_route(self, keys: KeysCommand, rules_path: str) -> None:
+        key = keys.create("--scopes", "reports:write")["key"]
+        answer = keys.run("verify", "--route", "POST /reports", "--rules", rules_path, stdin=key)
+        assert answer.exit_code == 0
+        assert "Permitted     yes" in answer.stdout
+        assert "line 5: POST /reports: satisfied" in answer.stdout
+
+    def test_a_refused_route_is_told_with_the_rule_and_its_parts(self, keys: KeysCommand, rules_path: str) -> None:
+        key = keys.create()["key"]
+        answer = keys.run("verify", "--route", "GET /admin/7", "--rules", rules_path, stdin=key)
+        assert answer.exit_code == 5
+        assert "line 10: GET /admin/*: refused by claims (org.role); any_scopes (admin)" in answer.stdout
+        assert "secret-role" not in answer.output
+        assert key not in answer.output
+
+    def test_programs_get_the_same(self, keys: KeysCommand, rules_path: str) -> None:
+        key = keys.create()["key"]
+        arguments = ("verify", "--route", "POST /reports", "--rules", rules_path, "--output", "json")
+        answer = json.loads(keys.run(*arguments, stdin=key).stdout)
+        assert (answer["accepted"], answer["permitted"]) == (True, False)
+        assert answer["rules"] == [
+            {
+                "where": "line 5",
+                "route": "POST /reports",
+                "satisfied": False,
+                "refused_by": ["scopes (reports:write)"],
+            }
+        ]
+        assert answer["policy"]["Statement"][1]["Effect"] == "Deny"
+        assert answer["policy_bytes"] == len(json.dumps(answer["policy"], separators=(",", ":")))
+
+    def test_a_route_that_no_rule_matches_is_open_to_nobody(self, keys: KeysCommand, rules_path: str) -> None:
+        answer = keys.run("verify", "--route", "GET /else", "--rules", rules_path, stdin=keys.create()["key"])
+        assert answer.exit_code == 5
+        assert "none matches this route" in answer.stdout
+
+    @pytest.mark.parametrize("route", ["GET /admin/{page}", "* /me", "/me"])
+    def test_a_route_that_no_request_asks_for_is_refused(self, route: str, keys: KeysCommand) -> None:
+        answer = keys.run("verify", "--route", route, stdin="x")
+        assert answer.exit_code == 2
+        assert "such as" in answer.stderr
+
+
+class TestExplain:
+    ENV: Mapping[str, str] = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
+
+    def test_an_accepted_token_is_told_with_its_rules(self, rules_path: str) -> None:
+        text = token(claims(scope="admin", org={"role": "secret-role"}))
+        answer = run(
+            "explain", "--jwt", "-", "--route", "GET /admin/x", "--rules", rules_path, stdin=text, env=self.ENV
+        )
+        assert answer.exit_code == 0, answer.stderr
+        assert "its signature is not checked: give --jwks FILE" in answer.stdout
+        assert "line 10: GET /admin/*: satisfied" in answer.stdout
+        assert "secret-role" not in answer.output
+        assert text not in answer.output
+
+    def test_the_signature_is_checked_with_a_key_set(self, tmp_path: Path, rules_path: str) -> None:
+        jwks = tmp_path / "jwks.json"
+        jwks.write_bytes(key_set(jwk()))
+        arguments = ("explain", "--jwt", "-", "--jwks", str(jwks), "--rules", rules_path, "--output", "json")
+        good = run(*arguments, stdin=token() + "\n", env=self.ENV)
+        bad = run(*arguments, stdin=token()[:-8] + "AAAAAAAA", env=self.ENV)
+        assert (good.exit_code, json.loads(good.stdout)["signature_checked"]) == (0, True)
+        assert (bad.exit_code, json.loads(bad.stdout)["reason"]) == (5, "bad_signature")
+
+    @pytest.mark.parametrize(
+        ("text", "reason", "told"),
+        [
+            (token(claims(exp=NOW - 3600)), "expired_token", "Expires"),
+            (token(claims(iss="https://other.example/")), "wrong_issuer", "https://other.example/"),
+            (token(claims(aud="other")), "wrong_audience", "other"),
+            ("a.b.c", "malformed_token", "cut short"),
+            ("nonsense", "unrecognised", "no full stop"),
+            ("", "malformed_authorization", "cannot be sent"),
+            ("ü.ü.ü", "malformed_authorization", "cannot be sent"),
+        ],
+        ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "token",
+    )
+    def test_a_refused_token_is_told_with_the_reason(self, text: str, reason: str, told: str) -> None:
+        answer = run("explain", "--jwt", "-", stdin=text, env=self.ENV)
+        assert answer.exit_code == 5
+        assert reason in answer.stdout
+        assert told in answer.stdout
+
+    def test_without_settings_the_token_is_taken_at_its_word(self) -> None:
+        answer = run("explain", "--jwt", "-", stdin=token(claims(iss="https://other.example/")))
+        assert answer.exit_code == 0
+        assert "issuer and audience are taken from the token" in answer.stderr
+        assert "every route is open" in answer.stderr
+
+    def test_a_wrong_variable_is_named(self) -> None:
+        answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})
+        assert answer.exit_code == 2
+        assert "JWT_AUDIENCE" in answer.stderr
+
+    def test_a_key_set_that_is_none_is_refused(self, tmp_path: Path) -> None:
+        jwks = tmp_path / "jwks.json"
+        jwks.write_text("[]", encoding="utf-8")
+        answer = run("explain", "--jwt", "-", "--jwks", str(jwks), stdin=token(), env=self.ENV)
+        assert answer.exit_code == 2
+        assert "key set cannot be used" in answer.stderr
+
+
+class TestRulesCheck:
+    TEMPLATE = """
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Me: { Type: Api, Properties: { RestApiId: !Ref Api, Method: get, Path: /me } }
+        Any: { Type: HttpApi, Properties: { Path: "/admin/{page}" } }
+        Timer: { Type: Schedule, Properties: { Schedule: rate(1 day) } }
+  Api:
+    Type: AWS::Serverless::Api
+    Properties: { DefinitionBody: { paths: { /reports: { post: {}, parameters: [] } } } }
+  Route:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { RouteKey: DELETE /reports }
+"""
+
+    @pytest.fixture
+    def template(self, tmp_path: Path) -> str:
+        path = tmp_path / "template.yaml"
+        path.write_text(self.TEMPLATE, encoding="utf-8")
+        return str(path)
+
+    def test_each_route_is_shown_with_its_rules(self, rules_path: str, template: str) -> None:
+        answer = run("rules", "check", rules_path, "--template", template)
+        assert answer.exit_code == 0, answer.stderr
+        assert "* /admin/*              line 10 (GET /admin/*)" in answer.stdout
+        assert "DELETE /reports         no rule: open to nobody" in answer.stdout
+
+    def test_programs_get_the_same(self, rules_path: str, template: str) -> None:
+        answer = run("rules", "check", rules_path, "--template", template, "--output", "json")
+        assert {route["route"]: route["rules"] for route in json.loads(answer.stdout)["routes"]} == {
+            "* /admin/*": ["line 10"],
+            "GET /me": ["line 2"],
+            "POST /reports": ["line 5"],
+            "DELETE /reports": [],
+        }
+
+    def test_a_rule_that_can_match_no_route_is_told_with_its_line(self, rules_path: str, template: str) -> None:
+        with Path(rules_path).open("a", encoding="utf-8") as file:
+            file.write("\n[[rule]]\nroute = 'GET /report'\n")
+        answer = run("rules", "check", rules_path, "--template", template)
+        assert answer.exit_code == 2
+        assert "line 15: GET /report can match no route of" in answer.stderr
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("[[rule]]\nroute = 'ANY /me'", "line 2: the route has the method 'ANY'"),
+            ("[[rule", "not TOML"),
+            ("", "at least one"),
+        ],
+    )
+    def test_a_broken_file_is_told_with_its_line(self, text: str, told: str, tmp_path: Path) -> None:
+        path = tmp_path / "access.toml"
+        path.write_text(text, encoding="utf-8")
+        answer = run("rules", "check", str(path))
+        assert answer.exit_code == 2
+        assert told in answer.stderr
+
+    @pytest.mark.parametrize("text", ["", "a: [", "Resources: 7", "\x00"])
+    def test_what_is_no_template_is_refused(self, text: str, rules_path: str, tmp_path: Path) -> None:
+        path = tmp_path / "broken.yaml"
+        path.write_text(text, encoding="utf-8")
+        answer = run("rules", "check", rules_path, "--template", str(path))
+        assert answer.exit_code == 2
+        assert "broken.yaml" in answer.stderr
+
+    def test_a_file_that_is_not_there_is_named(self) -> None:
+        answer = run("rules", "check", "nowhere.toml")
+        assert answer.exit_code == 2
+        assert "nowhere.toml" in answer.stderr
+
+
+class TestDoctor:
+    ENVIRONMENT: Mapping[str, str] = {
+        "API_KEYS_TABLE": "keys",
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWT_JWKS_URL": "https://issuer.example/jwks.json",
+        "API_KEY_CACHE_SECONDS": "10",
+    }
+    DISCOVERY: Mapping[str, str] = {"issuer": ISSUER, "jwks_uri": "https://issuer.example/jwks.json"}
+
+    @pytest.fixture
+    def examined(self, dynamodb: "DynamoDBClient", table_name: str) -> Any:
+        def examine_with(
+            discovery: object = self.DISCOVERY,
+            keys: bytes | None = key_set(jwk()),
+            date: str | None = "Fri, 15 Jan 2027 08:00:00 GMT",
+            now: float = 1_800_000_000,
+            **environment: str,
+        ) -> dict[str, Finding]:
+            def fetch(url: str, _seconds: float) -> bytes:
+                if url.endswith("jwks.json"):
+                    if keys is None:
+                        raise FetchError("status 404")
+                    return keys
+                if discovery is None:
+                    raise FetchError("timeout")
+                return json.dumps(discovery).encode()
+
+            variables = {**self.ENVIRONMENT, "API_KEYS_TABLE": table_name, **environment}
+            deployed = Deployment("s", variables, {"AuthorizerCacheSeconds": "30"}, lambda _service: dynamodb)
+            findings = examine(deployed, lambda: now, fetch, lambda _url: date)
+            return {
+                found.check.split(" ")[0] if "clock" not in found.check else found.check: found for found in findings
+            }
+
+        return examine_with
+
+    def test_a_deployment_in_order_has_nothing_wrong(self, examined: Any) -> None:
+        found = examined()
+        assert State.WRONG not in {finding.state for finding in found.values()}
+        assert found["signing"].detail == "1 usable"
+        assert found["clock, to the provider's"].state is State.OK
+
+    def test_the_time_until_a_revoked_key_stops_is_that_of_both_caches(self, examined: Any) -> None:
+        assert examined()["revocation"].detail.startswith("a revoked key works for at most 40 s: 30 in API Gateway, 10")
+
+    @pytest.mark.parametrize(
+        ("changes", "check", "told"),
+        [
+            ({"JWT_AUDIENCE": ""}, "settings", "JWT_AUDIENCE"),
+            ({"discovery": {"issuer": f"{ISSUER}/", "jwks_uri": "x"}}, "issuer", "it calls itself"),
+            ({"discovery": {"issuer": ISSUER, "jwks_uri": "https://x.example/"}}, "issuer", "announces the keys at"),
+            ({"discovery": None, "JWT_JWKS_URL": ""}, "issuer", "set JwtJwksUrl"),
+            ({"keys": None}, "signing", "status 404"),
+            ({"keys": b'{"keys": []}'}, "signing", "no usable key"),
+            ({"API_KEYS_TABLE": "gone"}, "table", "not there"),
+            ({"ACCESS_RULES": "nowhere.toml"}, "access", "nowhere.toml"),
+        ],
+    )
+    def test_what_is_wrong_is_told_with_the_remedy(
+        self, changes: dict[str, Any], check: str, told: str, examined: Any
+    ) -> None:
+        found = examined(**changes)[check]
+        assert found.state is State.WRONG
+        assert told in found.detail
+
+    def test_a_provider_without_discovery_is_fine_when_its_key_url_is_set(self, examined: Any) -> None:
+        assert examined(discovery=None)["issuer"].state is State.NOTE
+
+    def test_a_clock_that_is_off_is_told(self, examined: Any) -> None:
+        assert "90 s ahead" in examined(now=1_800_000_090)["clock, to the provider's"].detail
+        assert "90 s behind" in examined(now=1_799_999_910)["clock, to the provider's"].detail
+        assert "no date" in examined(date=None)["clock, to the provider's"].detail
+
+    def test_the_sample_rules_are_told_with_their_size(self, examined: Any) -> None:
+        assert "3 rules, policies of at most" in examined(ACCESS_RULES="access.toml")["access"].detail
+
+    def test_something_wrong_is_an_exit_code_of_its_own(self, dynamodb: "DynamoDBClient") -> None:
+        deployed = Deployment("s", {"API_KEYS_TABLE": ""}, {}, lambda _service: dynamodb)
+        app = App(env={}, find_deployment=lambda _target, _env: deployed)
+        answer = CliRunner().invoke(main, ["doctor"], obj=app, catch_exceptions=False)
+        assert answer.exit_code == 7
+        assert "API_KEYS_TABLE" in answer.stdout
+
+
+class TestFind:
+    class Session:
+        def __init__(self, outputs: dict[str, str]) -> None:
+            self.outputs = outputs
+
+        def client(self, _service: str) -> "TestFind.Session":
+            return self
+
+        def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3's spelling
+            outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
+            parameters = [{"ParameterKey": "AuthorizerCacheSeconds", "ParameterValue": "5"}]
+            return {"Stacks": [{"StackName": StackName, "Outputs": outputs, "Parameters": parameters}]}
+
+        def get_function_configuration(self, FunctionName: str) -> Any:  # noqa: N803 - boto3's spelling
+            assert FunctionName == "arn"
+            return {"Environment": {"Variables": {"API_KEYS_TABLE": "t"}}}
+
+    def find(self, outputs: dict[str, str], directory: Path) -> Deployment:
+        session: Any = self.Session(outputs)
+        return find(Target(stack="prod"), {}, directory, lambda _target, _env: session)
+
+    def test_a_stack_gives_its_functions_variables_and_its_parameters(self, tmp_path: Path) -> None:
+        found = self.find({"AuthorizerFunctionArn": "arn"}, tmp_path)
+        assert (found.environment, found.parameters) == ({"API_KEYS_TABLE": "t"}, {"AuthorizerCacheSeconds": "5"})
+
+    def test_another_projects_stack_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(NotFound, match="another project"):
+            self.find({}, tmp_path)
+
+    def test_without_a_stack_or_a_local_system_the_remedy_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(BadInput, match="--stack NAME"):
+            find(Target(), {}, tmp_path)
