@@ -31,7 +31,9 @@ def main() -> int:
     )
     parser.add_argument("command", choices=["run"], help="start everything, call it three times, stay up until Ctrl-C")
     parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A shell starts what is put in the background with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     DIRECTORY.mkdir(exist_ok=True)
     try:
         with _only_one(), running_system(DIRECTORY) as system, _outputs(system):
@@ -79,9 +81,16 @@ def _show_calls(system: System) -> None:
         print(f"\n{what}: {status}\n{body}", flush=True)
     print("\nThe same calls, to paste:\n")
     for credential in calls.values():
-        header = f" -H {shlex.quote(f'Authorization: Bearer {credential}')}" if credential else ""
-        print(f"curl -i{header} {shlex.quote(system.api_url)}\n")
+        print(f"{_curl(system.api_url, credential)}\n")
+    print("A route for API keys with a scope (src/authorizer/access.toml): 200 with the key, 403 with the JWT\n")
+    for credential in (system.api_key, system.jwt):
+        print(f"{_curl(f'{system.deployment.url}/reports', credential, '-X POST ')}\n")
     print("The keys command finds this system by itself: .venv/bin/keys list", flush=True)
+
+
+def _curl(url: str, credential: str | None, options: str = "") -> str:
+    header = f"-H {shlex.quote(f'Authorization: Bearer {credential}')} " if credential else ""
+    return f"curl -i {options}{header}{shlex.quote(url)}"
 
 
 def call(url: str, credential: str | None) -> tuple[int, str]:

@@ -27,6 +27,9 @@ class Issuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path != "/jwks.json":
+                    self.send_error(404)
+                    return
                 issuer.fetches += 1
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(issuer._body)))

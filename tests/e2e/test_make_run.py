@@ -45,7 +45,7 @@ def test_make_run_shows_three_calls_that_can_be_pasted_and_ends_on_ctrl_c() -> N
                 subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout.split()[1]  # noqa: S607
                 for line in pasted
             ]
-            assert statuses == ["401", "200", "200"]
+            assert statuses == ["401", "200", "200", "200", "403"]
             listed = subprocess.run(
                 [".venv/bin/keys", "list", "--output", "json"], capture_output=True, text=True, check=True
             )

@@ -98,11 +98,12 @@ def test_an_event_comes_out_as_its_table_says(
     event = load(file)
     if outcome == "allow":
         response = decider.decide(event)
+        stage = event["requestContext"]["stage"]
         assert response["policyDocument"]["Statement"] == [
             {
                 "Action": "execute-api:Invoke",
                 "Effect": "Allow",
-                "Resource": ["arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/v1/*"],
+                "Resource": [f"arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/{stage}/*"],
             }
         ]
         assert response["context"].keys() == {"sub", "data"}

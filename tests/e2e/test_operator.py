@@ -1,0 +1,57 @@
+"""What an operator is told about the deployed system, by the installed command."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from local.deployment import STACK
+from local.provider import sign_in
+from local.system import KEYS, System
+
+Answer = tuple[int, Any]
+
+
+@pytest.fixture
+def keys_command(system: System) -> Any:
+    def run(*arguments: str, stdin: str = "") -> Answer:
+        """Exit code and JSON output of a command on the stack."""
+        finished = subprocess.run(
+            [KEYS, *arguments, "--stack", STACK, "--output", "json"],
+            env=system.emulator.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Traceback" not in finished.stderr
+        return finished.returncode, json.loads(finished.stdout)
+
+    return run
+
+
+def test_doctor_finds_the_deployed_settings_in_order(keys_command: Any) -> None:
+    code, findings = keys_command("doctor")
+    states = {finding["check"].split(" ")[0]: finding["state"] for finding in findings}
+    assert code == 0, findings
+    assert (states["settings"], states["signing"], states["table"], states["access"]) == ("ok", "ok", "ok", "ok")
+    (revocation,) = [finding["detail"] for finding in findings if finding["check"] == "revocation"]
+    assert "at most 2 s: 1 in API Gateway, 1 in the function's memory" in revocation
+
+
+@pytest.mark.parametrize(("route", "permitted"), [("POST /reports", True), ("GET /admin/whoami", False)])
+def test_verify_says_what_the_deployed_rules_say(
+    route: str, permitted: bool, keys_command: Any, system: System
+) -> None:
+    code, answer = keys_command("verify", "--route", route, stdin=system.api_key)
+    assert (code, answer["permitted"]) == (0 if permitted else 5, permitted)
+
+
+@pytest.mark.parametrize(("route", "permitted"), [("POST /reports", False), ("GET /admin/whoami", True)])
+def test_explain_says_what_the_deployed_rules_say(
+    route: str, permitted: bool, keys_command: Any, system: System
+) -> None:
+    token = sign_in(system.emulator, system.provider)["IdToken"]
+    code, answer = keys_command("explain", "--jwt", "-", "--route", route, stdin=token)
+    assert (code, answer["accepted"], answer["permitted"]) == (0 if permitted else 5, True, permitted)
