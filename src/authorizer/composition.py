@@ -45,7 +45,7 @@ def build(env: Mapping[str, str], directory: Path) -> Decider:
     :raises SettingsError: one is missing or wrong, or a file that it names.
     """
     settings = Settings.from_env(env)
-    telemetry = Telemetry()
+    telemetry = Telemetry(settings.log_level)
     store = KeyStore(
         dynamodb_client(settings.api_key_timeout_seconds),
         settings.api_keys_table,

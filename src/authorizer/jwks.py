@@ -6,99 +6,24 @@ import contextlib
 import json
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jwt.algorithms import get_default_algorithms
-
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.fetch import Fetch, FetchError
+from authorizer.signing_key import SigningKey, UnusableKey
 from authorizer.urls import is_fetchable
 
 REFRESH_AT: Final = 0.8
 """The part of the fresh time after which keys are fetched again, so that they seldom come to its end."""
 FIRST_BACKOFF_SECONDS: Final = 2.0
 LONGEST_BACKOFF_SECONDS: Final = 30.0
-MIN_RSA_BITS: Final = 2048
-MAX_RSA_BITS: Final = 16_384
-
-_RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-_ALGORITHMS_OF: Final[Mapping[tuple[str, str | None], frozenset[str]]] = {
-    ("RSA", None): _RSA,
-    ("EC", "P-256"): frozenset({"ES256"}),
-    ("EC", "P-384"): frozenset({"ES384"}),
-    ("EC", "P-521"): frozenset({"ES512"}),
-    ("EC", "secp256k1"): frozenset({"ES256K"}),
-    ("OKP", "Ed25519"): frozenset({"EdDSA"}),
-    ("OKP", "Ed448"): frozenset({"EdDSA"}),
-}
-_IMPLEMENTATIONS = get_default_algorithms()
 
 
 class KeysUnavailable(Exception):
     """The issuer's keys could not be had, so nothing can be said about its tokens."""
-
-
-class UnusableKey(Exception):
-    """A member of a key set that no signature is checked with. The text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A public key and the algorithms that it may be used with."""
-
-    kid: str | None
-    algorithms: frozenset[str]
-    public_key: Any
-
-    @classmethod
-    def from_jwk(cls, jwk: object) -> SigningKey:
-        """:raises UnusableKey: not a public key for asymmetric signatures that is strong enough."""
-        if not isinstance(jwk, dict):
-            raise UnusableKey("not an object")
-        _check_purpose(jwk)
-        kid, algorithms = jwk.get("kid"), _algorithms(jwk)
-        if kid is not None and not (isinstance(kid, str) and kid):
-            raise UnusableKey("kid is not a text")
-        try:
-            public_key = _IMPLEMENTATIONS[next(iter(algorithms))].from_jwk(jwk)
-        except Exception:
-            # PyJWT and what it calls raise many types here. None of their texts is logged: they quote the key.
-            raise UnusableKey("its numbers are no key") from None
-        if jwk["kty"] == "RSA" and not MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS:
-            raise UnusableKey(f"RSA with {public_key.key_size} bits")
-        return cls(kid, algorithms, public_key)
-
-    def verifies(self, algorithm: str, message: bytes, signature: bytes) -> bool:
-        """Whether the signature over the message is this key's, made with this algorithm, one of its own."""
-        return algorithm in self.algorithms and bool(
-            _IMPLEMENTATIONS[algorithm].verify(message, self.public_key, signature)
-        )
-
-
-def _check_purpose(jwk: Mapping[str, Any]) -> None:
-    use, key_ops = jwk.get("use"), jwk.get("key_ops")
-    if use is not None and use != "sig":
-        raise UnusableKey("not for signatures")
-    if key_ops is not None and not (isinstance(key_ops, list) and "verify" in key_ops):
-        raise UnusableKey("not for verifying")
-    if "d" in jwk:
-        raise UnusableKey("a private key, published")
-
-
-def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
-    """Those that fit the key's type and curve, or the one of them that it names."""
-    kty, crv = jwk.get("kty"), jwk.get("crv")
-    if not isinstance(kty, str) or not isinstance(crv, str | None):
-        raise UnusableKey("kty or crv is not a text")
-    algorithms = _ALGORITHMS_OF.get((kty, None if kty == "RSA" else crv), frozenset())
-    if "alg" in jwk:
-        algorithms = algorithms & ({jwk["alg"]} if isinstance(jwk["alg"], str) else frozenset())
-    if not algorithms:
-        raise UnusableKey("of no known type, curve or algorithm")
-    return algorithms
 
 
 def parse_key_set(body: bytes, skipped: Callable[[str], None]) -> tuple[SigningKey, ...]:

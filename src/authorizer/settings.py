@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
+from authorizer.telemetry import LEVELS
 from authorizer.urls import is_fetchable
 
 ASYMMETRIC_ALGORITHMS: Final = frozenset(
@@ -66,6 +67,7 @@ class Settings:
     jwks_seed: str | None = None
     access_rules: str | None = None
     simple_responses: bool = False
+    log_level: str = "INFO"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -103,6 +105,7 @@ class Settings:
             jwks_seed=env.get("JWKS_SEED") or None,
             access_rules=rules,
             simple_responses=simple,
+            log_level=_log_level(env),
         )
 
 
@@ -113,6 +116,13 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float, mos
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) or not least <= float(text) <= most:
         raise SettingsError(f"{name} must be a number of seconds from {least:g} to {most:g}; not {text!r}.")
     return float(text)
+
+
+def _log_level(env: Mapping[str, str]) -> str:
+    level = env.get("LOG_LEVEL", "").strip().upper() or "INFO"
+    if level not in LEVELS:
+        raise SettingsError(f"LOG_LEVEL must be one of {', '.join(LEVELS)}; not {level!r}.")
+    return level
 
 
 def _boolean(env: Mapping[str, str], name: str) -> bool:
