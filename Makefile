@@ -12,7 +12,7 @@ SAM := .tools/sam/bin/sam
 
 FOR ?= 60
 
-.PHONY: help run test unit fuzz differential check format lock build clean
+.PHONY: help run test unit fuzz differential bench bench-smoke check format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -35,6 +35,12 @@ differential: .venv/ready ## generated tokens through four verifiers; needs Node
 	cd tests/differential && npm ci --silent --no-audit --no-fund
 	.venv/bin/python -W ignore -m tests.differential
 
+bench: .tools/bench ## beside the peers: cold starts, decisions, counts, cost; some ten minutes
+	.venv/bin/python -W ignore -m bench
+
+bench-smoke: .tools/bench ## a minute of it, which fails on bad ratios and counts
+	.venv/bin/python -W ignore -m bench --smoke
+
 check: .venv/ready .tools/ready ## linters, types, templates, access rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -51,7 +57,8 @@ build: .tools/ready ## what `sam deploy` sends to AWS: python3.13, arm64
 	$(SAM) build
 
 lock: .venv/ready ## newest allowed versions into the hashed requirements files
-	for f in requirements/build requirements/dev requirements/sam requirements/emulator src/authorizer/requirements; do \
+	for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime src/authorizer/requirements \
+	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
 	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
 	done
 
@@ -75,4 +82,12 @@ clean: ## remove all that make has made
 	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool; \
 	  $(UV) pip install -q --python .tools/$$tool --require-hashes -r requirements/$$tool.txt; \
 	done
+	@touch $@
+
+.tools/bench: requirements/runtime.txt bench/peers/node/package-lock.json .tools/ready
+	@echo "Setting up the benchmark's runtime and peers"
+	@$(UV) venv -q --clear --python .venv/bin/python .tools/runtime
+	@$(UV) pip install -q --python .tools/runtime --compile-bytecode --require-hashes -r requirements/runtime.txt
+	@if command -v npm >/dev/null; then cd bench/peers/node && npm ci --silent --no-audit --no-fund; \
+	  else echo "Without Node: its peers are left out."; fi
 	@touch $@

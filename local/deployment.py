@@ -46,7 +46,7 @@ def build(environment: Mapping[str, str], log: Path) -> None:
         "--cache-dir",
         ".local/sam-cache",
         "--parameter-overrides",
-        *_overrides(local_parameters()),
+        *overrides(local_parameters()),
     ]
     run("sam build", command, environment=environment, log=log)
 
@@ -82,7 +82,7 @@ def deploy_template(
     """
     command: list[str | Path] = [SAM, "deploy", "--config-env", "local"]
     command += ["--config-file", Path("samconfig.toml").resolve(), "--template-file", template, "--stack-name", stack]
-    command += ["--s3-bucket", BUCKET, "--no-progressbar", "--parameter-overrides", *_overrides(parameters)]
+    command += ["--s3-bucket", BUCKET, "--no-progressbar", "--parameter-overrides", *overrides(parameters)]
     run("sam deploy", command, environment=emulator.environment(), log=log)
     resources = client(emulator, "cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
@@ -102,7 +102,7 @@ def local_parameters() -> dict[str, str]:
     }
 
 
-def _overrides(parameters: Mapping[str, str]) -> list[str]:
+def overrides(parameters: Mapping[str, str]) -> list[str]:
     escaped = ((name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in parameters.items())
     return [f'{name}="{value}"' for name, value in escaped]
 

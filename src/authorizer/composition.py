@@ -3,12 +3,9 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-import botocore.session
-from botocore.config import Config
-from botocore.loaders import Loader
-
+from authorizer import dynamodb
 from authorizer.access import AccessRules, RulesError
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
@@ -21,34 +18,6 @@ from authorizer.policy import answer, simple_answer
 from authorizer.settings import Settings, SettingsError
 from authorizer.telemetry import Telemetry
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-
-def dynamodb_client(timeout_seconds: float) -> "DynamoDBClient":
-    """A client whose two attempts together stay within the time, with a connection kept open between requests."""
-    attempt = timeout_seconds / 4
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _OneService())
-    client: Any = session.create_client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=attempt,
-            read_timeout=attempt,
-            retries={"total_max_attempts": 2, "mode": "legacy"},
-            tcp_keepalive=True,
-            parameter_validation=False,
-        ),
-    )
-    return cast("DynamoDBClient", client)
-
-
-class _OneService(Loader):
-    """Does not search all of AWS's service descriptions for the name of this one, which is a tenth of a cold start."""
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        return ["dynamodb"]
-
 
 def build(env: Mapping[str, str], directory: Path) -> Decider:
     """The decider for these environment variables. Paths in them are relative to `directory`, the function's code.
@@ -58,7 +27,7 @@ def build(env: Mapping[str, str], directory: Path) -> Decider:
     settings = Settings.from_env(env)
     telemetry = Telemetry(settings.log_level)
     store = KeyStore(
-        dynamodb_client(settings.api_key_timeout_seconds),
+        dynamodb.client(settings.api_key_timeout_seconds),
         settings.api_keys_table,
         cache_seconds=settings.api_key_cache_seconds,
         timeout_seconds=settings.api_key_timeout_seconds,

@@ -30,13 +30,14 @@ class HttpsFetch:
 
     def __init__(self) -> None:
         self._tls: ssl.SSLContext | None = None
+        self._workers = deadline.Workers()
 
     def __call__(self, url: str, seconds: float) -> bytes:
         if not is_fetchable(url):
             raise FetchError("not an https URL")
         connection = self._connection(url, seconds)
         try:
-            return deadline.outcome(deadline.start(lambda: _get(connection, url)), seconds)
+            return deadline.outcome(self._workers.start(lambda: _get(connection, url)), seconds)
         except deadline.DeadlineExceeded:
             _abort(connection)
             raise FetchError("timeout") from None

@@ -25,10 +25,6 @@ UNKNOWN_SECONDS: Final = 5
 """Shorter than the time for found keys: a key that was just made should work at once."""
 
 _IMPORTED = re.compile(r"[\x21-\x7e]{16,512}")
-_ATTRIBUTES = ("key_id", "consumer", "data", "scopes", "enabled", "expires_at", "revoked_at")
-# Placeholders throughout, because some of the names are reserved words of DynamoDB.
-_PROJECTION = ", ".join(f"#{name}" for name in _ATTRIBUTES)
-_NAMES = {f"#{name}": name for name in _ATTRIBUTES}
 
 
 class MalformedRecord(Exception):
@@ -96,6 +92,7 @@ class KeyStore:
         self._unknown = ExpiringCache[bool](min(cache_seconds, UNKNOWN_SECONDS), MOST_UNKNOWN, clock)
         self._lookups: dict[str, Future[KeyRecord | None]] = {}
         self._lock = threading.Lock()
+        self._workers = deadline.Workers()
 
     def find(self, digest: str) -> KeyRecord | None:
         """The key with this digest, or None when there is none.
@@ -109,17 +106,12 @@ class KeyStore:
         with self._lock:
             lookup = self._lookups.get(digest)
             if lookup is None:
-                lookup = self._lookups[digest] = deadline.start(lambda: self._look_up(digest))
+                lookup = self._lookups[digest] = self._workers.start(lambda: self._look_up(digest))
         return deadline.outcome(lookup, self._timeout)
 
     def _look_up(self, digest: str) -> KeyRecord | None:
         try:
-            answer = self._client.get_item(
-                TableName=self._table,
-                Key={"pk": {"S": digest}},
-                ProjectionExpression=_PROJECTION,
-                ExpressionAttributeNames=_NAMES,
-            )
+            answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": digest}})
             item = answer.get("Item")
             if item is None:
                 _check_sender(answer)

@@ -10,7 +10,7 @@ import pytest
 
 from authorizer import api_key
 from authorizer.authentication import InvalidCredential
-from authorizer.composition import dynamodb_client
+from authorizer.dynamodb import client
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from tests import fault_server as faults
 from tests.fault_server import Behaviour, FaultServer
@@ -63,7 +63,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FaultSer
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_is_undecided_within_the_bound_and_over_when_it_is_over(fault: Behaviour, server: FaultServer) -> None:
-    store = KeyStore(dynamodb_client(TIMEOUT), "keys", cache_seconds=30, timeout_seconds=TIMEOUT, clock=time.time)
+    store = KeyStore(client(TIMEOUT), "keys", cache_seconds=30, timeout_seconds=TIMEOUT, clock=time.time)
     keys = ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=time.time)
     server.behaviour = fault
     started = time.monotonic()

@@ -1,0 +1,152 @@
+"""`python -m bench`: the whole comparison, written to docs/benchmarks.md. `--smoke`: a minute of it, asserted."""
+
+import argparse
+import statistics
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bench import cold, counts, report, warm
+from bench.backend import running_backend
+from bench.cost import Load, Prices, plot
+from bench.report import Figures, RulesFigures
+from bench.targets import cold_ratios, warm_ratios
+from local.step import StepError, fail, say, step
+
+DIRECTORY: Final = Path(".local/bench")
+REPORT: Final = Path("docs/benchmarks.md")
+PLOT: Final = Path("docs/cost.svg")
+TOLERANCE: Final = 1.5
+"""A smoke run's ratios may be off by half: the machine of CI has neighbours."""
+
+
+def main() -> int:
+    """0, or 1 when a count is wrong or, in a smoke run, a ratio too high."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measures the authorizer beside its peers, in ratios and counts.",
+        epilog="Example: make bench",
+    )
+    parser.add_argument("--smoke", action="store_true", help="a minute of it: writes nothing, fails on bad figures")
+    parser.add_argument("--rounds", type=int, default=15, help="cold starts of each (default: 15)")
+    options = parser.parse_args()
+    try:
+        return _smoke() if options.smoke else _full(max(options.rounds, 3))
+    except StepError as error:
+        return fail(error)
+
+
+def _full(rounds: int) -> int:
+    cold_times, warm_times = _measure(rounds, 2000)
+    with step("100,000 mixed decisions"):
+        workload = counts.mixed(100_000)
+    with step("memory for 10, 10,000 and 1,000,000 credentials"):
+        memory = {distinct: counts.memory_held(distinct) for distinct in (10, 10_000, 100_000, 1_000_000)}
+    figures = Figures(
+        when=datetime.now(UTC),
+        rounds=rounds,
+        cold=cold_times,
+        warm=warm_times,
+        ratios=[*cold_ratios(cold.medians(cold_times)), *warm_ratios(warm_times)],
+        artifact_bytes=_artifact_bytes(),
+        workload=workload,
+        memory=memory,
+        rules=_rules(),
+    )
+    load = Load(
+        milliseconds=statistics.mean(
+            [warm_times["ours, JWT RS256"].median, warm_times["ours, API key in memory"].median]
+        )
+        / 1000,
+        bytes_logged=workload.bytes_logged / workload.decisions,
+    )
+    plot(load, Prices(), PLOT)
+    text = report.markdown(figures, load, Prices(), PLOT.name)
+    REPORT.write_text(text, encoding="utf-8")
+    print(text)
+    say(f"Written to {REPORT} and {PLOT}.")
+    return _complain(_wrong_counts(workload, memory, full=100_000))
+
+
+def _smoke() -> int:
+    cold_times, warm_times = _measure(3, 300, of=(cold.FLOOR, "ours", "the usual sample"))
+    workload = counts.mixed(5_000)
+    memory = {distinct: counts.memory_held(distinct) for distinct in (10, 30_000, 36_000)}
+    ratios = [*cold_ratios(cold.medians(cold_times)), *warm_ratios(warm_times)]
+    for ratio in ratios:
+        say(f"  {ratio.value:5.2f} (at most {ratio.most:.1f}, here {ratio.most * TOLERANCE:.2f})  {ratio.what}")
+    high = [f"{r.what} is {r.value:.2f}, and may be {r.most:.1f}" for r in ratios if r.value > r.most * TOLERANCE]
+    return _complain([*high, *_wrong_counts(workload, memory, full=30_000)])
+
+
+def _measure(
+    rounds: int, count: int, of: tuple[str, ...] = ("",)
+) -> tuple[dict[str, list[float]], dict[str, warm.Time]]:
+    """Cold starts of those whose names begin so, and warm decisions."""
+    key_set = Path("events/jwks.json").read_bytes()
+    with step("sam build of ours and of the peers"):
+        contenders = [c for c in cold.prepare(DIRECTORY) if c.name.startswith(of)]
+    try:
+        with step(f"{rounds} x {len(contenders)} cold starts"), running_backend(DIRECTORY, key_set) as backend:
+            cold_times = cold.measure(contenders, backend, rounds, DIRECTORY)
+    finally:
+        cold.release(DIRECTORY)
+    with step("warm decisions"), running_backend(DIRECTORY, warm.KEY_SET) as backend:
+        warm_times = warm.measure(backend, count)
+    return cold_times, warm_times
+
+
+def _wrong_counts(workload: counts.Workload, memory: dict[int, int], full: int) -> list[str]:
+    """`full`: so many credentials fill the caches."""
+    wrong = []
+    if workload.reads != workload.expected_reads:
+        wrong.append(f"{workload.reads} reads of DynamoDB, where {workload.expected_reads} are needed")
+    if workload.needless_reads:
+        wrong.append(f"{workload.needless_reads} reads for credentials that need none")
+    if workload.fetches > workload.most_fetches:
+        wrong.append(f"{workload.fetches} fetches of signing keys, where {workload.most_fetches} are the most")
+    if workload.late:
+        wrong.append(f"{workload.late} keys accepted later after their revocation than the cache allows")
+    if max(memory.values()) > memory[full] * 1.1:
+        wrong.append(f"the caches hold {max(memory.values()):,} bytes, and {memory[full]:,} when they are full")
+    return wrong
+
+
+def _artifact_bytes() -> int:
+    return sum(path.stat().st_size for path in Path(".local/build/Authorizer").rglob("*") if path.is_file())
+
+
+def _rules() -> RulesFigures:
+    rules, identity = counts.many_rules(200)
+    grant = rules.compile(identity)
+    size = sum(len(pattern) + 62 for patterns in grant.patterns.values() for pattern in patterns)
+
+    def milliseconds(work: object, times: int) -> float:
+        assert callable(work)
+        measured = []
+        for _ in range(times):
+            started = time.perf_counter()
+            work()
+            measured.append((time.perf_counter() - started) * 1000)
+        return statistics.median(measured)
+
+    return RulesFigures(
+        rules=len(rules.rules),
+        policy_bytes=size,
+        largest_bytes=rules.largest_policy_bytes(),
+        compile_ms=milliseconds(lambda: counts.many_rules(200)[0].compile(identity), 5)
+        - milliseconds(lambda: counts.many_rules(200), 5),
+        again_ms=milliseconds(lambda: rules.compile(identity), 200),
+    )
+
+
+def _complain(wrong: list[str]) -> int:
+    for what in wrong:
+        say(f"Wrong: {what}.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

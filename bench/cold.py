@@ -1,0 +1,109 @@
+"""Cold starts: a fresh process each time, from its first byte of code to its first answer."""
+
+import os
+import platform
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.backend import Backend, event
+from local.deployment import SAM, build, overrides
+from local.rie import invoke, running_function
+from local.step import run
+
+RUNTIME: Final = Path(".tools/runtime/bin/python")
+PEERS: Final = Path("bench/peers")
+NODE: Final = PEERS / "node"
+FLOOR: Final = "floor: a boto3 client, no request"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`reads`: what its first request makes it do."""
+
+    name: str
+    folder: Path
+    command: Sequence[str | Path]
+    event: Any
+    reads: str
+
+
+def prepare(directory: Path) -> list[Contender]:
+    """Builds every artifact with `sam build`, and takes away the right to write to them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    build(environment, directory / "sam-build.log")
+    built = directory / "peers"
+    command: list[str | Path] = [SAM, "build", "--template", PEERS / "template.yaml", "--build-dir", built]
+    command += ["--parameter-overrides", *overrides(_here())]
+    run("sam build of the peers", command, environment=environment, log=directory / "sam-build-peers.log")
+    ours = directory / "ours"
+    shutil.rmtree(ours, ignore_errors=True)
+    shutil.copytree(".local/build/Authorizer", ours)
+    key, jwt = event("api_key"), event("jwt")
+    python = [RUNTIME.absolute(), "-m", "awslambdaric"]
+    entry, peer = [*python, "authorizer.handler.lambda_handler"], [*python, "app.handler"]
+    contenders = [
+        Contender(FLOOR, built / "Floor", peer, {}, "nothing"),
+        Contender("ours, API key", ours, entry, key, "DynamoDB"),
+        Contender("ours, JWT", ours, entry, jwt, "JWKS"),
+        Contender("the usual sample, API key", built / "Sample", peer, key, "DynamoDB"),
+        Contender("the usual sample, JWT", built / "Sample", peer, jwt, "DynamoDB, JWKS"),
+        Contender("Powertools' auth_alpha, JWT", built / "Powertools", peer, jwt, "a file"),
+    ]
+    if (NODE / "node_modules").is_dir():
+        node = [shutil.which("node") or "node", "bootstrap.mjs"]
+        contenders.append(Contender("Node: aws-jwt-verify, AWS SDK; JWT", NODE, node, jwt, "a file"))
+        contenders.append(Contender("Node: aws-jwt-verify, AWS SDK; API key", NODE, node, key, "DynamoDB"))
+    for folder in (ours, built):
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(path.stat().st_mode & ~0o222)
+    return contenders
+
+
+def release(directory: Path) -> None:
+    """Gives the right to write back, and removes the artifacts."""
+    for name in ("ours", "peers"):
+        for path in (directory / name, *(directory / name).rglob("*")):
+            if path.is_dir():
+                path.chmod(0o755)
+        shutil.rmtree(directory / name, ignore_errors=True)
+
+
+def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, directory: Path) -> dict[str, list[float]]:
+    """Milliseconds of each start by name. The contenders take turns, so that all have the same weather."""
+    # A folder that root can write to is not read-only for root: this says so to Python.
+    environment = backend.environment | {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "JWKS_FILE": str(Path("events/jwks.json").resolve()),
+        "AWS_LAMBDA_FUNCTION_NAME": "Authorizer",
+    }
+    times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            times[contender.name].append(_start(contender, environment, directory / "rie.log"))
+    return times
+
+
+def medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _start(contender: Contender, environment: Mapping[str, str], log: Path) -> float:
+    with running_function(contender.command, contender.folder, environment, log) as url:
+        started = time.perf_counter()
+        answer = invoke(url, contender.event)
+        elapsed = (time.perf_counter() - started) * 1000
+    if "errorMessage" in answer:
+        raise RuntimeError(f"{contender.name} failed: {answer}")
+    return elapsed
+
+
+def _here() -> dict[str, str]:
+    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    return {"PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}", "Architecture": architecture}

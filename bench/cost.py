@@ -1,0 +1,85 @@
+"""What a million requests cost: the counts, times the published prices."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pygal
+from pygal.style import CleanStyle
+
+HIT_RATES: Final = (0.0, 0.5, 0.9, 0.99)
+MEMORY_MB: Final = (128, 256, 512, 1024, 1769)
+FULL_CORE_MB: Final = 1769
+"""A function of this size has one processor to itself (Lambda developer guide, "Configure memory")."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Dollars in us-east-1, on demand, without free tiers. They change: compare them with AWS's pages."""
+
+    date: str = "2025-06, from AWS's public price pages"
+    lambda_request: float = 0.20 / 1e6
+    lambda_gb_second_arm: float = 0.0000133334
+    read_request_unit: float = 0.125 / 1e6
+    log_gb: float = 0.50
+
+
+@dataclass(frozen=True)
+class Load:
+    """One decision, as it was measured, and how often each kind of it happens.
+
+    `milliseconds`: of one whole processor. `read_milliseconds`: what DynamoDB takes to answer, which no local
+    measurement can tell. `key_share`: API keys among the credentials. `kept_share`: of those, found in memory.
+    """
+
+    milliseconds: float
+    bytes_logged: float
+    key_share: float = 0.5
+    kept_share: float = 0.5
+    read_milliseconds: float = 4.0
+
+
+def dollars_a_million(load: Load, prices: Prices, *, hit_rate: float, memory_mb: int) -> float:
+    """For a million requests, of which API Gateway answers `hit_rate` from its own cache."""
+    reads = load.key_share * (1 - load.kept_share)
+    processor = load.milliseconds * max(1.0, FULL_CORE_MB / memory_mb)
+    billed = (1 - reads) * math.ceil(processor) + reads * math.ceil(processor + load.read_milliseconds)
+    one = (
+        prices.lambda_request
+        + billed / 1000 * memory_mb / 1024 * prices.lambda_gb_second_arm
+        + reads * 0.5 * prices.read_request_unit
+        + load.bytes_logged / 1e9 * prices.log_gb
+    )
+    return (1 - hit_rate) * one * 1e6
+
+
+def hit_rate(requests_a_second: float, credentials: int, cache_seconds: int) -> float:
+    """Of API Gateway's cache, when each credential is used as often as any other, at independent moments.
+
+    An entry lives for a fixed time from its making, in which a credential is asked for `rate * seconds` times more.
+    """
+    asked = requests_a_second / credentials * cache_seconds
+    return asked / (1 + asked)
+
+
+def plot(load: Load, prices: Prices, path: Path) -> None:
+    """Cost by hit rate, one line for each memory size, as SVG without scripts."""
+    chart = pygal.Line(
+        style=CleanStyle(font_family="sans-serif"),
+        js=[],
+        width=900,
+        height=420,
+        show_dots=False,
+        title="Dollars a million requests",
+        x_title="answered by API Gateway's cache, %",
+        legend_at_bottom=True,
+        explicit_size=True,
+    )
+    percents = list(range(0, 101, 10))
+    chart.x_labels = [str(percent) for percent in percents]
+    for memory in MEMORY_MB:
+        costs = [dollars_a_million(load, prices, hit_rate=percent / 100, memory_mb=memory) for percent in percents]
+        chart.add(f"{memory} MB", [round(cost, 4) for cost in costs])
+    text: str = chart.render(is_unicode=True, pretty_print=True)
+    path.write_text(text, encoding="utf-8")

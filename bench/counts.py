@@ -1,0 +1,210 @@
+"""What can be counted exactly: requests, read units, fetches, bytes logged, and what the caches hold."""
+
+import json
+import random
+import tracemalloc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from authorizer import api_key
+from authorizer.access import AccessRules
+from authorizer.decision import Decider, Unauthorized
+from authorizer.identity import Identity
+from authorizer.jwks import KeyTimes, SigningKeys
+from authorizer.jwt_bearer import JwtAuthenticator
+from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import answer
+from authorizer.settings import Provider
+from authorizer.telemetry import Telemetry
+from bench.backend import event
+from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
+
+HOLDERS: Final = 1_000
+CACHE_SECONDS: Final = 30
+SECONDS_A_DECISION: Final = 0.01
+RRU_A_READ: Final = 0.5
+"""An eventually consistent read of an item of up to 4 KB (DynamoDB developer guide, "Read request unit")."""
+
+
+class Table:
+    """In place of DynamoDB's client: has the keys that `has` says, and counts the reads."""
+
+    def __init__(self, has: Callable[[str], bool]) -> None:
+        self._has = has
+        self._item = event("api_key_item")
+        self.reads = 0
+        self.revoked: set[str] = set()
+
+    def get_item(self, *, TableName: str, Key: Mapping[str, Any]) -> Any:  # noqa: N803, ARG002 - boto3's spelling
+        self.reads += 1
+        digest = Key["pk"]["S"]
+        answered = {"ResponseMetadata": {"HTTPHeaders": {"content-type": "application/x-amz-json-1.0"}}}
+        if not self._has(digest):
+            return answered
+        return {**answered, "Item": {**self._item, **({"revoked_at": {"N": "1"}} if digest in self.revoked else {})}}
+
+
+@dataclass
+class Workload:
+    """What a mixed workload came to."""
+
+    decisions: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    reads: int = 0
+    expected_reads: int = 0
+    fetches: int = 0
+    most_fetches: int = 0
+    bytes_logged: int = 0
+    late: int = 0
+    """Decisions that accepted a key later after its revocation than the cache allows."""
+    needless_reads: int = 0
+    """Reads for credentials that need none: garbage, a wrong checksum, a token with an unknown `kid`."""
+
+
+def mixed(decisions: int, seed: int = 1) -> Workload:
+    """Keys and users by turns, and every twentieth credential a bad one. A hundred decisions a second by its own clock.
+
+    Four times the provider rotates its signing key, and every thousandth decision a key is revoked.
+    """
+    return _Mixed(decisions, seed).run()
+
+
+class _Mixed:
+    def __init__(self, decisions: int, seed: int) -> None:
+        self._count = decisions
+        self._chance = random.Random(seed)  # noqa: S311 - variety, not secrecy
+        self._now = float(NOW)
+        self._keys = [api_key.generate("mak") for _ in range(HOLDERS)]
+        digests = {api_key.digest(key) for key in self._keys}
+        self._table = Table(digests.__contains__)
+        self._fetches = 0
+        self._generation = 0
+        self._result = Workload()
+        self._decider = self._build()
+        self._tokens: list[str] = []
+        self._read_at: dict[str, float] = {}
+        self._revoked_at: dict[str, float] = {}
+
+    def run(self) -> Workload:
+        result, rotation = self._result, max(self._count // 5, 1)
+        for index in range(self._count):
+            self._now += SECONDS_A_DECISION
+            if index % rotation == 0:
+                self._rotate()
+            if index % 1000 == 999:
+                self._revoke()
+            if index % 20 == 0:
+                before = self._table.reads
+                self._decide(self._bad(index))
+                result.needless_reads += self._table.reads - before
+            elif index % 2:
+                self._decide_key(self._chance.choice(self._keys))
+            else:
+                self._decide(self._chance.choice(self._tokens))
+        result.decisions, result.reads, result.fetches = self._count, self._table.reads, self._fetches
+        seconds = self._count * SECONDS_A_DECISION
+        # A refresh ahead of time each 480 s, one for each rotation that is noticed by a kid, and the first.
+        result.most_fetches = 1 + int(seconds / 480) + 5 + int(seconds / KeyTimes().cooldown)
+        return result
+
+    def _build(self) -> Decider:
+        def clock() -> float:
+            return self._now
+
+        def fetch(_url: str, _seconds: float) -> bytes:
+            self._fetches += 1
+            return key_set(jwk("RS", kid=f"k{self._generation}"))
+
+        def write(line: str) -> None:
+            self._result.bytes_logged += len(line)
+            outcome = json.loads(line).get("outcome")
+            if outcome:
+                self._result.outcomes[outcome] = self._result.outcomes.get(outcome, 0) + 1
+
+        telemetry = Telemetry(write=write, clock=clock)
+        client: Any = self._table
+        store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, timeout_seconds=5, clock=clock)
+        keys = SigningKeys(
+            ISSUER, "https://x.example/", fetch=fetch, clock=clock, report=telemetry.event, times=KeyTimes()
+        )
+        provider = Provider(ISSUER, frozenset({AUDIENCE}))
+        rules = AccessRules.allow_all()
+        return Decider(
+            [
+                ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=clock),
+                JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
+            ],
+            lambda identity, arn: answer(identity, rules, arn),
+            telemetry,
+        )
+
+    def _rotate(self) -> None:
+        self._generation += 1
+        expires = int(self._now) + 3600
+        self._tokens = [
+            token(claims(sub=f"user-{user}", iat=int(self._now), exp=expires), {"kid": f"k{self._generation}"})
+            for user in range(HOLDERS)
+        ]
+
+    def _revoke(self) -> None:
+        key = self._chance.choice(self._keys)
+        self._table.revoked.add(api_key.digest(key))
+        self._revoked_at.setdefault(key, self._now)
+
+    def _bad(self, index: int) -> str:
+        key = self._keys[0]
+        wrong_checksum = key[:-1] + ("x" if key[-1] != "x" else "y")
+        unknown = token(claims(exp=int(self._now) + 60), {"kid": "unknown"}) if index % 60 == 40 else "hello"
+        return wrong_checksum if index % 60 == 20 else unknown
+
+    def _decide_key(self, key: str) -> None:
+        """Also reckons on its own whether the key must be read, and whether it may still be accepted."""
+        read_at = self._read_at.get(key)
+        if read_at is None or self._now - read_at >= CACHE_SECONDS:
+            self._read_at[key] = self._now
+            self._result.expected_reads += 1
+        accepted = self._decide(key)
+        revoked_at = self._revoked_at.get(key)
+        if accepted and revoked_at is not None and self._now - revoked_at >= CACHE_SECONDS:
+            self._result.late += 1
+
+    def _decide(self, credential: str) -> bool:
+        made = {
+            "headers": {"Authorization": f"Bearer {credential}"},
+            "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:abc/v1/GET/me",
+            "requestContext": {"requestId": "8f2c6d1e-0b7a-4c1d-9a57-3a0c5b9f1e42"},
+        }
+        try:
+            self._decider.decide(made)
+        except Unauthorized:
+            return False
+        return True
+
+
+def memory_held(distinct: int) -> int:
+    """Bytes that a key store holds after so many distinct credentials, every second of which is a key."""
+    client: Any = Table(lambda digest: digest[-1] in "02468ace")
+    store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, timeout_seconds=5, clock=lambda: NOW)
+    tracemalloc.start()
+    try:
+        for number in range(distinct):
+            store.find(f"{number:064x}")
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def many_rules(count: int = 200) -> tuple[AccessRules, Identity]:
+    """So many rules, each for a route and a scope of its own, and an identity with half of the scopes."""
+    from authorizer import rules_file
+
+    methods = ("GET", "POST", "PUT", "DELETE")
+    text = "\n".join(
+        f'[[rule]]\nroute = "{methods[number % 4]} /service-{number // 8}/things/{{id}}/part-{number}"\n'
+        f'scopes = ["service-{number // 8}:{methods[number % 4].lower()}-{number}"]'
+        for number in range(count)
+    )
+    rules = rules_file.parse(text)
+    scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.scopes)
+    return rules, Identity("jwt", "user-1", {}, scopes)

@@ -1,0 +1,203 @@
+"""docs/benchmarks.md, made of the figures of one run."""
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from bench.cold import FLOOR, medians
+from bench.cost import HIT_RATES, MEMORY_MB, Load, Prices, dollars_a_million, hit_rate
+from bench.counts import HOLDERS, RRU_A_READ, Workload
+from bench.targets import Ratio
+from bench.warm import Time
+
+VERSIONS = ("cryptography", "boto3", "pyjwt", "joserfc", "aws-lambda-powertools", "awslambdaric")
+
+
+@dataclass(frozen=True)
+class RulesFigures:
+    """For so many access rules: sizes of the policy, and the time to compile it for one set of satisfied rules."""
+
+    rules: int
+    policy_bytes: int
+    largest_bytes: int
+    compile_ms: float
+    again_ms: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All of one run."""
+
+    when: datetime
+    rounds: int
+    cold: Mapping[str, Sequence[float]]
+    warm: Mapping[str, Time]
+    ratios: Sequence[Ratio]
+    artifact_bytes: int
+    workload: Workload
+    memory: Mapping[int, int]
+    rules: RulesFigures
+
+
+def markdown(figures: Figures, load: Load, prices: Prices, plot: str) -> str:
+    """The page."""
+    parts = [
+        _head(figures),
+        _targets(figures),
+        _cold(figures),
+        _warm(figures),
+        _counts(figures),
+        _rules(figures.rules),
+        _cost(load, prices, plot),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(figures: Figures) -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    return f"""# Benchmarks
+
+Written by `make bench` on {figures.when:%Y-%m-%d}, in one run on 2 cores ({platform.machine()}, {platform.system()}, Python
+{platform.python_version()}; {versions}).
+
+Read the ratios. Absolute times differ from machine to machine, and Lambda's are others again: a function of 512 MB has 0.29 of a
+processor once it has started. Contenders take turns, so that a ratio compares what ran at the same time."""
+
+
+def _targets(figures: Figures) -> str:
+    rows = [(ratio.what, f"{ratio.value:.2f}", f"{ratio.most:.1f}", _yes(ratio.is_met)) for ratio in figures.ratios]
+    megabytes = figures.artifact_bytes / 1024**2
+    rows.append(("artifact of the authorizer, MB", f"{megabytes:.1f}", "12", _yes(megabytes <= 12)))
+    most, full = max(figures.memory.values()), figures.memory[100_000]
+    rows.append(("memory, a million credentials / full caches", f"{most / full:.2f}", "1.1", _yes(most <= full * 1.1)))
+    return "## Targets\n\n" + _table(("what, by medians", "here", "at most", "met"), rows)
+
+
+def _cold(figures: Figures) -> str:
+    by_median = medians(figures.cold)
+    rows = [
+        (
+            name,
+            f"{median / by_median[FLOOR]:.2f}",
+            f"{median:.0f}",
+            f"{min(figures.cold[name]):.0f}",
+            f"{max(figures.cold[name]):.0f}",
+        )
+        for name, median in sorted(by_median.items(), key=lambda item: item[1])
+    ]
+    return f"""## Cold starts
+
+{figures.rounds} fresh processes each, by AWS's Runtime Interface Emulator and `awslambdaric`, from the first request to its answer. DynamoDB
+is the emulator, signing keys come from loopback. Python writes no bytecode, as in Lambda, where the code is read-only; boto3 is compiled,
+as in Lambda's runtime. Powertools and aws-jwt-verify fetch over https only: their keys come from a file, which spares them a request.
+Node runs a runtime loop of our own, as AWS's needs a compiler.
+
+{_table(("first request", "ratio", "ms, median", "least", "most"), rows)}"""
+
+
+def _warm(figures: Figures) -> str:
+    base = figures.warm["PyJWT.decode RS256"].median
+    rows = [
+        (name, f"{t.median / base:.2f}", f"{t.median:.0f}", f"{t.p99:.0f}")
+        for name, t in sorted(figures.warm.items(), key=lambda item: item[1].median)
+    ]
+    return f"""## Warm decisions
+
+In one process; ours with event, policy, log line and metric, the others as named. A token's key is at hand. DynamoDB is the emulator, so
+that "from DynamoDB" compares with "botocore GetItem" and with nothing else.
+
+{_table(("decision", "ratio to PyJWT.decode RS256", "µs, median", "p99"), rows)}"""
+
+
+def _counts(figures: Figures) -> str:
+    work = figures.workload
+    rows = [
+        ("decisions", f"{work.decisions:,}"),
+        (
+            "of them accepted, refused, failed",
+            ", ".join(f"{work.outcomes.get(o, 0):,}" for o in ("allow", "refuse", "fail")),
+        ),
+        ("reads of DynamoDB", f"{work.reads:,}"),
+        ("reads that an independent reckoning finds needed", f"{work.expected_reads:,}"),
+        ("read request units", f"{work.reads * RRU_A_READ:,.1f}"),
+        ("reads for garbage, wrong checksums and unknown `kid`s", f"{work.needless_reads:,}"),
+        ("fetches of signing keys", f"{work.fetches:,}"),
+        ("keys accepted after revocation, later than the cache allows", f"{work.late:,}"),
+        ("bytes logged a decision", f"{work.bytes_logged / work.decisions:.0f}"),
+    ]
+    memory = [(f"{distinct:,}", f"{held / 1024:,.0f}") for distinct, held in figures.memory.items()]
+    return f"""## Counts
+
+A mixed workload by a clock of its own, a hundred decisions a second: {HOLDERS:,} API keys and {HOLDERS:,} users by turns, every twentieth
+credential a bad one, five signing keys one after the other, and a key revoked each thousandth decision. A token with an unknown `kid`
+may cause a fetch every ten seconds; these are most of the fetches. There is no other request.
+
+{_table(("", ""), rows)}
+
+What the caches of a function hold after so many distinct credentials, every second one a key:
+
+{_table(("credentials", "KB"), memory)}"""
+
+
+def _rules(rules: RulesFigures) -> str:
+    rows = [
+        ("policy for an identity with half of the scopes, KB", f"{rules.policy_bytes / 1024:.1f}"),
+        ("bound for the largest policy, KB", f"{rules.largest_bytes / 1024:.1f}"),
+        ("compiled for a new set of satisfied rules, ms", f"{rules.compile_ms:.2f}"),
+        ("looked up for a known set, ms", f"{rules.again_ms:.3f}"),
+    ]
+    return f"""## Access rules
+
+{rules.rules} rules, each for a route and a scope of its own.
+
+{_table(("", ""), rows)}"""
+
+
+def _cost(load: Load, prices: Prices, plot: str) -> str:
+    by_memory = [
+        (
+            f"{memory} MB",
+            *(f"{dollars_a_million(load, prices, hit_rate=rate, memory_mb=memory):.3f}" for rate in HIT_RATES),
+        )
+        for memory in MEMORY_MB
+    ]
+    by_seconds = [
+        (
+            str(seconds),
+            *(
+                f"{dollars_a_million(load, prices, hit_rate=hit_rate(rate, HOLDERS, seconds), memory_mb=512):.3f}"
+                for rate in (10, 100, 1000)
+            ),
+        )
+        for seconds in (0, 5, 30, 300)
+    ]
+    return f"""## Cost
+
+Dollars for a million requests of the API, on top of API Gateway's own price and without free tiers: invocations, their time, reads, and
+logs. Prices of us-east-1, arm64 ({prices.date}): {prices.lambda_request * 1e6:.2f} a million invocations,
+{prices.lambda_gb_second_arm:.10f} a GB-second, {prices.read_request_unit * 1e6:.3f} a million read request units, {prices.log_gb:.2f} a GB of logs.
+Half of the credentials are API keys, half of these are found in the function's memory, and a read takes {load.read_milliseconds:.0f} ms: assumptions, in
+`bench/cost.py`. A decision takes {load.milliseconds:.3f} ms of a processor and logs {load.bytes_logged:.0f} bytes: measured above.
+
+By memory of the function, and the part that API Gateway's cache answers:
+
+{_table(("memory", *(f"{rate:.0%}" for rate in HIT_RATES)), by_memory)}
+
+By `AuthorizerCacheSeconds`, with {HOLDERS:,} credentials in even use, at 512 MB:
+
+{_table(("seconds", "10 requests/s", "100 requests/s", "1,000 requests/s"), by_seconds)}
+
+![Dollars a million requests by hit rate]({plot})
+
+The log line costs more than the rest, which `LogLevel=WARNING` cuts by half: what is refused and accepted is then counted only."""
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "**no**"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,51 @@
+"""What the figures are held to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench.cold import FLOOR
+from bench.warm import Time
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One figure by another, and what it may come to."""
+
+    what: str
+    value: float
+    most: float
+
+    @property
+    def is_met(self) -> bool:
+        return self.value <= self.most
+
+
+SAMPLE: Final = "the usual sample"
+
+
+def cold_ratios(medians: Mapping[str, float]) -> list[Ratio]:
+    return [
+        *(
+            Ratio(f"cold start, {kind} / floor", medians[f"ours, {kind}"] / medians[FLOOR], 1.0)
+            for kind in ("API key", "JWT")
+        ),
+        *(
+            Ratio(f"cold start, {kind} / {SAMPLE}", medians[f"ours, {kind}"] / medians[f"{SAMPLE}, {kind}"], 0.5)
+            for kind in ("API key", "JWT")
+        ),
+    ]
+
+
+def warm_ratios(times: Mapping[str, Time]) -> list[Ratio]:
+    def ratio(ours: str, theirs: str, most: float) -> Ratio:
+        return Ratio(f"{ours} / {theirs}", times[f"ours, {ours}"].median / times[theirs].median, most)
+
+    return [
+        *(ratio(f"JWT {name}", f"PyJWT.decode {name}", 2.0) for name in ("RS256", "ES256")),
+        *(ratio(f"JWT {name}", f"Powertools' authorizer {name}", 1.0) for name in ("RS256", "ES256")),
+        ratio("API key in memory", "PyJWT.decode RS256", 1.0),
+        ratio("garbage", "PyJWT.decode RS256", 0.7),
+        ratio("wrong checksum", "PyJWT.decode RS256", 0.7),
+        ratio("API key from DynamoDB", "botocore GetItem", 1.2),
+    ]

@@ -1,0 +1,71 @@
+"""AWS's Runtime Interface Emulator, which the SAM CLI brings along: runs a function in a process as Lambda does."""
+
+import json
+import platform
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from local.emulator import free_port
+from local.step import StepError, tail
+
+START_SECONDS: Final = 10
+_MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def executable() -> Path | None:
+    """The emulator for this machine, or None: it is a Linux program for x86_64 and arm64."""
+    if sys.platform != "linux":
+        return None
+    name = f"aws-lambda-rie-{_MACHINES.get(platform.machine(), 'none')}"
+    return next(Path(".tools/sam").glob(f"lib/python*/site-packages/samcli/local/rapid/{name}"), None)
+
+
+@contextmanager
+def running_function(
+    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], log: Path
+) -> Iterator[str]:
+    """The URL that invokes a function whose runtime `command` starts, in `folder`. The first invocation starts it.
+
+    :raises StepError: the emulator did not start.
+    """
+    rie = executable()
+    if rie is None:
+        raise StepError("The Runtime Interface Emulator is a Linux program for x86_64 and arm64.")
+    address, runtime = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    arguments: list[str | Path] = [rie.resolve(), "--runtime-interface-emulator-address", address]
+    arguments += ["--runtime-api-address", runtime, *command]
+    with log.open("wb") as output:
+        process = subprocess.Popen(arguments, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _await(address, process, log)
+        yield f"http://{address}/2015-03-31/functions/function/invocations"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def invoke(url: str, event: object) -> Any:
+    """What the function answered; for one that raised, an object with `errorMessage`."""
+    request = urllib.request.Request(url, json.dumps(event).encode())
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())
+
+
+def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    host, port = address.split(":")
+    ends_at = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < ends_at:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.002)
+        else:
+            return
+    raise StepError("The Runtime Interface Emulator did not start.", tail(log))
