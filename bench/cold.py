@@ -46,8 +46,9 @@ def prepare(directory: Path) -> list[Contender]:
     shutil.rmtree(ours, ignore_errors=True)
     shutil.copytree(".local/build/Authorizer", ours)
     key, jwt = event("api_key"), event("jwt")
-    python = [RUNTIME.absolute(), "-m", "awslambdaric"]
-    entry, peer = [*python, "authorizer.handler.lambda_handler"], [*python, "app.handler"]
+    python: list[str | Path] = [RUNTIME.absolute(), "-m", "awslambdaric"]
+    entry: list[str | Path] = [*python, "authorizer.handler.lambda_handler"]
+    peer: list[str | Path] = [*python, "app.handler"]
     contenders = [
         Contender(FLOOR, built / "Floor", peer, {}, "nothing"),
         Contender("ours, API key", ours, entry, key, "DynamoDB"),
