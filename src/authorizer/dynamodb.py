@@ -15,7 +15,7 @@ _HOSTNAME: Final = "{service}.{region}.{dnsSuffix}"
 def client(timeout_seconds: float) -> "DynamoDBClient":
     """A client whose two attempts together stay within the time, with a connection kept open between requests."""
     attempt = timeout_seconds / 4
-    session = botocore.session.get_session()
+    session = botocore.session.Session(include_builtin_handlers=False)  # They are for other services.
     session.register_component("data_loader", _OneService())
     made: Any = session.create_client(
         "dynamodb",

@@ -18,12 +18,15 @@ LOCAL_STACK = "multi-auth-local"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`environment`: the function's variables. `parameters`: the stack's. `client`: makes AWS clients for it."""
+    """`environment`: the function's variables. `parameters`: the stack's. `client`: makes AWS clients for it.
+    `is_released`: the version that APIs invoke has the newest settings.
+    """
 
     stack: str
     environment: Mapping[str, str]
     parameters: Mapping[str, str]
     client: Callable[[str], Any]
+    is_released: bool = True
 
 
 def find(
@@ -48,5 +51,12 @@ def find(
     outputs, parameters = describe_stack(stack, client("cloudformation"))
     if "AuthorizerFunctionArn" not in outputs:
         raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn: is it another project's?")
-    function = client("lambda").get_function_configuration(FunctionName=outputs["AuthorizerFunctionArn"])
-    return Deployment(stack, function.get("Environment", {}).get("Variables", {}), parameters, client)
+    arn = outputs["AuthorizerFunctionArn"]
+    in_force, newest = _variables(client, arn), _variables(client, ":".join(arn.split(":")[:7]))
+    return Deployment(stack, in_force, parameters, client, is_released=in_force == newest)
+
+
+def _variables(client: Callable[[str], Any], function: str) -> dict[str, str]:
+    configuration = client("lambda").get_function_configuration(FunctionName=function)
+    variables: dict[str, str] = configuration.get("Environment", {}).get("Variables", {})
+    return variables

@@ -53,6 +53,9 @@ def examine(
         return [Finding("settings", State.WRONG, f"{error} Every decision is a 503 until then.")]
     fetch = fetch or HttpsFetch()
     findings = [Finding("settings", State.OK, f"{len(settings.providers)} identity providers and API keys")]
+    if not deployment.is_released:
+        remedy = "deploy again, with another Release"
+        findings.append(Finding("release", State.WRONG, f"APIs invoke a version with older settings: {remedy}"))
     for provider in settings.providers:
         findings += _provider(provider, fetch, clock, date_of or _date_of)
     findings += _table(settings, deployment, clock)

@@ -68,6 +68,8 @@ def alone(system: System, issuer: Issuer) -> AuthorizerOnly:
         "SampleApi": "None",
         "SimpleResponses": "true",
         "AttachedApiId": "a1b2c3d4e5",
+        "ProvisionedConcurrency": "1",
+        "Release": "r1",
         "JwtIssuer": issuer.url,
         "JwtAudience": issuer.provider()["audience"],
         "JwtJwksUrl": issuer.jwks_url,
@@ -124,6 +126,8 @@ def test_an_http_api_with_a_slash_at_the_end_reaches_no_backend_without_an_ident
 def test_a_stack_without_the_sample_api_has_the_authorizer_and_its_table_alone(alone: AuthorizerOnly) -> None:
     assert alone.resources.keys() == {
         "Authorizer",
+        "AuthorizerVersion",
+        "AuthorizerAlias",
         "AuthorizerRole",
         "AuthorizerLogs",
         "ApiKeys",
@@ -132,5 +136,10 @@ def test_a_stack_without_the_sample_api_has_the_authorizer_and_its_table_alone(a
 
 
 def test_the_permission_for_another_api_is_for_its_authorizers_only(alone: AuthorizerOnly, system: System) -> None:
-    policy = client(system.emulator, "lambda").get_policy(FunctionName=alone.resources["Authorizer"])["Policy"]
+    functions = client(system.emulator, "lambda")
+    policy = functions.get_policy(FunctionName=alone.resources["Authorizer"], Qualifier="live")["Policy"]
     assert ":a1b2c3d4e5/authorizers/*" in policy
+
+
+def test_provisioned_concurrency_is_on_the_alias_that_apis_invoke(alone: AuthorizerOnly, system: System) -> None:
+    assert authorizer_of(system, ALONE).endswith(f":function:{alone.resources['Authorizer']}:live")

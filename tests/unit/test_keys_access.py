@@ -303,6 +303,13 @@ class TestDoctor:
         assert found.state is State.WRONG
         assert told in found.detail
 
+    def test_a_version_that_was_not_released_is_told(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        variables = {"API_KEYS_TABLE": table_name}
+        deployed = Deployment("s", variables, {}, lambda _service: dynamodb, is_released=False)
+        found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
+        assert found["release"].state is State.WRONG
+        assert "another Release" in found["release"].detail
+
     def test_a_provider_without_discovery_is_fine_when_its_key_url_is_set(self, examined: Any) -> None:
         assert examined(discovery=None)["issuer"].state is State.NOTE
 
@@ -322,6 +329,9 @@ class TestDoctor:
         assert "API_KEYS_TABLE" in answer.stdout
 
 
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:authorizer"
+
+
 class TestFind:
     class Session:
         def __init__(self, outputs: dict[str, str]) -> None:
@@ -336,16 +346,20 @@ class TestFind:
             return {"Stacks": [{"StackName": StackName, "Outputs": outputs, "Parameters": parameters}]}
 
         def get_function_configuration(self, FunctionName: str) -> Any:  # noqa: N803 - boto3's spelling
-            assert FunctionName == "arn"
-            return {"Environment": {"Variables": {"API_KEYS_TABLE": "t"}}}
+            return {"Environment": {"Variables": {"API_KEYS_TABLE": "t" if FunctionName == FUNCTION else "old"}}}
 
     def find(self, outputs: dict[str, str], directory: Path) -> Deployment:
         session: Any = self.Session(outputs)
         return find(Target(stack="prod"), {}, directory, lambda _target, _env: session)
 
     def test_a_stack_gives_its_functions_variables_and_its_parameters(self, tmp_path: Path) -> None:
-        found = self.find({"AuthorizerFunctionArn": "arn"}, tmp_path)
+        found = self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path)
         assert (found.environment, found.parameters) == ({"API_KEYS_TABLE": "t"}, {"AuthorizerCacheSeconds": "5"})
+
+    def test_a_version_with_older_settings_than_the_function_is_noticed(self, tmp_path: Path) -> None:
+        assert self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path).is_released
+        behind = self.find({"AuthorizerFunctionArn": f"{FUNCTION}:live"}, tmp_path)
+        assert (behind.environment, behind.is_released) == ({"API_KEYS_TABLE": "old"}, False)
 
     def test_another_projects_stack_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(NotFound, match="another project"):
