@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pygal
-from pygal.style import CleanStyle
-
 HIT_RATES: Final = (0.0, 0.5, 0.9, 0.99)
 MEMORY_MB: Final = (128, 256, 512, 1024, 1769)
 FULL_CORE_MB: Final = 1769
@@ -65,6 +62,10 @@ def hit_rate(requests_a_second: float, credentials: int, cache_seconds: int) -> 
 
 def plot(load: Load, prices: Prices, path: Path) -> None:
     """Cost by hit rate, one line for each memory size, as SVG without scripts."""
+    # It changes how Python imports, of which nothing else should notice.
+    import pygal
+    from pygal.style import CleanStyle
+
     chart = pygal.Line(
         style=CleanStyle(font_family="sans-serif"),
         js=[],

@@ -129,13 +129,12 @@ class _Mixed:
             ISSUER, "https://x.example/", fetch=fetch, clock=clock, report=telemetry.event, times=KeyTimes()
         )
         provider = Provider(ISSUER, frozenset({AUDIENCE}))
-        rules = AccessRules.allow_all()
         return Decider(
             [
                 ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=clock),
                 JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
             ],
-            lambda identity, arn: answer(identity, rules, arn),
+            answer,
             telemetry,
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from authorizer import policy
 from authorizer.identity import Identity
 from authorizer.json_value import is_same
 from authorizer.route import Route
@@ -107,6 +108,11 @@ class AccessRules:
     def allow_all(cls) -> "AccessRules":
         """The rules without a rules file: every authenticated caller, every route."""
         return cls([Rule(Route("*", "*"))])
+
+    def answer(self, identity: Identity, arn: object) -> dict[str, Any]:
+        """See `policy.answer`, for what this identity is granted."""
+        grant = self.compile(identity)
+        return policy.answer(identity, arn, grant.patterns, self.missing_scopes(identity) if grant.denied else ())
 
     def compile(self, identity: Identity) -> Grant:
         """What this identity is granted. Kept in memory for each set of rules that identities satisfy."""

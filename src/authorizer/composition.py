@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from authorizer import dynamodb
-from authorizer.access import AccessRules, RulesError
+from authorizer import dynamodb, policy
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
 from authorizer.fetch import FetchError, HttpsFetch
@@ -14,7 +13,6 @@ from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import answer, simple_answer
 from authorizer.settings import Settings, SettingsError
 from authorizer.telemetry import Telemetry
 
@@ -77,18 +75,15 @@ def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path
 
 def _responder(settings: Settings, directory: Path) -> Callable[[Identity, object], dict[str, Any]]:
     if settings.simple_responses:
-        return lambda identity, _arn: simple_answer(identity)
-    rules = _access_rules(settings, directory)
-    return lambda identity, arn: answer(identity, rules, arn)
-
-
-def _access_rules(settings: Settings, directory: Path) -> AccessRules:
+        return policy.simple_answer
     if settings.access_rules is None:
-        return AccessRules.allow_all()
-    from authorizer import rules_file  # Most deployments have no rules file: they need not wait for this import.
+        return policy.answer
+    # Most deployments have no rules file: they need not wait for these imports.
+    from authorizer import rules_file
+    from authorizer.access import RulesError
 
     try:
-        return rules_file.parse(_read("ACCESS_RULES", directory, settings.access_rules))
+        return rules_file.parse(_read("ACCESS_RULES", directory, settings.access_rules)).answer
     except RulesError as error:
         raise SettingsError(f"ACCESS_RULES, the file {settings.access_rules!r}: {error}.") from None
 

@@ -1,10 +1,11 @@
 """What API Gateway is answered with: an IAM policy, or whether the caller may go on, and the context."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from authorizer.access import AccessRules
 from authorizer.identity import Identity
 
+EVERY_ROUTE: Final[Mapping[str, tuple[str, ...]]] = {"Allow": ("*",)}
 MAX_MISSING_SCOPES: Final = 1024
 """The most characters of scope names in the context: it has limits of its own, and a hint must not exceed them."""
 
@@ -13,8 +14,15 @@ class MalformedArn(Exception):
     """The event's method ARN is not one of API Gateway's."""
 
 
-def answer(identity: Identity, rules: AccessRules, arn: object) -> dict[str, Any]:
+def answer(
+    identity: Identity,
+    arn: object,
+    patterns: Mapping[str, tuple[str, ...]] = EVERY_ROUTE,
+    missing_scopes: Iterable[str] = (),
+) -> dict[str, Any]:
     """Policy and context for an identity. `arn` is the method's, or an HTTP API's route's.
+
+    `patterns`: for each effect, the routes after the stage.
 
     The policy covers the whole stage and does not depend on the route that was asked for: API Gateway keeps it and
     applies it to every route that the same credential asks for next. So the context cannot name the scopes that one
@@ -24,11 +32,10 @@ def answer(identity: Identity, rules: AccessRules, arn: object) -> dict[str, Any
     :raises MalformedArn: `arn` is of another form.
     """
     stage = stage_arn(arn)
-    grant = rules.compile(identity)
-    statements = [_statement(effect, stage, patterns) for effect, patterns in grant.patterns.items()]
+    statements = [_statement(effect, stage, routes) for effect, routes in patterns.items()]
     context = identity.context()
-    if grant.denied and (missing := rules.missing_scopes(identity)):
-        context["missing_scopes"] = _shortened(" ".join(missing))
+    if missing := " ".join(missing_scopes):
+        context["missing_scopes"] = _shortened(missing)
     return {
         "principalId": identity.sub,
         "policyDocument": {"Version": "2012-10-17", "Statement": statements},
@@ -36,7 +43,7 @@ def answer(identity: Identity, rules: AccessRules, arn: object) -> dict[str, Any
     }
 
 
-def simple_answer(identity: Identity) -> dict[str, Any]:
+def simple_answer(identity: Identity, _arn: object) -> dict[str, Any]:
     """The simple response of HTTP APIs: every route. There is no form of it for anything else.
 
     :raises IdentityTooLarge: see `Identity.context`.
@@ -61,11 +68,11 @@ def stage_arn(arn: object) -> str:
     return ":".join([*parts[:5], "/".join(resource[:2])])
 
 
-def _statement(effect: str, stage: str, patterns: tuple[str, ...]) -> dict[str, Any]:
+def _statement(effect: str, stage: str, routes: tuple[str, ...]) -> dict[str, Any]:
     return {
         "Action": "execute-api:Invoke",
         "Effect": effect,
-        "Resource": [f"{stage}/{pattern}" for pattern in patterns],
+        "Resource": [f"{stage}/{route}" for route in routes],
     }
 
 

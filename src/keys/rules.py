@@ -12,7 +12,6 @@ import authorizer
 from authorizer import rules_file
 from authorizer.access import AccessRules, Rule, RulesError
 from authorizer.identity import Identity
-from authorizer.policy import answer
 from authorizer.route import Route, RouteError
 from keys.errors import BadInput
 
@@ -88,7 +87,7 @@ def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Ex
         request,
         rules.compile(identity).permits(request) if request else None,
         tuple(RuleFor(rule, tuple(_refusals(rule, identity))) for rule in told),
-        answer(identity, rules, _ARN)["policyDocument"],
+        rules.answer(identity, _ARN)["policyDocument"],
     )
 
 

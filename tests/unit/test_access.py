@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from authorizer.access import KINDS, AccessRules, Claim, Rule
 from authorizer.identity import Identity
-from authorizer.policy import answer
 from authorizer.route import METHODS, Route
 
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
@@ -100,7 +99,7 @@ def rules_permit(rules: list[Rule], identity: Identity, request: str) -> bool:
 
 
 def policy(rules: list[Rule], identity: Identity) -> dict[str, Any]:
-    document: dict[str, Any] = answer(identity, AccessRules(rules), f"{STAGE}/GET/me")["policyDocument"]
+    document: dict[str, Any] = AccessRules(rules).answer(identity, f"{STAGE}/GET/me")["policyDocument"]
     return document
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from authorizer import policy
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.identity import Identity
 from authorizer.telemetry import Telemetry
 from tests.unit.test_authentication import Answering
-from tests.unit.test_events import Recorder, allow_all
+from tests.unit.test_events import Recorder
 
 EVENT: dict[str, Any] = {
     "headers": {"authorization": "Bearer secret-token"},
@@ -24,7 +25,7 @@ def decide(answer: Identity | Exception | None, event: object = EVENT) -> tuple[
     """What is returned or raised, and what is recorded."""
     recorder = Recorder()
     try:
-        outcome: object = Decider([Answering(answer)], allow_all, recorder).decide(event, "lambda-1")
+        outcome: object = Decider([Answering(answer)], policy.answer, recorder).decide(event, "lambda-1")
     except Exception as error:
         outcome = error
     (recorded,) = recorder.decisions

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authorizer.access import AccessRules
 from authorizer.decision import Decider, Unauthorized
-from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
@@ -38,11 +36,6 @@ class Recorder:
 
     def decision(self, **fields: Any) -> None:
         self.decisions.append(fields)
-
-
-def allow_all(identity: Identity, arn: object) -> dict[str, Any]:
-    """The response where no access rules are set."""
-    return answer(identity, AccessRules.allow_all(), arn)
 
 
 def load(name: str) -> Any:
@@ -81,7 +74,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=False, clock=lambda: NOW),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
         ],
-        allow_all,
+        answer,
         recorder,
     )
 

@@ -31,7 +31,7 @@ RULES = rules_file.parse(
 
 
 def statements(identity: Identity, rules: AccessRules) -> dict[str, list[str]]:
-    policy = answer(identity, rules, ARN)["policyDocument"]
+    policy = rules.answer(identity, ARN)["policyDocument"]
     assert policy["Version"] == "2012-10-17"
     assert {statement["Action"] for statement in policy["Statement"]} == {"execute-api:Invoke"}
     return {
@@ -42,6 +42,7 @@ def statements(identity: Identity, rules: AccessRules) -> dict[str, list[str]]:
 
 def test_without_rules_every_route_of_the_stage_is_allowed() -> None:
     assert statements(KEY, AccessRules.allow_all()) == {"Allow": ["*"]}
+    assert answer(KEY, ARN) == AccessRules.allow_all().answer(KEY, ARN)
 
 
 def test_satisfied_rules_allow_and_the_others_deny_also_with_a_slash_at_the_end() -> None:
@@ -56,11 +57,11 @@ def test_any_method_is_written_out_so_that_it_cannot_match_into_the_path() -> No
 
 
 def test_the_answer_does_not_depend_on_the_route_that_was_asked_for() -> None:
-    assert answer(USER, RULES, ARN) == answer(USER, RULES, f"{STAGE}/POST/other/route")
+    assert RULES.answer(USER, ARN) == RULES.answer(USER, f"{STAGE}/POST/other/route")
 
 
 def test_the_same_rules_make_a_policy_for_whatever_stage_was_asked() -> None:
-    other = answer(USER, RULES, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me")["policyDocument"]["Statement"]
+    other = RULES.answer(USER, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me")["policyDocument"]["Statement"]
     assert other[1]["Resource"] == ["arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/reports/*"]
 
 
@@ -89,22 +90,22 @@ def test_an_arn_of_another_form_makes_no_policy(arn: object) -> None:
 
 
 def test_the_context_is_sub_and_data_as_texts() -> None:
-    context = answer(USER, AccessRules.allow_all(), ARN)["context"]
+    context = AccessRules.allow_all().answer(USER, ARN)["context"]
     assert context.keys() == {"sub", "data"}
     assert context["sub"] == "user-1"
     assert json.loads(context["data"]) == {"email": "ü@example.com"}
 
 
 def test_a_simple_response_has_the_same_context() -> None:
-    assert simple_answer(KEY) == {"isAuthorized": True, "context": KEY.context()}
+    assert simple_answer(KEY, ARN) == {"isAuthorized": True, "context": KEY.context()}
 
 
 def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
     large = Identity("jwt", "u", {"x": "y" * 8192})
     with pytest.raises(IdentityTooLarge):
-        answer(large, AccessRules.allow_all(), ARN)
+        AccessRules.allow_all().answer(large, ARN)
     with pytest.raises(IdentityTooLarge):
-        simple_answer(large)
+        simple_answer(large, ARN)
 
 
 SCOPED = rules_file.parse(
@@ -127,18 +128,18 @@ SCOPED = rules_file.parse(
 
 
 def test_the_context_names_the_scopes_that_would_open_more_routes_and_only_those() -> None:
-    assert answer(KEY, SCOPED, ARN)["context"]["missing_scopes"] == "a b reports:write"
-    assert answer(USER, SCOPED, ARN)["context"]["missing_scopes"] == "a b"
+    assert SCOPED.answer(KEY, ARN)["context"]["missing_scopes"] == "a b reports:write"
+    assert SCOPED.answer(USER, ARN)["context"]["missing_scopes"] == "a b"
 
 
 def test_an_identity_that_lacks_no_scope_gets_no_hint() -> None:
     full = Identity("api_key", "acme", {}, frozenset({"reports:read", "reports:write", "b"}), "key_1")
-    assert "missing_scopes" not in answer(full, SCOPED, ARN)["context"]
-    assert "missing_scopes" not in answer(USER, RULES, ARN)["context"]
+    assert "missing_scopes" not in SCOPED.answer(full, ARN)["context"]
+    assert "missing_scopes" not in RULES.answer(USER, ARN)["context"]
 
 
 def test_a_long_list_of_missing_scopes_ends_at_a_whole_one() -> None:
     many = "\n".join(f"[[rule]]\nroute = 'GET /r{number}'\nscopes = ['scope:{number:04}']" for number in range(200))
-    hint = answer(USER, rules_file.parse(many), ARN)["context"]["missing_scopes"]
+    hint = rules_file.parse(many).answer(USER, ARN)["context"]["missing_scopes"]
     assert MAX_MISSING_SCOPES - 11 < len(hint) <= MAX_MISSING_SCOPES
     assert hint.split(" ")[-1] == f"scope:{len(hint.split(' ')) - 1:04}"

@@ -12,8 +12,9 @@ from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import answer
 from authorizer.settings import Provider
-from tests.unit.test_events import Recorder, allow_all
+from tests.unit.test_events import Recorder
 from tests.unit.test_key_store import NOT_FOUND
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
@@ -57,7 +58,7 @@ def decider() -> Decider:
             ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=clock),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
         ],
-        allow_all,
+        answer,
         Recorder(),
     )
 

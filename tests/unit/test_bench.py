@@ -1,0 +1,49 @@
+"""The benchmark's own arithmetic, and its counts on a small workload."""
+
+import pytest
+
+from bench import counts, report
+from bench.cold import FLOOR
+from bench.cost import Load, Prices, dollars_a_million, hit_rate
+from bench.targets import Ratio, cold_ratios
+
+
+def test_a_small_workload_reads_what_is_needed_and_nothing_else() -> None:
+    workload = counts.mixed(400)
+    assert workload.decisions == sum(workload.outcomes.values())
+    assert workload.reads == workload.expected_reads
+    assert (workload.needless_reads, workload.late) == (0, 0)
+    assert workload.fetches <= workload.most_fetches
+
+
+def test_what_the_caches_hold_grows_until_their_bounds() -> None:
+    assert counts.memory_held(100) > counts.memory_held(10)
+
+
+def test_two_hundred_rules_make_one_policy_within_the_bound() -> None:
+    rules, identity = counts.many_rules(200)
+    patterns = [pattern for patterns in rules.compile(identity).patterns.values() for pattern in patterns]
+    assert len(patterns) == 100 + 2 * 100  # what is denied is denied with a slash at its end, too
+    assert sum(map(len, patterns)) < rules.largest_policy_bytes()
+
+
+def test_cost_is_invocations_time_reads_and_logs() -> None:
+    prices = Prices(lambda_request=1e-6, lambda_gb_second_arm=1e-3, read_request_unit=4e-6, log_gb=1.0)
+    load = Load(milliseconds=1.0, bytes_logged=1000, key_share=1.0, kept_share=0.0, read_milliseconds=1.0)
+    assert dollars_a_million(load, prices, hit_rate=0.0, memory_mb=2048) == pytest.approx(1 + 4 + 2 + 1)
+    assert dollars_a_million(load, prices, hit_rate=0.75, memory_mb=2048) == pytest.approx(2)
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(0, 0.0), (10, 0.5), (30, 0.75)])
+def test_the_hit_rate_is_that_of_entries_with_a_fixed_life(seconds: int, rate: float) -> None:
+    assert hit_rate(100, 1000, seconds) == pytest.approx(rate)
+
+
+def test_the_page_says_which_targets_are_met_and_which_are_not() -> None:
+    cold = {FLOOR: [200.0], "ours, API key": [180.0], "ours, JWT": [210.0]}
+    samples = {"the usual sample, API key": [400.0], "the usual sample, JWT": [400.0]}
+    medians = {name: values[0] for name, values in {**cold, **samples}.items()}
+    page = report.targets(cold_ratios(medians), artifact_bytes=1024, memory={100_000: 10, 1_000_000: 10})
+    assert "| cold start, API key / floor | 0.90 | 1.0 | yes |" in page
+    assert "| cold start, JWT / floor | 1.05 | 1.0 | **no** |" in page
+    assert not Ratio("x", 1.1, 1.0).is_met
