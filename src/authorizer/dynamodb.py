@@ -1,5 +1,7 @@
 """The client for DynamoDB, made as fast as botocore allows: it is most of a cold start."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import botocore.session
@@ -9,6 +11,7 @@ from botocore.loaders import Loader
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_GET_ITEM: Final = Path(__file__).with_name("get_item.json")
 _HOSTNAME: Final = "{service}.{region}.{dnsSuffix}"
 
 
@@ -36,6 +39,12 @@ class _OneService(Loader):
     Where DynamoDB is in a region, botocore reckons from the service's own rules. Of its list of all services'
     endpoints, it only takes what the partition of a region is, which stands in a shorter file as well.
     """
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """Of the service, the one operation that is called; `artifact/get_item.py` takes it out of botocore's own."""
+        if type_name == "service-2":
+            return json.loads(_GET_ITEM.read_text(encoding="utf-8"))
+        return super().load_service_model(service_name, type_name, api_version)
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
         return ["dynamodb"]

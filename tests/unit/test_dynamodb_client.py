@@ -1,5 +1,6 @@
 """The client asks the same addresses, with the same signature, as one that botocore makes by itself."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
+from artifact import get_item
 from authorizer.dynamodb import _OneService
 
 VARIANTS: list[dict[str, Any]] = [
@@ -58,6 +60,11 @@ def ours() -> Any:
 @pytest.fixture(scope="module")
 def theirs() -> Any:
     return botocore.session.Session()
+
+
+def test_the_description_of_the_read_is_botocores() -> None:
+    written = json.loads(get_item.FILE.read_text(encoding="utf-8"))
+    assert written == get_item.description(), "botocore describes it otherwise now: run make lock"
 
 
 @pytest.mark.parametrize("region", list(regions()))
