@@ -192,7 +192,8 @@ By `AuthorizerCacheSeconds`, with {HOLDERS:,} credentials in even use, at 512 MB
 
 ![Dollars a million requests by hit rate]({plot})
 
-The log line costs more than the rest, which `LogLevel=WARNING` cuts by half: what is refused and accepted is then counted only."""
+The log line costs about as much as all the rest. `LogLevel=WARNING` makes it a third shorter: what is accepted or refused is then
+counted only."""
 
 
 def _yes(met: bool) -> str:

@@ -104,7 +104,7 @@ def test_an_http_api_uses_the_authorizer_and_its_rules(http: Caller, system: Sys
 
 
 def test_a_refused_credential_does_not_pass_an_http_api(http: Caller) -> None:
-    # AWS answers 401 to an authorizer that raises Unauthorized, the emulator 500 to whatever it raises.
+    # The emulator answers 500 to whatever an authorizer raises. Other gateways may answer 401: both keep it out.
     assert report(http, "nonsense")[0] in (401, 500)
 
 
