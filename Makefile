@@ -35,7 +35,7 @@ differential: .venv/ready ## generated tokens through four verifiers; needs Node
 	cd tests/differential && npm ci --silent --no-audit --no-fund
 	.venv/bin/python -W ignore -m tests.differential
 
-bench: .tools/bench ## beside the peers: cold starts, decisions, counts, cost; some ten minutes
+bench: .tools/bench ## beside the peers: cold starts, decisions, counts, cost; some five minutes
 	.venv/bin/python -W ignore -m bench
 
 bench-smoke: .tools/bench ## a minute of it, which fails on bad ratios and counts

@@ -1,7 +1,6 @@
 """Cold starts: a fresh process each time, from its first byte of code to its first answer."""
 
 import os
-import platform
 import shutil
 import statistics
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.backend import Backend, event
-from local.deployment import SAM, build, overrides
+from local.deployment import SAM, build, overrides, target_parameters
 from local.rie import invoke, running_function
 from local.step import run
 
@@ -24,13 +23,12 @@ FLOOR: Final = "floor: a boto3 client, no request"
 
 @dataclass(frozen=True)
 class Contender:
-    """`reads`: what its first request makes it do."""
+    """What is started, and the first request to it."""
 
     name: str
     folder: Path
     command: Sequence[str | Path]
     event: Any
-    reads: str
 
 
 def prepare(directory: Path) -> list[Contender]:
@@ -40,7 +38,7 @@ def prepare(directory: Path) -> list[Contender]:
     build(environment, directory / "sam-build.log")
     built = directory / "peers"
     command: list[str | Path] = [SAM, "build", "--template", PEERS / "template.yaml", "--build-dir", built]
-    command += ["--parameter-overrides", *overrides(_here())]
+    command += ["--parameter-overrides", *overrides(target_parameters())]
     run("sam build of the peers", command, environment=environment, log=directory / "sam-build-peers.log")
     ours = directory / "ours"
     shutil.rmtree(ours, ignore_errors=True)
@@ -50,17 +48,17 @@ def prepare(directory: Path) -> list[Contender]:
     entry: list[str | Path] = [*python, "authorizer.handler.lambda_handler"]
     peer: list[str | Path] = [*python, "app.handler"]
     contenders = [
-        Contender(FLOOR, built / "Floor", peer, {}, "nothing"),
-        Contender("ours, API key", ours, entry, key, "DynamoDB"),
-        Contender("ours, JWT", ours, entry, jwt, "JWKS"),
-        Contender("the usual sample, API key", built / "Sample", peer, key, "DynamoDB"),
-        Contender("the usual sample, JWT", built / "Sample", peer, jwt, "DynamoDB, JWKS"),
-        Contender("Powertools' auth_alpha, JWT", built / "Powertools", peer, jwt, "a file"),
+        Contender(FLOOR, built / "Floor", peer, {}),
+        Contender("ours, API key", ours, entry, key),
+        Contender("ours, JWT", ours, entry, jwt),
+        Contender("the usual sample, API key", built / "Sample", peer, key),
+        Contender("the usual sample, JWT", built / "Sample", peer, jwt),
+        Contender("Powertools' auth_alpha, JWT", built / "Powertools", peer, jwt),
     ]
     if (NODE / "node_modules").is_dir():
         node = [shutil.which("node") or "node", "bootstrap.mjs"]
-        contenders.append(Contender("Node: aws-jwt-verify, AWS SDK; JWT", NODE, node, jwt, "a file"))
-        contenders.append(Contender("Node: aws-jwt-verify, AWS SDK; API key", NODE, node, key, "DynamoDB"))
+        contenders.append(Contender("Node: aws-jwt-verify, AWS SDK; JWT", NODE, node, jwt))
+        contenders.append(Contender("Node: aws-jwt-verify, AWS SDK; API key", NODE, node, key))
     for folder in (ours, built):
         for path in (folder, *folder.rglob("*")):
             path.chmod(path.stat().st_mode & ~0o222)
@@ -103,8 +101,3 @@ def _start(contender: Contender, environment: Mapping[str, str], log: Path) -> f
     if "errorMessage" in answer:
         raise RuntimeError(f"{contender.name} failed: {answer}")
     return elapsed
-
-
-def _here() -> dict[str, str]:
-    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    return {"PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}", "Architecture": architecture}

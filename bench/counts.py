@@ -14,7 +14,7 @@ from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import answer
+from authorizer.policy import every_route
 from authorizer.settings import Provider
 from authorizer.telemetry import Telemetry
 from bench.backend import event
@@ -134,7 +134,7 @@ class _Mixed:
                 ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=clock),
                 JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
             ],
-            answer,
+            every_route,
             telemetry,
         )
 

@@ -40,14 +40,8 @@ def build(environment: Mapping[str, str], log: Path) -> None:
     :raises StepError: it failed.
     """
     command: list[str | Path] = [SAM, "build", "--cached", "--parallel", "--config-env", "local"]
-    command += [
-        "--build-dir",
-        BUILD,
-        "--cache-dir",
-        ".local/sam-cache",
-        "--parameter-overrides",
-        *overrides(local_parameters()),
-    ]
+    command += ["--build-dir", BUILD, "--cache-dir", ".local/sam-cache"]
+    command += ["--parameter-overrides", *overrides(target_parameters())]
     run("sam build", command, environment=environment, log=log)
 
 
@@ -94,9 +88,12 @@ def rest_api_url(emulator: Emulator, api_id: str, stage: str) -> str:
 
 def local_parameters() -> dict[str, str]:
     """The template's parameters that go with this machine and the emulator."""
+    return {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | target_parameters()
+
+
+def target_parameters() -> dict[str, str]:
+    """The parameters of a template that say what `sam build` is to build for: this interpreter and machine."""
     return {
-        "ApiGatewayLogRole": "Existing",
-        "TableRemovalPolicy": "Delete",
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
     }

@@ -55,11 +55,17 @@ class Rule:
     where: str = field(default="", compare=False)
 
     def is_satisfied(self, identity: Identity) -> bool:
-        return self.lacks_only_scopes(identity) and not self.missing_scopes(identity)
+        return self.lacking(identity) == frozenset()
 
-    def lacks_only_scopes(self, identity: Identity) -> bool:
-        """Whether all that is asked holds, or would with more scopes."""
-        return next(self.refusals(identity), None) is None
+    def lacking(self, identity: Identity) -> frozenset[str] | None:
+        """The scopes with which the rule would be satisfied, empty when it is; None when it would not be by any.
+
+        Of `any_scopes` all are told, when the identity has none of them.
+        """
+        if next(self.refusals(identity), None) is not None:
+            return None
+        missing = self.scopes - identity.scopes
+        return missing if not self.any_scopes or self.any_scopes & identity.scopes else missing | self.any_scopes
 
     def refusals(self, identity: Identity) -> Iterator[str]:
         """The parts of the rule, other than its scopes, that refuse the identity: by their names in the file."""
@@ -69,11 +75,6 @@ class Rule:
             yield "consumers"
         if not all(claim.is_in(identity.data) for claim in self.claims):
             yield "claims"
-
-    def missing_scopes(self, identity: Identity) -> frozenset[str]:
-        """The scopes asked for that the credential has not; of `any_scopes` all, when it has none of them."""
-        missing = self.scopes - identity.scopes
-        return missing if not self.any_scopes or self.any_scopes & identity.scopes else missing | self.any_scopes
 
 
 @dataclass(frozen=True)
@@ -111,20 +112,14 @@ class AccessRules:
 
     def answer(self, identity: Identity, arn: object) -> dict[str, Any]:
         """See `policy.answer`, for what this identity is granted."""
-        grant = self.compile(identity)
-        return policy.answer(identity, arn, grant.patterns, self.missing_scopes(identity) if grant.denied else ())
+        lacking = [rule.lacking(identity) for rule in self.rules]
+        grant = self._compile(tuple(missing == frozenset() for missing in lacking))
+        hints = frozenset(scope for missing in lacking if missing for scope in missing)
+        return policy.answer(identity, arn, grant.patterns, sorted(hints))
 
     def compile(self, identity: Identity) -> Grant:
         """What this identity is granted. Kept in memory for each set of rules that identities satisfy."""
         return self._compile(tuple(rule.is_satisfied(identity) for rule in self.rules))
-
-    def missing_scopes(self, identity: Identity) -> list[str]:
-        """The scopes with which more routes would be open to this identity: those of rules that lack nothing else."""
-        missing = frozenset[str]()
-        for rule in self.rules:
-            if (lacking := rule.missing_scopes(identity)) and rule.lacks_only_scopes(identity):
-                missing |= lacking
-        return sorted(missing)
 
     def largest_policy_bytes(self) -> int:
         """A bound for what the rules are compiled to, for whichever identity: with every route in it, and as long a

@@ -77,7 +77,7 @@ def _responder(settings: Settings, directory: Path) -> Callable[[Identity, objec
     if settings.simple_responses:
         return policy.simple_answer
     if settings.access_rules is None:
-        return policy.answer
+        return policy.every_route
     # Most deployments have no rules file: they need not wait for these imports.
     from authorizer import rules_file
     from authorizer.access import RulesError

@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 class VerifyingKey(Protocol):
-    """What checks a signature: see `jwks.SigningKey`."""
+    """What checks a signature: see `signing_key.SigningKey`."""
 
     def verifies(self, algorithm: str, message: bytes, signature: bytes, /) -> bool: ...
 
@@ -33,7 +33,7 @@ class VerifyingKey(Protocol):
 class KeySource(Protocol):
     """Where the signing keys of one issuer come from: see `jwks.SigningKeys`."""
 
-    def find(self, kid: str | None, algorithm: str, /) -> "VerifyingKey": ...
+    def find(self, kid: str | None, algorithm: str, /) -> VerifyingKey: ...
 
 
 class JwtAuthenticator:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from authorizer.identity import Identity
 
-EVERY_ROUTE: Final[Mapping[str, tuple[str, ...]]] = {"Allow": ("*",)}
 MAX_MISSING_SCOPES: Final = 1024
 """The most characters of scope names in the context: it has limits of its own, and a hint must not exceed them."""
 
@@ -17,8 +16,8 @@ class MalformedArn(Exception):
 def answer(
     identity: Identity,
     arn: object,
-    patterns: Mapping[str, tuple[str, ...]] = EVERY_ROUTE,
-    missing_scopes: Iterable[str] = (),
+    patterns: Mapping[str, tuple[str, ...]],
+    missing_scopes: Iterable[str],
 ) -> dict[str, Any]:
     """Policy and context for an identity. `arn` is the method's, or an HTTP API's route's.
 
@@ -41,6 +40,11 @@ def answer(
         "policyDocument": {"Version": "2012-10-17", "Statement": statements},
         "context": context,
     }
+
+
+def every_route(identity: Identity, arn: object) -> dict[str, Any]:
+    """See `answer`: where there are no access rules, each route of the stage."""
+    return answer(identity, arn, {"Allow": ("*",)}, ())
 
 
 def simple_answer(identity: Identity, _arn: object) -> dict[str, Any]:

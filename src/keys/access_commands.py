@@ -54,6 +54,18 @@ def access_rules(app: App, path: Path | None) -> AccessRules:
     return rules.read(path)
 
 
+def verdict_object(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as programs get it."""
+    identity = verdict.identity
+    return {
+        "accepted": identity is not None,
+        "reason": verdict.reason,
+        "sub": identity.sub if identity else None,
+        "data": identity.data if identity else None,
+        "scopes": sorted(identity.scopes) if identity else None,
+    }
+
+
 def explanation_object(explanation: Explanation | None) -> dict[str, Any]:
     """An explanation as programs get it."""
     if explanation is None:
@@ -120,7 +132,10 @@ def explain(
     if verdict.identity:
         explanation = rules.explain(access_rules(app, rules_path), verdict.identity, request)
     if app.json:
-        output.print_json({**_verdict_object(verdict, unverified, settings), **explanation_object(explanation)})
+        checked = verdict.identity is not None and settings.key_set is not None
+        header = dict(unverified.header) if unverified else None
+        told = {**verdict_object(verdict), "signature_checked": checked, "header": header}
+        output.print_json({**told, **explanation_object(explanation)})
     else:
         _show_verdict(verdict, unverified, settings)
         if explanation:
@@ -220,19 +235,6 @@ def _own_provider(unverified: UnverifiedToken | None) -> tuple[Provider, ...]:
     named = audience if isinstance(audience, list) else [audience]
     audiences = frozenset(name for name in named if isinstance(name, str))
     return (Provider(issuer, audiences),) if isinstance(issuer, str) else ()
-
-
-def _verdict_object(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> dict[str, Any]:
-    identity = verdict.identity
-    return {
-        "accepted": identity is not None,
-        "signature_checked": identity is not None and settings.key_set is not None,
-        "reason": verdict.reason,
-        "header": dict(unverified.header) if unverified else None,
-        "sub": identity.sub if identity else None,
-        "data": identity.data if identity else None,
-        "scopes": sorted(identity.scopes) if identity else None,
-    }
 
 
 def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> None:

@@ -20,6 +20,7 @@ from keys.access_commands import (
     permits,
     request_options,
     show_explanation,
+    verdict_object,
 )
 from keys.app import App, confirm, note
 from keys.commands import Command, prefix_option
@@ -49,17 +50,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
     if identity and (request or rules_path):
         explanation = rules.explain(access_rules(app, rules_path), identity, request)
     if app.json:
-        output.print_json(
-            {
-                "accepted": identity is not None,
-                "reason": verdict.reason,
-                "key_id": verdict.key_id,
-                "sub": identity.sub if identity else None,
-                "data": identity.data if identity else None,
-                "scopes": sorted(identity.scopes) if identity else None,
-                **explanation_object(explanation),
-            }
-        )
+        output.print_json({**verdict_object(verdict), "key_id": verdict.key_id, **explanation_object(explanation)})
     elif identity:
         output.print_fields(
             [

@@ -3,12 +3,11 @@
 import json
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from local.deployment import BUILD
+from local.key_server import serving
 from local.rie import executable, invoke, running_function
 from local.system import System
 from tests.e2e.conftest import DIRECTORY, Keys
@@ -22,25 +21,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def jwks_url() -> Iterator[str]:
     """The sample provider's key set on loopback."""
-    body = (EVENTS / "jwks.json").read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/jwks.json"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving((EVENTS / "jwks.json").read_bytes()) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

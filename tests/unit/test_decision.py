@@ -25,7 +25,7 @@ def decide(answer: Identity | Exception | None, event: object = EVENT) -> tuple[
     """What is returned or raised, and what is recorded."""
     recorder = Recorder()
     try:
-        outcome: object = Decider([Answering(answer)], policy.answer, recorder).decide(event, "lambda-1")
+        outcome: object = Decider([Answering(answer)], policy.every_route, recorder).decide(event, "lambda-1")
     except Exception as error:
         outcome = error
     (recorded,) = recorder.decisions

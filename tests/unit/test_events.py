@@ -13,7 +13,7 @@ from authorizer.decision import Decider, Unauthorized
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import answer
+from authorizer.policy import every_route
 from authorizer.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=False, clock=lambda: NOW),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
         ],
-        answer,
+        every_route,
         recorder,
     )
 

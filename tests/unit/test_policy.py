@@ -7,7 +7,7 @@ import pytest
 from authorizer import rules_file
 from authorizer.access import AccessRules
 from authorizer.identity import Identity, IdentityTooLarge
-from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, answer, simple_answer, stage_arn
+from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, every_route, simple_answer, stage_arn
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1/GET/me"
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
@@ -42,7 +42,7 @@ def statements(identity: Identity, rules: AccessRules) -> dict[str, list[str]]:
 
 def test_without_rules_every_route_of_the_stage_is_allowed() -> None:
     assert statements(KEY, AccessRules.allow_all()) == {"Allow": ["*"]}
-    assert answer(KEY, ARN) == AccessRules.allow_all().answer(KEY, ARN)
+    assert every_route(KEY, ARN) == AccessRules.allow_all().answer(KEY, ARN)
 
 
 def test_satisfied_rules_allow_and_the_others_deny_also_with_a_slash_at_the_end() -> None:

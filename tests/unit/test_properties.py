@@ -12,7 +12,7 @@ from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import answer
+from authorizer.policy import every_route
 from authorizer.settings import Provider
 from tests.unit.test_events import Recorder
 from tests.unit.test_key_store import NOT_FOUND
@@ -58,7 +58,7 @@ def decider() -> Decider:
             ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=clock),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
         ],
-        answer,
+        every_route,
         Recorder(),
     )
 
