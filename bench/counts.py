@@ -15,7 +15,7 @@ from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.policy import every_route
-from authorizer.settings import Provider
+from authorizer.provider import Provider
 from authorizer.telemetry import Telemetry
 from bench.backend import event
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authorizer import dynamodb, policy
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
-from authorizer.fetch import FetchError, HttpsFetch
+from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
@@ -16,33 +16,44 @@ from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.settings import Settings, SettingsError
 from authorizer.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
-def build(env: Mapping[str, str], directory: Path) -> Decider:
+
+def build(
+    env: Mapping[str, str],
+    directory: Path,
+    *,
+    clock: Callable[[], float] = time.time,
+    fetch: Fetch | None = None,
+    client: "DynamoDBClient | None" = None,
+) -> Decider:
     """The decider for these environment variables. Paths in them are relative to `directory`, the function's code.
+
+    `clock`, `fetch` (of key sets) and `client` (of DynamoDB): other ones than those of production, for tests.
 
     :raises SettingsError: one is missing or wrong, or a file that it names.
     """
     settings = Settings.from_env(env)
     telemetry = Telemetry(settings.log_level)
     store = KeyStore(
-        dynamodb.client(settings.api_key_timeout_seconds),
+        client or dynamodb.client(settings.api_key_timeout_seconds),
         settings.api_keys_table,
         cache_seconds=settings.api_key_cache_seconds,
         timeout_seconds=settings.api_key_timeout_seconds,
-        clock=time.time,
+        clock=clock,
     )
     authenticators: list[Authenticator] = [
-        ApiKeyAuthenticator(
-            store, settings.api_key_prefix, accept_imported=settings.accept_imported_keys, clock=time.time
-        ),
+        ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=settings.accept_imported_keys, clock=clock),
     ]
     if settings.providers:
-        authenticators.append(_jwt_authenticator(settings, telemetry, directory))
+        authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch or HttpsFetch()))
     return Decider(authenticators, _responder(settings, directory), telemetry)
 
 
-def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path) -> JwtAuthenticator:
-    fetch = HttpsFetch()
+def _jwt_authenticator(
+    settings: Settings, telemetry: Telemetry, directory: Path, clock: Callable[[], float], fetch: Fetch
+) -> JwtAuthenticator:
     times = KeyTimes(
         fresh=settings.jwks_fresh_seconds,
         stale=settings.jwks_stale_seconds,
@@ -60,7 +71,7 @@ def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path
                     provider.issuer,
                     provider.jwks_url,
                     fetch=fetch,
-                    clock=time.time,
+                    clock=clock,
                     report=telemetry.event,
                     times=times,
                     seed=seed,
@@ -70,7 +81,7 @@ def _jwt_authenticator(settings: Settings, telemetry: Telemetry, directory: Path
         ]
     except FetchError as error:
         raise SettingsError(f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}.") from None
-    return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=time.time)
+    return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
 
 
 def _responder(settings: Settings, directory: Path) -> Callable[[Identity, object], dict[str, Any]]:

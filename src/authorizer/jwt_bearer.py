@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
 from authorizer.json_value import is_same
-from authorizer.settings import Provider
+from authorizer.provider import Provider
 
 MAX_LENGTH: Final = 8192
 LATEST_TIME: Final = 253_402_300_799

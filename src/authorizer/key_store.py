@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from authorizer import api_key, deadline
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.cache import ExpiringCache
 from authorizer.identity import Identity
+from authorizer.key_record import KeyRecord, MalformedRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 MOST_FOUND: Final = 2_000
 MOST_UNKNOWN: Final = 10_000
@@ -25,43 +23,6 @@ UNKNOWN_SECONDS: Final = 5
 """Shorter than the time for found keys: a key that was just made should work at once."""
 
 _IMPORTED = re.compile(r"[\x21-\x7e]{16,512}")
-
-
-class MalformedRecord(Exception):
-    """The item in the table is not an API key's."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What the table says about one key; times in seconds since 1970."""
-
-    identity: Identity
-    enabled: bool
-    expires_at: int | None
-    revoked_at: int | None
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, AttributeValueTypeDef]) -> KeyRecord:
-        """:raises MalformedRecord: the item is of another form."""
-        consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
-        if not consumer or not key_id or not consumer.isprintable():
-            raise MalformedRecord
-        enabled = _value(item, "enabled", "BOOL")
-        if not isinstance(enabled, bool):
-            raise MalformedRecord
-        scopes = _value(item, "scopes", "SS") or ()
-        identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), frozenset(scopes), key_id)
-        return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
-
-    def refusal(self, now: float) -> Reason | None:
-        """Why the key may not be used at this time, or None. Exact to the second: DynamoDB removes items days late."""
-        if self.revoked_at is not None:
-            return Reason.REVOKED_KEY
-        if not self.enabled:
-            return Reason.DISABLED_KEY
-        if self.expires_at is not None and now >= self.expires_at:
-            return Reason.EXPIRED_KEY
-        return None
 
 
 class ForeignAnswer(Exception):
@@ -165,39 +126,3 @@ def _check_sender(answer: Mapping[str, Any]) -> None:
     content_type = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
     if not content_type.startswith("application/x-amz-json"):
         raise ForeignAnswer
-
-
-def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:
-    """The value of an attribute of this DynamoDB type, or None when the item does not have it."""
-    attribute: Mapping[str, Any] | None = item.get(name)
-    if attribute is None:
-        return None
-    if kind not in attribute:
-        raise MalformedRecord
-    return attribute[kind]
-
-
-def _time(item: Mapping[str, AttributeValueTypeDef], name: str) -> int | None:
-    text = _value(item, name, "N")
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise MalformedRecord
-    return int(text)
-
-
-def _json_object(text: str | None) -> Mapping[str, Any]:
-    if text is None:
-        return {}
-    try:
-        data = json.loads(text, parse_constant=_refuse)
-        text.encode()
-    except (ValueError, RecursionError):
-        raise MalformedRecord from None
-    if not isinstance(data, dict):
-        raise MalformedRecord
-    return data
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)

@@ -12,8 +12,9 @@ from authorizer.access import AccessRules
 from authorizer.authentication import InvalidCredential
 from authorizer.identity import Identity
 from authorizer.jwt_bearer import UnverifiedToken
+from authorizer.provider import Provider
 from authorizer.route import Route
-from authorizer.settings import Provider, Settings, SettingsError
+from authorizer.settings import Settings, SettingsError
 from keys import doctor as checks
 from keys import output, rules, template
 from keys.app import App, note

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import parse_key_set, parse_object
-from authorizer.settings import Provider, Settings, SettingsError
+from authorizer.provider import Provider
+from authorizer.settings import Settings, SettingsError
 from keys import rules
 from keys.errors import BadInput
 

@@ -13,7 +13,7 @@ from authorizer.identity import Identity, IdentityTooLarge
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator, KeySource
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.settings import Provider
+from authorizer.provider import Provider
 from keys.errors import BadInput
 
 if TYPE_CHECKING:

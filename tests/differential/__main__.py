@@ -19,7 +19,7 @@ from joserfc.jwk import KeySet
 from authorizer.authentication import InvalidCredential
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
-from authorizer.settings import Provider
+from authorizer.provider import Provider
 from tests.unit.tokens import base64url, jwk, key_set, sign
 
 HERE: Final = Path(__file__).parent

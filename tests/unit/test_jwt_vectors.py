@@ -15,7 +15,7 @@ from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
-from authorizer.settings import Provider
+from authorizer.provider import Provider
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, private_key, token
 
 COGNITO = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123"

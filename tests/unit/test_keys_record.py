@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authorizer.identity import Identity
-from authorizer.key_store import KeyRecord
+from authorizer.key_record import KeyRecord
 from keys.errors import MalformedItem
 from keys.record import Consumer, Key, State, hint, key_id_of_digest, new_key_id
 from tests.unit.keys_command import NOW

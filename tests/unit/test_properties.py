@@ -13,7 +13,7 @@ from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.policy import every_route
-from authorizer.settings import Provider
+from authorizer.provider import Provider
 from tests.unit.test_events import Recorder
 from tests.unit.test_key_store import NOT_FOUND
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token

@@ -1,0 +1,88 @@
+"""What an item of the table says about one API key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from authorizer.authentication import Reason
+from authorizer.identity import Identity
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+class MalformedRecord(Exception):
+    """The item in the table is not an API key's."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What the table says about one key; times in seconds since 1970."""
+
+    identity: Identity
+    enabled: bool
+    expires_at: int | None
+    revoked_at: int | None
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, AttributeValueTypeDef]) -> KeyRecord:
+        """:raises MalformedRecord: the item is of another form."""
+        consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
+        if not consumer or not key_id or not consumer.isprintable():
+            raise MalformedRecord
+        enabled = _value(item, "enabled", "BOOL")
+        if not isinstance(enabled, bool):
+            raise MalformedRecord
+        scopes = _value(item, "scopes", "SS") or ()
+        identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), frozenset(scopes), key_id)
+        return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
+
+    def refusal(self, now: float) -> Reason | None:
+        """Why the key may not be used at this time, or None. Exact to the second: DynamoDB removes items days late."""
+        if self.revoked_at is not None:
+            return Reason.REVOKED_KEY
+        if not self.enabled:
+            return Reason.DISABLED_KEY
+        if self.expires_at is not None and now >= self.expires_at:
+            return Reason.EXPIRED_KEY
+        return None
+
+
+def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:
+    """The value of an attribute of this DynamoDB type, or None when the item does not have it."""
+    attribute: Mapping[str, Any] | None = item.get(name)
+    if attribute is None:
+        return None
+    if kind not in attribute:
+        raise MalformedRecord
+    return attribute[kind]
+
+
+def _time(item: Mapping[str, AttributeValueTypeDef], name: str) -> int | None:
+    text = _value(item, name, "N")
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise MalformedRecord
+    return int(text)
+
+
+def _json_object(text: str | None) -> Mapping[str, Any]:
+    if text is None:
+        return {}
+    try:
+        data = json.loads(text, parse_constant=_refuse)
+        text.encode()
+    except (ValueError, RecursionError):
+        raise MalformedRecord from None
+    if not isinstance(data, dict):
+        raise MalformedRecord
+    return data
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
