@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from keys.template import load
+from keys.deployment.template import load
 from local.emulator import running_emulator
 from local.key_server import serving
 from local.session import client

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from keys.template import load
+from keys.deployment.template import load
 from local.emulator import Emulator
 from local.session import client
 from local.step import run

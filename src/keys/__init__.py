@@ -1,0 +1,1 @@
+"""Keys and their operators, in three rooms with imports one way: `cli` -> `deployment` -> `life` -> `authorizer`."""

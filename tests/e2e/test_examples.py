@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from keys.template import load
+from keys.deployment.template import load
 from local.deployment import (
     BUILD,
     STACK,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner, Result
 
-from keys.app import App
-from keys.cli import main
-from keys.table import Table, Target
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.deployment.connection import Target
+from keys.life.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

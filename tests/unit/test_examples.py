@@ -4,7 +4,7 @@ from pathlib import Path
 
 import hcl2
 
-from keys.template import load
+from keys.deployment.template import load
 
 
 def test_the_terraform_example_is_well_formed() -> None:

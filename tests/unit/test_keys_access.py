@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from authorizer.fetch import FetchError
-from keys.app import App
-from keys.cli import main
-from keys.deployment import Deployment, find
-from keys.doctor import Finding, State, examine
-from keys.errors import BadInput, NotFound
-from keys.table import Target
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.deployment.connection import Target
+from keys.deployment.doctor import Finding, State, examine
+from keys.deployment.stack import Deployment, find
+from keys.life.errors import BadInput, NotFound
 from tests.unit.keys_command import KeysCommand
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 

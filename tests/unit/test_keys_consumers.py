@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from authorizer import api_key
-from keys.database import Database
-from keys.errors import Conflict
-from keys.record import Key
+from keys.life.database import Database
+from keys.life.errors import Conflict
+from keys.life.record import Key
 from tests.unit.keys_command import NOW, KeysCommand
 
 

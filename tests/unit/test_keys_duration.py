@@ -2,8 +2,8 @@
 
 import pytest
 
-from keys import duration
-from keys.errors import BadInput
+from keys.life import duration
+from keys.life.errors import BadInput
 
 
 @pytest.mark.parametrize(

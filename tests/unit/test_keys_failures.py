@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
-from keys.app import App
-from keys.cli import main
-from keys.table import Table
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.life.table import Table
 from tests.unit.keys_command import KeysCommand
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authorizer.identity import Identity
-from keys import fields
-from keys.errors import BadInput
+from keys.life import fields
+from keys.life.errors import BadInput
 
 
 @pytest.mark.parametrize("name", ["a", "acme", "Acme Ltd.", "ops@example.com", "a#b", "Müller", "x" * 128])

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from authorizer import api_key
-from keys.rows import read_csv, read_json_lines
+from keys.life.rows import read_csv, read_json_lines
 from tests.unit.keys_command import KeysCommand
 
 LEGACY = "sk_live_0123456789abcdef"

@@ -7,8 +7,8 @@ import pytest
 
 from authorizer.identity import Identity
 from authorizer.key_record import KeyRecord
-from keys.errors import MalformedItem
-from keys.record import Consumer, Key, State, hint, key_id_of_digest, new_key_id
+from keys.life.errors import MalformedItem
+from keys.life.record import Consumer, Key, State, hint, key_id_of_digest, new_key_id
 from tests.unit.keys_command import NOW
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from authorizer import api_key
-from keys import scanning
+from keys.life import scanning
 
 
 def test_a_key_is_found_wherever_it_stands() -> None:

@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from keys.errors import BadInput, NotFound
-from keys.table import Table, Target, connect
+from keys.deployment.connection import Target, connect
+from keys.life.errors import BadInput, NotFound
+from keys.life.table import Table
 
 ENV = {"AWS_REGION": "eu-central-1"}
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from keys import fields
-from keys.errors import BadInput, NotFound
+from keys.life import fields
+from keys.life.errors import BadInput, NotFound
+from keys.life.table import Table
 
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 LOCAL_OUTPUTS: Final = Path(".local/outputs.json")
 DEFAULT_PREFIX: Final = "mak"
@@ -35,16 +35,6 @@ class Target:
     profile: str | None = None
     prefix: str | None = None
     accept_imported: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The table, and the two settings of its authorizer that decide which tokens it looks up there."""
-
-    client: DynamoDBClient
-    name: str
-    prefix: str
-    accept_imported: bool
 
 
 def aws_session(target: Target, env: Mapping[str, str]) -> Session:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from keys.errors import Conflict
+from keys.life.errors import Conflict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from keys.record import Item
+    from keys.life.record import Item
 
 T = TypeVar("T")
 

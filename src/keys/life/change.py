@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from keys.record import Item
+    from keys.life.record import Item
 
 DERIVED: Final = frozenset(["delete_after"])
 """Follows from other attributes: what it was does not matter, so no change may fail because of it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from authorizer.route import METHODS, Route, RouteError
-from keys.errors import BadInput
+from keys.life.errors import BadInput
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from authorizer.deadline import DeadlineExceeded
-from keys import aws_errors, duration, fields
-from keys.app import App
-from keys.errors import BadInput, KeysError, ServiceFailure
+from keys.cli.app import App
+from keys.life import aws_errors, duration, fields
+from keys.life.errors import BadInput, KeysError, ServiceFailure
 
 T = TypeVar("T")
 

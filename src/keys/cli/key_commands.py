@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from keys import output
-from keys.app import App, confirm, note
-from keys.commands import DURATION, KEY_ID, LIFETIME, NAME, SCOPES, Command, prefix_option, tag_options
-from keys.fields import parse_data
-from keys.record import Key, State
-from keys.store import Created
+from keys.cli import output
+from keys.cli.app import App, confirm, note
+from keys.cli.commands import DURATION, KEY_ID, LIFETIME, NAME, SCOPES, Command, prefix_option, tag_options
+from keys.life.fields import parse_data
+from keys.life.record import Key, State
+from keys.life.store import Created
 
 
 @click.command(

@@ -14,10 +14,10 @@ from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator, KeySource
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
-from keys.errors import BadInput
+from keys.life.errors import BadInput
 
 if TYPE_CHECKING:
-    from keys.table import Table
+    from keys.life.table import Table
 
 TIMEOUT_SECONDS: Final = 10
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from keys import duration
-from keys.record import Consumer, Key, State
+from keys.life import duration
+from keys.life.record import Consumer, Key, State
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,13 +15,14 @@ from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
 from authorizer.route import Route
 from authorizer.settings import Settings, SettingsError
-from keys import doctor as checks
-from keys import output, rules, template
-from keys.app import App, note
-from keys.commands import Command, Group, Parsed
-from keys.errors import BadInput
-from keys.rules import Explanation
-from keys.verification import JwtSettings, Verdict, verify_jwt
+from keys.cli import output
+from keys.cli.app import App, note
+from keys.cli.commands import Command, Group, Parsed
+from keys.deployment import doctor as checks
+from keys.deployment import rules, template
+from keys.deployment.rules import Explanation
+from keys.life.errors import BadInput
+from keys.life.verification import JwtSettings, Verdict, verify_jwt
 
 T = TypeVar("T")
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-Report = Callable[[int, int | None], None]
-"""Takes how much is done, and of how much; None when that is not known."""
+from keys.life.progress import Report
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import parse_key_set, parse_object
 from authorizer.provider import Provider
 from authorizer.settings import Settings, SettingsError
-from keys import rules
-from keys.errors import BadInput
+from keys.deployment import rules
+from keys.life.errors import BadInput
 
 if TYPE_CHECKING:
-    from keys.deployment import Deployment
+    from keys.deployment.stack import Deployment
 
 TIMEOUT_SECONDS: Final = 5.0
 CLOCK_TOLERANCE_SECONDS: Final = 5.0

@@ -2,9 +2,9 @@
 
 import click
 
-from keys import access_commands, consumer_commands, file_commands, key_commands, secret_commands
-from keys.app import App
-from keys.commands import Group
+from keys.cli import access_commands, consumer_commands, file_commands, key_commands, secret_commands
+from keys.cli.app import App
+from keys.cli.commands import Group
 
 EXIT_CODES = """\b
 Exit codes:

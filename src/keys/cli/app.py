@@ -12,13 +12,15 @@ from pathlib import Path
 
 import click
 
-from keys import deployment, fields
-from keys.consumers import Consumers
-from keys.database import Database
-from keys.deployment import Deployment
-from keys.errors import BadInput
-from keys.store import Store
-from keys.table import DEFAULT_PREFIX, LOCAL_OUTPUTS, Table, Target, connect
+from keys.deployment import stack
+from keys.deployment.connection import DEFAULT_PREFIX, LOCAL_OUTPUTS, Target, connect
+from keys.deployment.stack import Deployment
+from keys.life import fields
+from keys.life.consumers import Consumers
+from keys.life.database import Database
+from keys.life.errors import BadInput
+from keys.life.store import Store
+from keys.life.table import Table
 
 _SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "ACCESS_RULES")
 
@@ -33,7 +35,7 @@ def _connect(target: Target, env: Mapping[str, str]) -> Table:
 
 
 def _find_deployment(target: Target, env: Mapping[str, str]) -> Deployment:
-    return deployment.find(target, env, Path.cwd())
+    return stack.find(target, env, Path.cwd())
 
 
 @dataclass

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from keys import output
-from keys.app import App, confirm, note
-from keys.commands import DESCRIPTION, NAME, Group, tag_options
-from keys.errors import BadInput
-from keys.fields import parse_data
-from keys.progress import counting
-from keys.record import Consumer
+from keys.cli import output
+from keys.cli.app import App, confirm, note
+from keys.cli.commands import DESCRIPTION, NAME, Group, tag_options
+from keys.cli.progress import counting
+from keys.life.errors import BadInput
+from keys.life.fields import parse_data
+from keys.life.record import Consumer
 
 
 @click.group(cls=Group)

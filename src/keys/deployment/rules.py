@@ -13,7 +13,7 @@ from authorizer import rules_file
 from authorizer.access import AccessRules, Rule, RulesError
 from authorizer.identity import Identity
 from authorizer.route import Route, RouteError
-from keys.errors import BadInput
+from keys.life.errors import BadInput
 
 FUNCTION_CODE: Final = Path(authorizer.__path__[0])
 """The function's own folder, which the variable `ACCESS_RULES` is relative to."""

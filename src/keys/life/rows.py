@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from authorizer import api_key
-from keys import fields
-from keys.errors import BadInput, KeysError
-from keys.record import hint
+from keys.life import fields
+from keys.life.errors import BadInput, KeysError
+from keys.life.record import hint
 
 COLUMNS: Final = ("key", "sha256", "consumer", "data", "scopes", "tags", "enabled", "created_at", "expires_at", "hint")
 

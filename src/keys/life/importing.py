@@ -12,10 +12,10 @@ from typing import Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from keys.database import Changed, Database
-from keys.errors import Conflict
-from keys.record import Consumer, Key, consumer_pk, key_id_of_digest
-from keys.rows import Line, Row
+from keys.life.database import Changed, Database
+from keys.life.errors import Conflict
+from keys.life.record import Consumer, Key, consumer_pk, key_id_of_digest
+from keys.life.rows import Line, Row
 
 T = TypeVar("T")
 

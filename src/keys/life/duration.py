@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from keys.errors import BadInput
+from keys.life.errors import BadInput
 
 LONGEST: Final = 36_500 * 86_400
 """A hundred years: longer is a mistake, and times stay within what DynamoDB's TTL and calendars can hold."""

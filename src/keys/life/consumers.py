@@ -7,11 +7,11 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from keys.change import update
-from keys.database import MAX_TRANSACTION, Changed, Database, delete, put_new
-from keys.errors import Conflict, MalformedItem, NotFound
-from keys.progress import Report
-from keys.record import Consumer, Item, Key, consumer_pk
+from keys.life.change import update
+from keys.life.database import MAX_TRANSACTION, Changed, Database, delete, put_new
+from keys.life.errors import Conflict, MalformedItem, NotFound
+from keys.life.progress import Report
+from keys.life.record import Consumer, Item, Key, consumer_pk
 
 INDEX_SECONDS: Final = 0.5
 """How far the index may be behind the table, by experience well less: a key made just before is seen after it."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from authorizer.api_key import ALPHABET
-from keys.errors import MalformedItem
+from keys.life.errors import MalformedItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -12,8 +12,8 @@ from click.shell_completion import BashComplete, FishComplete, ShellComplete, Zs
 
 from authorizer import api_key
 from authorizer.route import Route
-from keys import output, rules, scanning
-from keys.access_commands import (
+from keys.cli import output
+from keys.cli.access_commands import (
     NOT_ACCEPTED,
     access_rules,
     explanation_object,
@@ -22,11 +22,13 @@ from keys.access_commands import (
     show_explanation,
     verdict_object,
 )
-from keys.app import App, confirm, note
-from keys.commands import Command, prefix_option
-from keys.errors import MalformedItem, NotFound
-from keys.record import Key, State, hint
-from keys.verification import verify as verdict_on
+from keys.cli.app import App, confirm, note
+from keys.cli.commands import Command, prefix_option
+from keys.deployment import rules
+from keys.life import scanning
+from keys.life.errors import MalformedItem, NotFound
+from keys.life.record import Key, State, hint
+from keys.life.verification import verify as verdict_on
 
 _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 

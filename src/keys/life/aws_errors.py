@@ -6,7 +6,7 @@ from typing import Final
 
 from botocore import exceptions
 
-from keys.errors import KeysError, NotFound, ServiceFailure
+from keys.life.errors import KeysError, NotFound, ServiceFailure
 
 _REMEDIES: Final = {
     "AccessDeniedException": "These credentials may not do this: use others, with --profile, or extend their policy.",

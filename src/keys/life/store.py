@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from authorizer import api_key
-from keys.change import update
-from keys.consumers import Consumers
-from keys.database import Database, delete, put_new
-from keys.errors import Conflict, MalformedItem, NotFound
-from keys.record import Consumer, Key, State, consumer_pk, hint, new_key_id
+from keys.life.change import update
+from keys.life.consumers import Consumers
+from keys.life.database import Database, delete, put_new
+from keys.life.errors import Conflict, MalformedItem, NotFound
+from keys.life.record import Consumer, Key, State, consumer_pk, hint, new_key_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import BinaryIO, Final, TextIO
 
 import click
 
-from keys import output
-from keys.app import App, note
-from keys.commands import NAME, Command, prefix_option
-from keys.errors import BadInput
-from keys.importing import Importer, Outcome, Summary
-from keys.progress import counting
-from keys.rows import READERS, Line
+from keys.cli import output
+from keys.cli.app import App, note
+from keys.cli.commands import NAME, Command, prefix_option
+from keys.cli.progress import counting
+from keys.life.errors import BadInput
+from keys.life.importing import Importer, Outcome, Summary
+from keys.life.rows import READERS, Line
 
 SOME_FAILED: Final = 6
 MOST_SHOWN: Final = 20
