@@ -47,7 +47,7 @@ check: .venv/ready .tools/ready ## linters, types, templates, access rules
 	.venv/bin/mypy
 	AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml examples/*/template.yaml
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
-	.venv/bin/keys rules check src/authorizer/access.toml --template template.yaml
+	.venv/bin/keys rules check src/authorizer/auth.toml --template template.yaml
 
 format: .venv/ready ## let ruff write the format
 	.venv/bin/ruff check --fix-only .

@@ -196,7 +196,7 @@ def memory_held(distinct: int) -> int:
 
 def many_rules(count: int = 200) -> tuple[AccessRules, Identity]:
     """So many rules, each for a route and a scope of its own, and an identity with half of the scopes."""
-    from authorizer import rules_file
+    from authorizer import auth_file
 
     methods = ("GET", "POST", "PUT", "DELETE")
     text = "\n".join(
@@ -204,6 +204,7 @@ def many_rules(count: int = 200) -> tuple[AccessRules, Identity]:
         f'scopes = ["service-{number // 8}:{methods[number % 4].lower()}-{number}"]'
         for number in range(count)
     )
-    rules = rules_file.parse(text)
+    rules = auth_file.parse(text).rules
+    assert rules is not None
     scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.scopes)
     return rules, Identity("jwt", "user-1", {}, scopes)

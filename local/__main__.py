@@ -82,7 +82,7 @@ def _show_calls(system: System) -> None:
     print("\nThe same calls, to paste:\n")
     for credential in calls.values():
         print(f"{_curl(system.api_url, credential)}\n")
-    print("A route for API keys with a scope (src/authorizer/access.toml): 200 with the key, 403 with the JWT\n")
+    print("A route for API keys with a scope (src/authorizer/auth.toml): 200 with the key, 403 with the JWT\n")
     for credential in (system.api_key, system.jwt):
         print(f"{_curl(f'{system.deployment.url}/reports', credential, '-X POST ')}\n")
     print("The keys command finds this system by itself: .venv/bin/keys list", flush=True)

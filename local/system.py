@@ -77,7 +77,7 @@ def running_system(
                 "JwtIssuer": provider.issuer,
                 "JwtAudience": provider.audience,
                 "JwtJwksUrl": provider.jwks_url,
-                "AccessRules": "access.toml",
+                "AuthConfig": "auth.toml",
             }
             deployment = deploy(emulator, given | dict(parameters(provider)), directory / "sam-deploy.log")
         with step("keys create"):

@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from authorizer import policy
+from authorizer.claims import MISSING, Path, find
 from authorizer.identity import Identity
 from authorizer.json_value import is_same
 from authorizer.route import Route
@@ -14,24 +15,18 @@ KINDS: Final = frozenset({"api_key", "jwt"})
 MAX_STAGE_ARN: Final = 112
 
 
-class RulesError(Exception):
-    """The access rules are wrong. The text says where, and what to write instead."""
-
-
 @dataclass(frozen=True)
 class Claim:
     """A value that must be in `data`. `path`: the names that lead to it."""
 
-    path: tuple[str, ...]
+    path: Path
     value: Any
 
     def is_in(self, data: Mapping[str, Any]) -> bool:
         """Whether it is there: the same value of the same JSON type, or a list with it among its members."""
-        found: Any = data
-        for name in self.path:
-            if not isinstance(found, Mapping) or name not in found:
-                return False
-            found = found[name]
+        found = find(data, self.path)
+        if found is MISSING:
+            return False
         return is_same(found, self.value) or (
             isinstance(found, list) and any(is_same(member, self.value) for member in found)
         )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from authorizer import dynamodb, policy
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
+from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.settings import Settings, SettingsError
+from authorizer.settings import Settings
 from authorizer.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def build(
 
     :raises SettingsError: one is missing or wrong, or a file that it names.
     """
-    settings = Settings.from_env(env)
+    settings = Settings.read(env, directory)
     telemetry = Telemetry(settings.log_level)
     store = KeyStore(
         client or dynamodb.client(settings.api_key_timeout_seconds),
@@ -48,7 +49,12 @@ def build(
     ]
     if settings.providers:
         authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch or HttpsFetch()))
-    return Decider(authenticators, _responder(settings, directory), telemetry)
+    telemetry.event(
+        "started",
+        f"{len(settings.providers)} providers, from {settings.providers_from}; "
+        f"{f'{len(settings.rules.rules)} rules' if settings.rules else 'no rules: every route'}",
+    )
+    return Decider(authenticators, _responder(settings), telemetry)
 
 
 def _jwt_authenticator(
@@ -60,9 +66,7 @@ def _jwt_authenticator(
         cooldown=settings.jwks_cooldown_seconds,
         timeout=settings.jwks_timeout_seconds,
     )
-    seed = _read("JWKS_SEED", directory, settings.jwks_seed).encode() if settings.jwks_seed else None
-    if seed and len(settings.providers) > 1:
-        raise SettingsError("JWKS_SEED goes with one provider: leave it out, or give each its own deployment.")
+    seed = _seed(directory, settings.jwks_seed) if settings.jwks_seed else None
     try:
         providers = [
             (
@@ -80,27 +84,18 @@ def _jwt_authenticator(
             for provider in settings.providers
         ]
     except FetchError as error:
-        raise SettingsError(f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}.") from None
+        raise SettingsError([f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}"]) from None
     return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
 
 
-def _responder(settings: Settings, directory: Path) -> Callable[[Identity, object], dict[str, Any]]:
+def _responder(settings: Settings) -> Callable[[Identity, object], dict[str, Any]]:
     if settings.simple_responses:
         return policy.simple_answer
-    if settings.access_rules is None:
-        return policy.every_route
-    # Most deployments have no rules file: they need not wait for these imports.
-    from authorizer import rules_file
-    from authorizer.access import RulesError
+    return settings.rules.answer if settings.rules else policy.every_route
 
+
+def _seed(directory: Path, path: str) -> bytes:
     try:
-        return rules_file.parse(_read("ACCESS_RULES", directory, settings.access_rules)).answer
-    except RulesError as error:
-        raise SettingsError(f"ACCESS_RULES, the file {settings.access_rules!r}: {error}.") from None
-
-
-def _read(variable: str, directory: Path, path: str) -> str:
-    try:
-        return (directory / path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{variable} names {path!r}, which cannot be read: {type(error).__name__}.") from None
+        return (directory / path).read_bytes()
+    except OSError as error:
+        raise SettingsError([f"JWKS_SEED names {path!r}, which cannot be read: {type(error).__name__}"]) from None

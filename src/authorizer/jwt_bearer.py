@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from authorizer.authentication import InvalidCredential, Reason
+from authorizer.claims import MISSING, find, pick
 from authorizer.identity import Identity
 from authorizer.json_value import is_same
 from authorizer.provider import Provider
@@ -190,11 +191,12 @@ def _identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
         raise _refused(Reason.WRONG_AUDIENCE)
     if provider.authorized_parties and not _is_one_of(claims.get("azp"), provider.authorized_parties):
         raise _refused(Reason.WRONG_PARTY)
-    for name, value in provider.required_claims.items():
-        if name not in claims or not is_same(claims[name], value):
+    for path, value in provider.required_claims.items():
+        found = find(claims, path)
+        if found is MISSING or not is_same(found, value):
             raise _refused(Reason.WRONG_CLAIM)
-    scopes = frozenset(scope for name in provider.scope_claims for scope in _scopes(claims, name))
-    passed_on = claims if provider.data_claims is None else {n: claims[n] for n in provider.data_claims if n in claims}
+    scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
+    passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
     return Identity("jwt", sub, passed_on, scopes)
 
 
@@ -215,9 +217,8 @@ def _audiences(claims: Mapping[str, Any], provider: Provider) -> list[str]:
     return _text_list(claims.get("aud", []))
 
 
-def _scopes(claims: Mapping[str, Any], name: str) -> Iterator[str]:
-    value = claims.get(name)
-    if value is None:
+def _scopes(value: object) -> Iterator[str]:
+    if value is MISSING or value is None:
         return
     for text in _text_list(value):
         yield from text.split() if isinstance(value, str) else (text,)

@@ -1,12 +1,12 @@
-"""The access rules file: TOML with one `[[rule]]` a rule. All that is wrong with it is told with its line."""
+"""The access rules of a file: one `[[rule]]` each."""
 
 import math
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from authorizer.access import KINDS, AccessRules, Claim, Rule, RulesError
+from authorizer.access import KINDS, AccessRules, Claim, Rule
+from authorizer.entry import Entry
 from authorizer.route import Route, RouteError
 
 MEMBERS: Final = ("route", "credentials", "scopes", "any_scopes", "consumers", "claims")
@@ -17,137 +17,70 @@ MAX_POLICY_BYTES: Final = 1_000_000
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
-def parse(text: str) -> AccessRules:
-    """The rules in the text of a file.
-
-    :raises RulesError: the text is not TOML, or does not hold rules as documented.
-    """
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RulesError(f"not TOML: {error}") from None
-    entries = document.get("rule")
-    if document.keys() - {"rule"} or not isinstance(entries, list) or not entries:
-        raise RulesError("the file must hold [[rule]] tables, at least one, and nothing else")
-    lines = _Lines(text, len(entries))
-    rules = [_Entry(entry, number, lines).rule() for number, entry in enumerate(entries)]
-    _check_duplicates(rules, lines)
+def read(entries: Sequence[Entry]) -> AccessRules:
+    """The rules in the `[[rule]]` tables of a file. What is wrong with them is told to the entries."""
+    rules = [_rule(entry) for entry in entries]
+    for number, rule in enumerate(rules):
+        first = rules.index(rule)
+        if first < number:
+            entries[number].wrong(None, f"the same rule as in {entries[first].place(None)}: remove one of them")
     access_rules = AccessRules(rules)
     if (size := access_rules.largest_policy_bytes()) > MAX_POLICY_BYTES:
-        raise RulesError(
+        entries[0].wrong(
+            None,
             f"the rules can make a policy of {size:,} bytes, more than {MAX_POLICY_BYTES:,}: "
-            "name methods instead of *, or put routes together under a path that ends in /*"
+            "name methods instead of *, or put routes together under a path that ends in /*",
         )
     return access_rules
 
 
-class _Lines:
-    """Where in the text a rule and its members stand; tomllib does not tell."""
-
-    _HEADER = re.compile(r"\s*\[\[\s*[\"']?rule[\"']?\s*\]\]")
-
-    def __init__(self, text: str, count: int) -> None:
-        self._lines = text.splitlines()
-        starts = [index for index, line in enumerate(self._lines) if self._HEADER.match(line)]
-        # Rules may also be written as one array, or a text may look like a header: then only their number is told.
-        self._starts = [*starts, len(self._lines)] if len(starts) == count else None
-
-    def where(self, number: int, member: str | None = None) -> str:
-        """``line 7``: that of the member, if it can be found, or of the rule. Rules count from 0."""
-        if self._starts is None:
-            return f"rule {number + 1}"
-        start, end = self._starts[number : number + 2]
-        if member:
-            named = re.compile(rf"\s*(?:\[\s*rule\s*\.\s*)?[\"']?{re.escape(member)}[\"']?\s*[.=\]]")
-            start = next((index for index in range(start + 1, end) if named.match(self._lines[index])), start)
-        return f"line {start + 1}"
+def _rule(entry: Entry) -> Rule:
+    entry.check_names(MEMBERS, "a rule")
+    credentials = frozenset(entry.texts("credentials")) or KINDS
+    if credentials - KINDS:
+        entry.wrong("credentials", 'credentials may hold "api_key" and "jwt"')
+    consumers = frozenset(entry.texts("consumers"))
+    if consumers and "api_key" not in credentials:
+        entry.wrong("consumers", 'only API keys have a consumer: add "api_key" to credentials, or use claims')
+    return Rule(
+        route=_route(entry),
+        credentials=credentials,
+        scopes=_scopes(entry, "scopes"),
+        any_scopes=_scopes(entry, "any_scopes"),
+        consumers=consumers,
+        claims=tuple(_claims(entry)),
+        where=entry.place(None),
+    )
 
 
-class _Entry:
-    """One `[[rule]]` as TOML has it."""
-
-    def __init__(self, entry: object, number: int, lines: _Lines) -> None:
-        self._number = number
-        self._lines = lines
-        if not isinstance(entry, Mapping):
-            self._fail(None, "a rule must be a table, written [[rule]]")
-        self._entry: Mapping[str, Any] = entry
-
-    def rule(self) -> Rule:
-        for name in self._entry.keys() - set(MEMBERS):
-            self._fail(name, f"{name!r} is not known; a rule has {', '.join(MEMBERS)}")
-        credentials = self._texts("credentials") or KINDS
-        if credentials - KINDS:
-            self._fail("credentials", 'credentials may hold "api_key" and "jwt"')
-        consumers = self._texts("consumers")
-        if consumers and "api_key" not in credentials:
-            self._fail("consumers", 'only API keys have a consumer: add "api_key" to credentials, or use claims')
-        return Rule(
-            route=self._route(),
-            credentials=credentials,
-            scopes=self._scopes("scopes"),
-            any_scopes=self._scopes("any_scopes"),
-            consumers=consumers,
-            claims=tuple(self._claims((), self._table("claims"))),
-            where=self._lines.where(self._number),
-        )
-
-    def _route(self) -> Route:
-        route = self._entry.get("route")
-        if not isinstance(route, str):
-            self._fail("route", 'a rule needs a route, such as route = "GET /me"')
-        try:
+def _route(entry: Entry) -> Route:
+    route = entry.members.get("route")
+    try:
+        if isinstance(route, str):
             return Route.parse(route)
-        except RouteError as error:
-            self._fail("route", f"the route {error}")
+        entry.wrong("route", 'a rule needs a route, such as route = "GET /me"')
+    except RouteError as error:
+        entry.wrong("route", f"the route {error}")
+    return Route("", entry.place(None))  # Unlike any other, so that it is the same as none.
 
-    def _texts(self, name: str) -> frozenset[str]:
-        """Empty only when the member is not there: an empty list could mean all, or none."""
-        values = self._entry.get(name)
-        if name not in self._entry:
-            return frozenset()
-        if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
-            self._fail(name, f'{name} must be a list of texts, such as ["a", "b"]; leave it out instead of empty')
-        return frozenset(values)
 
-    def _scopes(self, name: str) -> frozenset[str]:
-        scopes = self._texts(name)
-        for scope in sorted(scopes):
-            if not _SCOPE.fullmatch(scope):
-                self._fail(name, f"{scope!r} cannot be a scope: visible ASCII, without space, quote and backslash")
-        return scopes
+def _scopes(entry: Entry, name: str) -> frozenset[str]:
+    scopes = frozenset(entry.texts(name))
+    for scope in sorted(scopes):
+        if not _SCOPE.fullmatch(scope):
+            entry.wrong(name, f"{scope!r} cannot be a scope: visible ASCII, without space, quote and backslash")
+    return scopes
 
-    def _table(self, name: str) -> Mapping[str, Any]:
-        table = self._entry.get(name, {})
-        if not isinstance(table, Mapping) or (name in self._entry and not table):
-            self._fail(name, f'{name} must be a table of names and values, such as {{ "org.plan" = "gold" }}')
-        return table
 
-    def _claims(self, prefix: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[Claim]:
-        for name, value in table.items():
-            # A name that is a URL, as providers give to claims of one's own, is no path.
-            path = (*prefix, *((name,) if "://" in name else name.split(".")))
-            if not all(path):
-                self._fail("claims", f"the claim {name!r} has an empty part in its path")
-            if isinstance(value, Mapping):
-                yield from self._claims(path, value)
-            elif _is_json(value):
-                yield Claim(path, value)
-            else:
-                self._fail("claims", f"the claim {name!r} must be a text, a number, true or false, or a list of them")
-
-    def _fail(self, member: str | None, problem: str) -> NoReturn:
-        raise RulesError(f"{self._lines.where(self._number, member)}: {problem}")
+def _claims(entry: Entry) -> Iterator[Claim]:
+    for path, value in entry.claims("claims").items():
+        if not _is_json(value):
+            name = ".".join(path)
+            entry.wrong("claims", f"the claim {name!r} must be a text, a number, true or false, or a list of them")
+        yield Claim(path, value)
 
 
 def _is_json(value: object) -> bool:
     if isinstance(value, list):
         return all(_is_json(item) for item in value)
     return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _check_duplicates(rules: list[Rule], lines: _Lines) -> None:
-    for number, rule in enumerate(rules):
-        first = rules.index(rule)
-        if first < number:
-            raise RulesError(f"{lines.where(number)}: the same rule as in {lines.where(first)}: remove one of them")

@@ -19,7 +19,7 @@ _EVENT_METRICS: Final = {
     "jwks_fetch_failed": "JwksFetchFailed",
     "jwks_stale_served": "JwksStaleServed",
 }
-_QUIET_EVENTS: Final = frozenset({"jwks_fetched"})
+_QUIET_EVENTS: Final = frozenset({"jwks_fetched", "started"})
 _DECISION_DIMENSIONS: Final = (("service",), ("service", "outcome"), ("service", "outcome", "kind", "reason"))
 _NONE: Final = "none"
 """A dimension has a value always."""
@@ -57,7 +57,7 @@ class Telemetry:
         self._record(level, "decision", logged, counted, "Decisions", _DECISION_DIMENSIONS)
 
     def event(self, name: str, detail: str) -> None:
-        """Something about the signing keys that is worth knowing; see `jwks.SigningKeys`."""
+        """Something that is worth knowing: the start, or about the signing keys (see `jwks.SigningKeys`)."""
         level = "INFO" if name in _QUIET_EVENTS else "WARNING"
         self._record(level, name, {"detail": detail}, {}, _EVENT_METRICS.get(name), (("service",),))
 

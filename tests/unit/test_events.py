@@ -51,13 +51,14 @@ def recorder() -> Recorder:
 def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> Decider:
     """The authorizer with the sample table and the sample provider, as events/README.md describes them."""
     dynamodb.put_item(TableName=table_name, Item=load("api_key_item.json"))
-    settings = Settings.from_env(
+    settings = Settings.read(
         {
             "API_KEYS_TABLE": table_name,
             "JWT_ISSUER": "https://issuer.example/",
             "JWT_AUDIENCE": "https://api.example",
             "JWT_JWKS_URL": "https://issuer.example/jwks.json",
-        }
+        },
+        EVENTS,
     )
     store = KeyStore(dynamodb, table_name, cache_seconds=30, timeout_seconds=5, clock=lambda: NOW)
     provider = settings.providers[0]

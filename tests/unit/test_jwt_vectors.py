@@ -160,9 +160,9 @@ GOOD = [
            with_header(jku="https://evil.example", x5u="https://evil.example", x5c=["AA"], jwk={"kty": "oct"}), ALLOWED),
     Vector("an unknown header member", with_header(foo="bar"), ALLOWED),
     Vector("a required claim with its value", with_claims(hd="example.com"), ALLOWED,
-           provider=provider(required_claims={"hd": "example.com"})),
+           provider=provider(required_claims={("hd",): "example.com"})),
     Vector("a required claim that is a list", with_claims(groups=["a", "b"]), ALLOWED,
-           provider=provider(required_claims={"groups": ["a", "b"]})),
+           provider=provider(required_claims={("groups",): ["a", "b"]})),
     Vector("the authorized party", with_claims(azp="web"), ALLOWED,
            provider=provider(authorized_parties=frozenset({"web"}))),
     Vector("an access token of Cognito", with_claims(iss=COGNITO, aud=None, client_id="second", token_use="access"),
@@ -322,7 +322,7 @@ CLAIMS = [
            provider=provider(authorized_parties=frozenset({"web"}))),
     *(
         Vector(f"a required true that is {value!r}", with_claims(ok=value), Reason.WRONG_CLAIM,
-               provider=provider(required_claims={"ok": True}))
+               provider=provider(required_claims={("ok",): True}))
         for value in [None, False, 1, 1.0, "true", [True]]
     ),
     Vector("an access token of Cognito for another client",
@@ -448,14 +448,16 @@ def test_nothing_that_a_token_names_is_ever_fetched() -> None:
 def test_scopes_come_from_the_configured_claims(
     changes: dict[str, Any], names: tuple[str, ...], scopes: set[str]
 ) -> None:
-    identity, _fetched = decide(token(claims(**changes)), key_set(jwk()), provider(scope_claims=names))
+    identity, _fetched = decide(
+        token(claims(**changes)), key_set(jwk()), provider(scope_claims=tuple((name,) for name in names))
+    )
     assert isinstance(identity, Identity)
     assert identity.scopes == scopes
 
 
 def test_all_claims_are_passed_on_or_those_that_the_provider_names() -> None:
     everything, _ = decide(token(claims(email="e")), key_set(jwk()))
-    some, _ = decide(token(claims(email="e")), key_set(jwk()), provider(data_claims=("email", "missing")))
+    some, _ = decide(token(claims(email="e")), key_set(jwk()), provider(data_claims=(("email",), ("missing",))))
     assert isinstance(everything, Identity)
     assert isinstance(some, Identity)
     assert everything.data == claims(email="e")

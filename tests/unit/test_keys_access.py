@@ -44,7 +44,7 @@ def keys(dynamodb: "DynamoDBClient", table_name: str) -> KeysCommand:
 
 @pytest.fixture
 def rules_path(tmp_path: Path) -> str:
-    path = tmp_path / "access.toml"
+    path = tmp_path / "auth.toml"
     path.write_text(RULES, encoding="utf-8")
     return str(path)
 
@@ -213,11 +213,11 @@ Resources:
         [
             ("[[rule]]\nroute = 'ANY /me'", "line 2: the route has the method 'ANY'"),
             ("[[rule", "not TOML"),
-            ("", "at least one"),
+            ("", "the file is empty"),
         ],
     )
     def test_a_broken_file_is_told_with_its_line(self, text: str, told: str, tmp_path: Path) -> None:
-        path = tmp_path / "access.toml"
+        path = tmp_path / "auth.toml"
         path.write_text(text, encoding="utf-8")
         answer = run("rules", "check", str(path))
         assert answer.exit_code == 2
@@ -293,7 +293,7 @@ class TestDoctor:
             ({"keys": None}, "signing", "status 404"),
             ({"keys": b'{"keys": []}'}, "signing", "no usable key"),
             ({"API_KEYS_TABLE": "gone"}, "table", "not there"),
-            ({"ACCESS_RULES": "nowhere.toml"}, "access", "nowhere.toml"),
+            ({"AUTH_CONFIG": "nowhere.toml"}, "settings", "nowhere.toml"),
         ],
     )
     def test_what_is_wrong_is_told_with_the_remedy(
@@ -319,7 +319,7 @@ class TestDoctor:
         assert "no date" in examined(date=None)["clock, to the provider's"].detail
 
     def test_the_sample_rules_are_told_with_their_size(self, examined: Any) -> None:
-        assert "3 rules, policies of at most" in examined(ACCESS_RULES="access.toml")["access"].detail
+        assert "3 rules, policies of at most" in examined(AUTH_CONFIG="auth.toml")["access"].detail
 
     def test_something_wrong_is_an_exit_code_of_its_own(self, dynamodb: "DynamoDBClient") -> None:
         deployed = Deployment("s", {"API_KEYS_TABLE": ""}, {}, lambda _service: dynamodb)

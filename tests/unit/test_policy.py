@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from authorizer import rules_file
 from authorizer.access import AccessRules
 from authorizer.identity import Identity, IdentityTooLarge
 from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, every_route, simple_answer, stage_arn
+from tests.unit.rules_text import rules_of
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1/GET/me"
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
 KEY = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"reports:read"}), "key_1")
 USER = Identity("jwt", "user-1", {"email": "ü@example.com"})
-RULES = rules_file.parse(
+RULES = rules_of(
     """
     [[rule]]
     route = "GET /me"
@@ -51,7 +51,7 @@ def test_satisfied_rules_allow_and_the_others_deny_also_with_a_slash_at_the_end(
 
 
 def test_any_method_is_written_out_so_that_it_cannot_match_into_the_path() -> None:
-    rules = rules_file.parse("[[rule]]\nroute = '* /me'")
+    rules = rules_of("[[rule]]\nroute = '* /me'")
     methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
     assert statements(KEY, rules) == {"Allow": [f"{method}/me" for method in methods]}
 
@@ -66,7 +66,7 @@ def test_the_same_rules_make_a_policy_for_whatever_stage_was_asked() -> None:
 
 
 def test_an_identity_that_satisfies_no_rule_is_denied_everything() -> None:
-    assert statements(KEY, rules_file.parse("[[rule]]\nroute = '* /*'\ncredentials = ['jwt']")) == {"Deny": ["*"]}
+    assert statements(KEY, rules_of("[[rule]]\nroute = '* /*'\ncredentials = ['jwt']")) == {"Deny": ["*"]}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
         simple_answer(large, ARN)
 
 
-SCOPED = rules_file.parse(
+SCOPED = rules_of(
     """
     [[rule]]
     route = "POST /reports"
@@ -140,6 +140,6 @@ def test_an_identity_that_lacks_no_scope_gets_no_hint() -> None:
 
 def test_a_long_list_of_missing_scopes_ends_at_a_whole_one() -> None:
     many = "\n".join(f"[[rule]]\nroute = 'GET /r{number}'\nscopes = ['scope:{number:04}']" for number in range(200))
-    hint = rules_file.parse(many).answer(USER, ARN)["context"]["missing_scopes"]
+    hint = rules_of(many).answer(USER, ARN)["context"]["missing_scopes"]
     assert MAX_MISSING_SCOPES - 11 < len(hint) <= MAX_MISSING_SCOPES
     assert hint.split(" ")[-1] == f"scope:{len(hint.split(' ')) - 1:04}"

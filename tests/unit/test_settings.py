@@ -1,17 +1,19 @@
 """Settings from the environment: what is missing or wrong is named."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authorizer.settings import Settings, SettingsError
+from authorizer.entry import SettingsError
+from authorizer.settings import Settings
 
 PROVIDER = {"issuer": "https://issuer.example/", "audience": "api"}
 
 
 def read(**env: str) -> Settings:
-    return Settings.from_env({"API_KEYS_TABLE": "keys", **env})
+    return Settings.read({"API_KEYS_TABLE": "keys", **env}, Path())
 
 
 def test_a_table_is_enough_for_api_keys_only() -> None:
@@ -20,7 +22,7 @@ def test_a_table_is_enough_for_api_keys_only() -> None:
 
 
 def test_empty_variables_are_as_good_as_none() -> None:
-    assert read(JWT_ISSUER="", JWT_AUDIENCE=" ", API_KEY_CACHE_SECONDS="", ACCESS_RULES="") == read()
+    assert read(JWT_ISSUER="", JWT_AUDIENCE=" ", API_KEY_CACHE_SECONDS="", AUTH_CONFIG="") == read()
 
 
 def test_one_provider_is_read_with_its_audiences() -> None:
@@ -57,7 +59,7 @@ def test_several_providers_replace_the_one() -> None:
         ({"JWT_ISSUER": "https://i.example", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "ftp://i.example"}, "JWT_JWKS_URL"),
         ({"JWT_PROVIDERS": "{"}, "JWT_PROVIDERS"),
         ({"JWT_PROVIDERS": "[]"}, "JWT_PROVIDERS"),
-        ({"JWT_PROVIDERS": json.dumps([PROVIDER, PROVIDER])}, "more than once"),
+        ({"JWT_PROVIDERS": json.dumps([PROVIDER, PROVIDER])}, "that of JWT_PROVIDERS.0. as well"),
     ],
 )
 def test_a_wrong_setting_is_named(env: dict[str, str], named: str) -> None:

@@ -10,11 +10,12 @@ import click
 
 from authorizer.access import AccessRules
 from authorizer.authentication import InvalidCredential
+from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
 from authorizer.route import Route
-from authorizer.settings import Settings, SettingsError
+from authorizer.settings import Settings
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, Group, Parsed
@@ -47,7 +48,7 @@ def access_rules(app: App, path: Path | None) -> AccessRules:
 
     :raises BadInput: a file is wrong or not there.
     """
-    if path is None and (named := app.settings.get("ACCESS_RULES")):
+    if path is None and (named := app.settings.get("AUTH_CONFIG")):
         path = rules.FUNCTION_CODE / named
         note(f"Rules: {path.name}, as it is in this checkout.")
     if path is None:
@@ -120,7 +121,7 @@ def explain(
     """Says what the authorizer makes of a JWT: the identity, the rules, which of them refuses and why, the policy.
 
     Nothing is sent anywhere but, with --stack, to AWS for the deployment's settings. Otherwise these are the local
-    system's, or those of the variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS and ACCESS_RULES. The token itself is
+    system's, or those of the variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS and AUTH_CONFIG. The token itself is
     not kept and not shown.
     """
     app: App = ctx.obj
@@ -151,7 +152,7 @@ def rules_group() -> None:
     """Checks access rules."""
 
 
-@rules_group.command("check", cls=Command, example="keys rules check src/authorizer/access.toml")
+@rules_group.command("check", cls=Command, example="keys rules check src/authorizer/auth.toml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--template", "template_path", type=click.Path(path_type=Path), help="The API.  [template.yaml, if it is there]"
@@ -221,7 +222,7 @@ def _parse(token: str) -> UnverifiedToken | None:
 def _jwt_settings(env: Mapping[str, str], unverified: UnverifiedToken | None, key_set: bytes | None) -> JwtSettings:
     """:raises BadInput: a variable is wrong."""
     try:
-        settings = Settings.from_env({"API_KEYS_TABLE": "-", **env})
+        settings = Settings.read({"API_KEYS_TABLE": "-", **env}, rules.FUNCTION_CODE)
     except SettingsError as error:
         raise BadInput(str(error)) from None
     providers = settings.providers

@@ -22,7 +22,7 @@ from keys.life.errors import BadInput
 from keys.life.store import Store
 from keys.life.table import Table
 
-_SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "ACCESS_RULES")
+_SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "AUTH_CONFIG")
 
 
 def note(text: str) -> None:

@@ -9,12 +9,12 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import parse_key_set, parse_object
 from authorizer.provider import Provider
-from authorizer.settings import Settings, SettingsError
+from authorizer.settings import Settings
 from keys.deployment import rules
-from keys.life.errors import BadInput
 
 if TYPE_CHECKING:
     from keys.deployment.stack import Deployment
@@ -49,9 +49,9 @@ def examine(
     `fetch` and `date_of` (the Date header of a URL's answer, None when there is none) are those of the network.
     """
     try:
-        settings = Settings.from_env(deployment.environment)
+        settings = Settings.read(deployment.environment, rules.FUNCTION_CODE)
     except SettingsError as error:
-        return [Finding("settings", State.WRONG, f"{error} Every decision is a 503 until then.")]
+        return [Finding("settings", State.WRONG, f"{error}. Every decision is a 503 until then.")]
     fetch = fetch or HttpsFetch()
     findings = [Finding("settings", State.OK, f"{len(settings.providers)} identity providers and API keys")]
     if not deployment.is_released:
@@ -146,17 +146,13 @@ def _clock(check: str, date: str | None, now: float) -> Finding:
 
 
 def _rules(settings: Settings) -> Finding:
-    if settings.access_rules is None:
+    if settings.rules is None:
         return Finding("access rules", State.NOTE, "none: every route is open to every accepted credential")
-    try:
-        read = rules.read(rules.FUNCTION_CODE / settings.access_rules)
-    except BadInput as error:
-        return Finding("access rules", State.WRONG, str(error))
-    size = read.largest_policy_bytes()
+    size = settings.rules.largest_policy_bytes()
     return Finding(
         "access rules",
         State.OK,
-        f"{settings.access_rules} in this checkout: {len(read.rules)} rules, policies of at most {size:,} bytes",
+        f"those of this checkout: {len(settings.rules.rules)} rules, policies of at most {size:,} bytes",
     )
 
 

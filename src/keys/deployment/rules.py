@@ -9,26 +9,28 @@ from pathlib import Path
 from typing import Any, Final
 
 import authorizer
-from authorizer import rules_file
-from authorizer.access import AccessRules, Rule, RulesError
+from authorizer import auth_file
+from authorizer.access import AccessRules, Rule
+from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.route import Route, RouteError
 from keys.life.errors import BadInput
 
 FUNCTION_CODE: Final = Path(authorizer.__path__[0])
-"""The function's own folder, which the variable `ACCESS_RULES` is relative to."""
+"""The function's own folder, which the variable `AUTH_CONFIG` is relative to."""
 
 _ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
 
 
 def read(path: Path) -> AccessRules:
-    """:raises BadInput: the file cannot be read, or is wrong; the text has the line and the remedy."""
+    """The rules of a file; without any, those that open every route.
+
+    :raises BadInput: the file cannot be read, or is wrong; the text has each line and remedy.
+    """
     try:
-        return rules_file.parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}") from None
-    except RulesError as error:
-        raise BadInput(f"{path}, {error}.") from None
+        return auth_file.load(path).rules or AccessRules.allow_all()
+    except SettingsError as error:
+        raise BadInput("\n".join(f"{path}, {mistake}" for mistake in error.mistakes)) from None
 
 
 def parse_request(text: str) -> Route:
