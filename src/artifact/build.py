@@ -1,0 +1,91 @@
+"""Builds the artifact of a Python function: its code and its requirements, all of it compiled.
+
+Runs with the runtime's own Python, in a folder that holds the function's package: ``python3.13 artifact/build.py
+--architecture arm64 --package authorizer OUTPUT``. The requirements are installed by their hashes, as wheels for
+Lambda's Linux. Of a library, nothing is altered, and nothing left out but what `NO_CODE` lists.
+"""
+
+import argparse
+import ast
+import compileall
+import py_compile
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
+
+NO_CODE = (
+    "botocore/data/*/",  # Descriptions of AWS's services, but for those in KEPT.
+    "boto3/data/*/",
+    "boto3/examples/",  # Documentation.
+    "**/*.pyi",
+    "**/*.h",
+    "**/__pycache__/",
+    "bin/",  # Commands for a terminal, which pip writes for the machine that builds.
+)
+"""Data that the function never reads. A slash at the end: folders only."""
+KEPT = ("botocore/data/dynamodb", "boto3/data/dynamodb")
+
+SOURCES = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert", "client-cert", "proxy")
+"""The settings of pip that say where packages come from. Any other one could change what is installed, or where."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Builds the artifact of a Python function.")
+    parser.add_argument("--architecture", choices=PLATFORMS, required=True)
+    parser.add_argument("--package", required=True, help="the folder of the function's code, which it is imported by")
+    parser.add_argument("output", type=Path)
+    given = parser.parse_args()
+    install(Path(given.package, "requirements.txt"), given.architecture, given.output)
+    prune(given.output)
+    ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
+    shutil.copytree(given.package, given.output / given.package, ignore=ignored, dirs_exist_ok=True)
+    compile_all(given.output)
+
+
+def install(requirements: Path, architecture: str, output: Path) -> None:
+    """The wheels of a requirements file."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    command = [*pip, "--isolated", "install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
+    command += ["--require-hashes", "--requirement", str(requirements), "--target", str(output)]
+    command += ["--only-binary=:all:", "--platform", f"manylinux2014_{PLATFORMS[architecture]}", *sources(pip)]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit("The requirements could not be installed: see pip's message above.")
+
+
+def sources(pip: list[str]) -> Iterator[str]:
+    """The options that stand for the user's settings in `SOURCES`, which `--isolated` leaves out."""
+    listed = subprocess.run([*pip, "config", "list"], check=False, capture_output=True, text=True).stdout
+    for line in listed.splitlines():
+        setting, _, value = line.partition("=")
+        section, _, name = setting.rpartition(".")
+        if name not in SOURCES or section not in ("global", "install", ":env:"):
+            continue
+        text = str(ast.literal_eval(value))
+        if name == "no-index":
+            yield from ["--no-index"] if text.lower() in ("1", "true", "yes", "on") else []
+        elif name in ("extra-index-url", "find-links", "trusted-host"):
+            yield from (f"--{name}={word}" for word in text.split())
+        else:
+            yield f"--{name}={text}"
+
+
+def prune(output: Path) -> None:
+    kept = {output / path for path in KEPT}
+    for pattern in NO_CODE:
+        for path in set(output.glob(pattern)) - kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def compile_all(output: Path) -> None:
+    """Bytecode beside the source. Unchecked: Lambda's file times would make every check fail."""
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    if not compileall.compile_dir(output, quiet=1, invalidation_mode=mode, stripdir=str(output), workers=0):
+        sys.exit("The code could not be compiled: see the message above.")
+
+
+if __name__ == "__main__":
+    main()
