@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.backend import Backend, event
-from local.deployment import SAM, build, overrides, target_parameters
+from local.build import FOLDER, SAM, build, overrides, target
 from local.rie import invoke, running_function
 from local.step import run
 
@@ -38,11 +38,11 @@ def prepare(directory: Path) -> list[Contender]:
     build(environment, directory / "sam-build.log")
     built = directory / "peers"
     command: list[str | Path] = [SAM, "build", "--template", PEERS / "template.yaml", "--build-dir", built]
-    command += ["--parameter-overrides", *overrides(target_parameters())]
+    command += ["--parameter-overrides", *overrides(target())]
     run("sam build of the peers", command, environment=environment, log=directory / "sam-build-peers.log")
     ours = directory / "ours"
     shutil.rmtree(ours, ignore_errors=True)
-    shutil.copytree(".local/build/Authorizer", ours)
+    shutil.copytree(FOLDER / "Authorizer", ours)
     key, jwt = event("api_key"), event("jwt")
     python: list[str | Path] = [RUNTIME.absolute(), "-m", "awslambdaric"]
     entry: list[str | Path] = [*python, "authorizer.handler.lambda_handler"]

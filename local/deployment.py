@@ -1,22 +1,19 @@
 """The real `sam build` and `sam deploy` of this template, into the emulator."""
 
-import platform
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from keys.deployment.template import load
+from local.build import FOLDER, SAM, overrides, target
 from local.emulator import Emulator
 from local.session import client
 from local.step import run
 
-SAM: Final = Path(".tools/sam/bin/sam")
 STACK: Final = "multi-auth-local"
 BUCKET: Final = "multi-auth-local-artifacts"
-BUILD: Final = Path(".local/build")
 
 # The emulator leaves it as it is in a gateway response. On AWS it is empty when the authorizer gave none.
 _NO_SUCH_VARIABLE: Final = "$context.authorizer.missing_scopes"
@@ -34,17 +31,6 @@ class Deployment:
     url: str
 
 
-def build(environment: Mapping[str, str], log: Path) -> None:
-    """`sam build` for this interpreter and machine, which the emulator's functions run on.
-
-    :raises StepError: it failed.
-    """
-    command: list[str | Path] = [SAM, "build", "--cached", "--parallel", "--config-env", "local"]
-    command += ["--build-dir", BUILD, "--cache-dir", ".local/sam-cache"]
-    command += ["--parameter-overrides", *overrides(target_parameters())]
-    run("sam build", command, environment=environment, log=log)
-
-
 def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Deployment:
     """`sam deploy` of what was built.
 
@@ -52,7 +38,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
     """
     client(emulator, "s3").create_bucket(Bucket=BUCKET)
     given = local_parameters() | dict(parameters)
-    physical = deploy_template(emulator, BUILD / "template.yaml", STACK, given, log)
+    physical = deploy_template(emulator, FOLDER / "template.yaml", STACK, given, log)
     template = load(Path("template.yaml"))
     values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
     api_id, stage = physical["Api"], str(values["StageName"])
@@ -88,20 +74,7 @@ def rest_api_url(emulator: Emulator, api_id: str, stage: str) -> str:
 
 def local_parameters() -> dict[str, str]:
     """The template's parameters that go with this machine and the emulator."""
-    return {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | target_parameters()
-
-
-def target_parameters() -> dict[str, str]:
-    """The parameters of a template that say what `sam build` is to build for: this interpreter and machine."""
-    return {
-        "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
-        "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
-    }
-
-
-def overrides(parameters: Mapping[str, str]) -> list[str]:
-    escaped = ((name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in parameters.items())
-    return [f'{name}="{value}"' for name, value in escaped]
+    return {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | target()
 
 
 def complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str) -> None:

@@ -1,6 +1,5 @@
 """The whole local system: emulator, identity provider, deployed stack, one API key."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -12,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.deployment import Deployment, build, deploy
+from local.build import build
+from local.deployment import Deployment, deploy
 from local.emulator import REGION, Emulator, running_emulator
 from local.provider import Provider, make_provider, sign_in
-from local.step import StepError, step
+from local.step import StepError, say, step
 
 KEYS: Final = Path(".venv/bin/keys")
 CONSUMER: Final = "acme"
@@ -65,13 +65,16 @@ def running_system(
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         background = stack.enter_context(ThreadPoolExecutor(1))
-        built = background.submit(_build_once, directory / "sam-build.log")
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        built = background.submit(build, dict(os.environ) | {"PATH": path}, directory / "sam-build.log")
         with step("starting the emulator"):
             emulator = stack.enter_context(running_emulator(directory))
         with step("making the user pool and a user"):
             provider = make_provider(emulator)
         with step("sam build"):
-            built.result()
+            is_new = built.result()
+        if not is_new:
+            say("  (what it reads has not changed: the last build serves)")
         with step("sam deploy"):
             given = {
                 "JwtIssuer": provider.issuer,
@@ -109,11 +112,3 @@ def run_keys(emulator: Emulator, table: str, command: str, *arguments: str) -> s
         text=True,
         check=False,
     )
-
-
-def _build_once(log: Path) -> None:
-    """Builds, while no other local system in this checkout does: the build folder is shared."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    with Path(".local/build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        build(dict(os.environ) | {"PATH": path}, log)

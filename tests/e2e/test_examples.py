@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from keys.deployment.template import load
+from local.build import FOLDER
 from local.deployment import (
-    BUILD,
     STACK,
     complete_api,
     deploy_template,
@@ -75,7 +75,7 @@ def alone(system: System, issuer: Issuer) -> AuthorizerOnly:
         "JwtJwksUrl": issuer.jwks_url,
     }
     log = DIRECTORY / f"{ALONE}.log"
-    resources = deploy_template(system.emulator, BUILD / "template.yaml", ALONE, given, log)
+    resources = deploy_template(system.emulator, FOLDER / "template.yaml", ALONE, given, log)
     key = create_key(system.emulator, resources["ApiKeys"], "--consumer", "globex")["key"]
     arn = authorizer_of(system, ALONE)
     return AuthorizerOnly(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.deployment import BUILD
+from local.build import FOLDER
 from local.key_server import serving
 from local.rie import executable, invoke, running_function
 from local.system import System
@@ -37,7 +37,7 @@ def function(system: System, jwks_url: str) -> Iterator[str]:
         "AWS_LAMBDA_FUNCTION_NAME": "Authorizer",
     }
     command = [sys.executable, "-m", "awslambdaric", "authorizer.handler.lambda_handler"]
-    with running_function(command, BUILD / "Authorizer", environment, DIRECTORY / "rie.log") as url:
+    with running_function(command, FOLDER / "Authorizer", environment, DIRECTORY / "rie.log") as url:
         yield url
 
 

@@ -1,0 +1,87 @@
+"""`sam build` of this template, and not again while nothing that it reads has changed."""
+
+import fcntl
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from local.step import run
+
+SAM: Final = Path(".tools/sam/bin/sam")
+FOLDER: Final = Path(".local/build")
+"""Built for this interpreter and machine, which the emulator's functions run on."""
+
+_INPUTS: Final = ("template.yaml", "samconfig.toml", "src/artifact", "src/authorizer", "src/me")
+
+
+def target(architecture: str | None = None) -> dict[str, str]:
+    """The parameters of a template that say what is built for: this interpreter, and this machine or another one."""
+    here = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    return {
+        "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Architecture": architecture or here,
+    }
+
+
+def build(environment: Mapping[str, str], log: Path, folder: Path = FOLDER, architecture: str | None = None) -> bool:
+    """`sam build` into `folder`, whatever was there before. False: there was no need to.
+
+    There is none while the inputs are those of the last build, and the folder holds what that build left in it.
+
+    :raises StepError: it failed; its output is in `log`.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    state = folder.with_suffix(".json")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        inputs = _digest(_inputs(), json.dumps(target(architecture)), sys.version, *_builders())
+        if _read(state) == {"inputs": inputs, "built": _digest(_files(folder))}:
+            return False
+        state.unlink(missing_ok=True)
+        command: list[str | Path] = [SAM, "build", "--parallel", "--config-env", "local", "--build-dir", folder]
+        command += ["--parameter-overrides", *overrides(target(architecture))]
+        run("sam build", command, environment=environment, log=log)
+        state.write_text(json.dumps({"inputs": inputs, "built": _digest(_files(folder))}), encoding="utf-8")
+        return True
+
+
+def overrides(parameters: Mapping[str, str]) -> list[str]:
+    """The words that `--parameter-overrides` takes."""
+    escaped = ((name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in parameters.items())
+    return [f'{name}="{value}"' for name, value in escaped]
+
+
+def _inputs() -> Iterator[Path]:
+    for name in _INPUTS:
+        path = Path(name)
+        found = [path] if path.is_file() else _files(path)
+        yield from (file for file in found if "__pycache__" not in file.parts)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _builders() -> list[str]:
+    """Names and versions of what `sam build` runs."""
+    packages = Path(".tools/sam").glob("lib/python*/site-packages/aws_*.dist-info")
+    return sorted(path.name for path in packages)
+
+
+def _digest(files: Iterator[Path], *words: str) -> str:
+    digest = hashlib.sha256(json.dumps(words).encode())
+    for path in files:
+        content = path.read_bytes()
+        digest.update(f"\n{path} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _read(state: Path) -> object:
+    try:
+        return json.loads(state.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
