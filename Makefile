@@ -61,7 +61,6 @@ lock: .venv/ready ## newest allowed versions into the hashed requirements files
 	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
 	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
 	done
-	.venv/bin/python -m artifact.get_item
 
 clean: ## remove all that make has made
 	rm -rf .venv .tools .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,9 +1,11 @@
 """What can be counted exactly: requests, read units, fetches, bytes logged, and what the caches hold."""
 
+import io
 import json
 import random
 import tracemalloc
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -70,6 +72,17 @@ def mixed(decisions: int, seed: int = 1) -> Workload:
     return _Mixed(decisions, seed).run()
 
 
+class _Lines(io.TextIOBase):
+    """Standard output that hands on each line that is written to it."""
+
+    def __init__(self, written: Callable[[str], None]) -> None:
+        self._written = written
+
+    def write(self, line: str) -> int:
+        self._written(line)
+        return len(line)
+
+
 class _Mixed:
     def __init__(self, decisions: int, seed: int) -> None:
         self._count = decisions
@@ -87,6 +100,10 @@ class _Mixed:
         self._revoked_at: dict[str, float] = {}
 
     def run(self) -> Workload:
+        with redirect_stdout(_Lines(self._written)):
+            return self._run()
+
+    def _run(self) -> Workload:
         result, rotation = self._result, max(self._count // 5, 1)
         for index in range(self._count):
             self._now += SECONDS_A_DECISION
@@ -116,13 +133,7 @@ class _Mixed:
             self._fetches += 1
             return key_set(jwk("RS", kid=f"k{self._generation}"))
 
-        def write(line: str) -> None:
-            self._result.bytes_logged += len(line)
-            outcome = json.loads(line).get("outcome")
-            if outcome:
-                self._result.outcomes[outcome] = self._result.outcomes.get(outcome, 0) + 1
-
-        telemetry = Telemetry(write=write, clock=clock)
+        telemetry = Telemetry(stack="multi-auth")
         client: Any = self._table
         store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, timeout_seconds=5, clock=clock)
         keys = SigningKeys(
@@ -137,6 +148,12 @@ class _Mixed:
             every_route,
             telemetry,
         )
+
+    def _written(self, line: str) -> None:
+        self._result.bytes_logged += len(line)
+        outcome = json.loads(line).get("outcome")
+        if outcome:
+            self._result.outcomes[outcome] = self._result.outcomes.get(outcome, 0) + 1
 
     def _rotate(self) -> None:
         self._generation += 1

@@ -9,10 +9,7 @@ from authorizer import dynamodb, policy
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
 from authorizer.entry import SettingsError
-from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.identity import Identity
-from authorizer.jwks import KeyTimes, SigningKeys
-from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.settings import Settings
 from authorizer.telemetry import Telemetry
@@ -20,13 +17,15 @@ from authorizer.telemetry import Telemetry
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from authorizer.fetch import Fetch
+
 
 def build(
     env: Mapping[str, str],
     directory: Path,
     *,
     clock: Callable[[], float] = time.time,
-    fetch: Fetch | None = None,
+    fetch: "Fetch | None" = None,
     client: "DynamoDBClient | None" = None,
 ) -> Decider:
     """The decider for these environment variables. Paths in them are relative to `directory`, the function's code.
@@ -36,7 +35,13 @@ def build(
     :raises SettingsError: one is missing or wrong, or a file that it names.
     """
     settings = Settings.read(env, directory)
-    telemetry = Telemetry(settings.log_level)
+    telemetry = Telemetry(
+        settings.powertools_log_level,
+        service=settings.powertools_service_name,
+        namespace=settings.powertools_metrics_namespace,
+        stack=settings.stack_name,
+        starts_cold=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency",
+    )
     store = KeyStore(
         client or dynamodb.client(settings.api_key_timeout_seconds),
         settings.api_keys_table,
@@ -47,19 +52,28 @@ def build(
     authenticators: list[Authenticator] = [
         ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=settings.accept_imported_keys, clock=clock),
     ]
+    versions = dict(dynamodb.VERSIONS)
     if settings.providers:
-        authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch or HttpsFetch()))
-    telemetry.event(
-        "started",
+        # Without a provider, PyJWT and its cryptography are not loaded.
+        from authorizer import signing_key
+
+        authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch))
+        versions |= signing_key.VERSIONS
+    telemetry.started(
         f"{len(settings.providers)} providers, from {settings.providers_from}; "
         f"{f'{len(settings.rules.rules)} rules' if settings.rules else 'no rules: every route'}",
+        versions,
     )
     return Decider(authenticators, _responder(settings), telemetry)
 
 
 def _jwt_authenticator(
-    settings: Settings, telemetry: Telemetry, directory: Path, clock: Callable[[], float], fetch: Fetch
-) -> JwtAuthenticator:
+    settings: Settings, telemetry: Telemetry, directory: Path, clock: Callable[[], float], fetch: "Fetch | None"
+) -> Authenticator:
+    from authorizer.fetch import FetchError, HttpsFetch
+    from authorizer.jwks import KeyTimes, SigningKeys
+    from authorizer.jwt_bearer import JwtAuthenticator
+
     times = KeyTimes(
         fresh=settings.jwks_fresh_seconds,
         stale=settings.jwks_stale_seconds,
@@ -67,6 +81,7 @@ def _jwt_authenticator(
         timeout=settings.jwks_timeout_seconds,
     )
     seed = _seed(directory, settings.jwks_seed) if settings.jwks_seed else None
+    fetch = fetch or HttpsFetch()
     try:
         providers = [
             (

@@ -107,7 +107,9 @@ def _cause(error: Exception) -> str:
 
 
 def _request_id(event: Mapping[str, Any]) -> str | None:
-    """API Gateway's request id, which its access log has too."""
+    """API Gateway's own request id, which its access log has too. A client can choose what `requestId` is."""
     context = event.get("requestContext")
-    request_id = context.get("requestId") if isinstance(context, Mapping) else None
-    return request_id if isinstance(request_id, str) else None
+    if not isinstance(context, Mapping):
+        return None
+    ids = (context.get("extendedRequestId"), context.get("requestId"))
+    return next((request_id for request_id in ids if isinstance(request_id, str) and request_id), None)

@@ -30,4 +30,9 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
     :raises Unauthorized: API Gateway answers 401.
     :raises Undecided: API Gateway answers 503, through this template's gateway responses.
     """
-    return _decider.decide(event, getattr(context, "aws_request_id", None))
+    try:
+        return _decider.decide(event, getattr(context, "aws_request_id", None))
+    except Exception as error:
+        # The runtime logs the traceback of each: this makes it the one line below.
+        outcome = error.with_traceback(None)
+        raise outcome from None

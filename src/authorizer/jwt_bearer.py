@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from authorizer.algorithms import permitted
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.claims import MISSING, find, pick
 from authorizer.identity import Identity
@@ -149,16 +150,17 @@ def _refuse_number(name: str) -> Any:
 
 def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, str | None]:
     """Algorithm and key id. Members that bring or point to a key (`jwk`, `jku`, `x5c`, `x5u`) are ignored."""
-    algorithm = header.get("alg")
-    if not isinstance(algorithm, str) or algorithm not in provider.algorithms:
+    name = header.get("alg")
+    algorithm = permitted(name, provider.algorithms) if isinstance(name, str) else None
+    if algorithm is None:
         raise _refused(Reason.WRONG_ALGORITHM)
     # No extension is understood here, so none may be critical (RFC 7515, 4.1.11; `b64` is RFC 7797's).
     if "crit" in header or "b64" in header:
         raise _refused(Reason.CRITICAL_HEADER)
     token_type = header.get("typ")
     if token_type is not None or "typ" in header:
-        name = token_type.lower().removeprefix("application/") if isinstance(token_type, str) else None
-        if name not in provider.token_types:
+        media_type = token_type.lower().removeprefix("application/") if isinstance(token_type, str) else None
+        if media_type not in provider.token_types:
             raise _refused(Reason.WRONG_TYPE)
     kid = header.get("kid")
     if "kid" in header and not (isinstance(kid, str) and kid):

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from authorizer.algorithms import ALGORITHMS
 from authorizer.claims import Path
 from authorizer.entry import Entry
 from authorizer.urls import is_fetchable
 
-ASYMMETRIC_ALGORITHMS: Final = frozenset(
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"]
-)
 MEMBERS: Final = (
     "issuer",
     "audience",
@@ -42,7 +40,7 @@ class Provider:
     issuer: str
     audiences: frozenset[str]
     jwks_url: str | None = None
-    algorithms: frozenset[str] = ASYMMETRIC_ALGORITHMS
+    algorithms: frozenset[str] = ALGORITHMS
     token_types: frozenset[str] = frozenset({"jwt", "at+jwt"})
     required_claims: Mapping[Path, Any] = field(default_factory=dict)
     scope_claims: tuple[Path, ...] = (("scope",), ("scp",))
@@ -77,16 +75,16 @@ def _read(entry: Entry) -> Provider:
     if entry.members.get("audience") is None:
         entry.wrong("audience", "audience is missing: without it, tokens made for any other service would be accepted")
     algorithms = frozenset(entry.texts("algorithms"))
-    if unknown := algorithms - ASYMMETRIC_ALGORITHMS:
+    if unknown := algorithms - ALGORITHMS:
         entry.wrong(
             "algorithms",
-            f"algorithms may hold {', '.join(sorted(ASYMMETRIC_ALGORITHMS))}; not {', '.join(sorted(unknown))}",
+            f"algorithms may hold {', '.join(sorted(ALGORITHMS))}; not {', '.join(sorted(unknown))}",
         )
     return Provider(
         issuer=issuer or "",
         audiences=frozenset(entry.texts("audience")),
         jwks_url=jwks_url,
-        algorithms=algorithms or ASYMMETRIC_ALGORITHMS,
+        algorithms=algorithms or ALGORITHMS,
         token_types=frozenset(item.lower() for item in entry.texts("token_types")) or Provider.token_types,
         required_claims=entry.claims("required_claims"),
         scope_claims=entry.paths("scope_claims") or Provider.scope_claims,

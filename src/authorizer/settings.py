@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.entry import Entry, SettingsError
 from authorizer.provider import Provider, read_providers
-from authorizer.telemetry import LEVELS
 
 if TYPE_CHECKING:
     from authorizer.access import AccessRules
+
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Settings:
     jwks_timeout_seconds: float = 2.5
     jwks_seed: str | None = None
     simple_responses: bool = False
-    log_level: str = "INFO"
+    powertools_log_level: str = "INFO"
+    powertools_service_name: str = "authorizer"
+    powertools_metrics_namespace: str = "MultiAuth"
+    stack_name: str | None = None
     providers: tuple[Provider, ...] = ()
     providers_from: str = "none"
     rules: "AccessRules | None" = None
@@ -131,7 +135,10 @@ PARAMETERS: Final[Mapping[str, Kind]] = {
     ),
     "api_key_cache_seconds": _seconds(0, 3600),
     "accept_imported_keys": _BOOLEAN,
-    "log_level": Kind(f"one of {', '.join(LEVELS)}", lambda value: value in LEVELS, str.upper),
+    "powertools_log_level": Kind(f"one of {', '.join(LOG_LEVELS)}", lambda value: value in LOG_LEVELS, str.upper),
+    "powertools_service_name": _TEXT,
+    "powertools_metrics_namespace": _TEXT,
+    "stack_name": _TEXT,
 }
 """Those that are variables alone: the template sets them, and the command line reads them off the stack."""
 

@@ -1,48 +1,35 @@
 """A provider's public key: from its JSON Web Key (RFC 7517, RFC 7518 section 6, RFC 8037), and what it verifies.
 
-The mathematics is OpenSSL's, through `cryptography`. Here it is only decided which keys and algorithms go together.
+PyJWT reads the key and verifies with it. Which key goes with which algorithm is decided here, before PyJWT is asked:
+by itself it takes a P-256 key for ES384, RSA of 1024 bits, and a private key.
 """
 
 from __future__ import annotations
 
-import base64
+import hashlib
+import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    ECDSA,
-    SECP256K1,
-    SECP256R1,
-    SECP384R1,
-    SECP521R1,
-    EllipticCurvePublicNumbers,
-)
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+import cryptography
+import jwt
 
-MIN_RSA_BITS: Final = 2048
+from authorizer import algorithms
+
+if TYPE_CHECKING:
+    from jwt.algorithms import Algorithm
+
 MAX_RSA_BITS: Final = 16_384
+"""OpenSSL verifies with no longer one. The shortest is PyJWT's: 2048 bits, as in RFC 7518, 3.3."""
+VERSIONS: Final = {"pyjwt": jwt.__version__, "cryptography": cryptography.__version__}
 
-_RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-_HASHES: Final = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
-_CURVES: Final = {
-    "P-256": ("ES256", SECP256R1(), SHA256()),
-    "P-384": ("ES384", SECP384R1(), SHA384()),
-    "P-521": ("ES512", SECP521R1(), SHA512()),
-    "secp256k1": ("ES256K", SECP256K1(), SHA256()),
-}
-_EDWARDS: Final[Mapping[str, Any]] = {"Ed25519": Ed25519PublicKey, "Ed448": Ed448PublicKey}
+_PUBLIC: Final = ("crv", "e", "kty", "n", "x", "y")
+_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
-
-Verify = Callable[[str, bytes, bytes], None]
-"""``verify(algorithm, signature, message)``. :raises InvalidSignature: it is not the key's."""
+# PyJWT does not know the names of RFC 9864; the key's curve decides in either case.
+_NAMES_IN_PYJWT: Final = {"Ed25519": "EdDSA", "Ed448": "EdDSA"}
 
 
 class UnusableKey(Exception):
@@ -51,11 +38,16 @@ class UnusableKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A public key and the algorithms that it may be used with."""
+    """A public key and the algorithms that it may be used with.
 
-    kid: str | None
+    Two are equal when they are the same key for the same algorithms. `thumbprint` is that of RFC 7638, with SHA-256
+    in hexadecimal: the same for the same key, whatever its `kid`, its `alg`, and the spelling of its numbers.
+    """
+
+    kid: str | None = field(compare=False)
     algorithms: frozenset[str]
-    _verify: Verify
+    thumbprint: str
+    _verifiers: Mapping[str, tuple[Algorithm, Any]] = field(compare=False, repr=False)
 
     @classmethod
     def from_jwk(cls, jwk: object) -> SigningKey:
@@ -66,22 +58,21 @@ class SigningKey:
         kid = jwk.get("kid")
         if kid is not None and not (isinstance(kid, str) and kid):
             raise UnusableKey("kid is not a text")
-        algorithms = _algorithms(jwk)
+        names = _algorithms(jwk)
         try:
-            verify = _READERS[jwk["kty"]](jwk)
-        except (ValueError, TypeError, KeyError):
+            return cls(kid, names, *_read({name: jwk[name] for name in _PUBLIC if name in jwk}, names))
+        except UnusableKey:
+            raise
+        except Exception:
+            # PyJWT's errors are of many classes, and their texts quote the key.
             raise UnusableKey("its numbers are no key") from None
-        return cls(kid, algorithms, verify)
 
     def verifies(self, algorithm: str, message: bytes, signature: bytes) -> bool:
         """Whether the signature over the message is this key's, made with this algorithm, one of its own."""
         if algorithm not in self.algorithms:
             return False
-        try:
-            self._verify(algorithm, signature, message)
-        except InvalidSignature:
-            return False
-        return True
+        verifier, key = self._verifiers[algorithm]
+        return verifier.verify(message, key, signature)
 
 
 def _check_purpose(jwk: Mapping[str, Any]) -> None:
@@ -90,8 +81,8 @@ def _check_purpose(jwk: Mapping[str, Any]) -> None:
         raise UnusableKey("not for signatures")
     if key_ops is not None and not (isinstance(key_ops, list) and "verify" in key_ops):
         raise UnusableKey("not for verifying")
-    if "d" in jwk:
-        raise UnusableKey("a private key, published")
+    if not _PRIVATE.isdisjoint(jwk):
+        raise UnusableKey("a secret or private key, published")
 
 
 def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
@@ -99,70 +90,39 @@ def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
     kty, crv = jwk.get("kty"), jwk.get("crv")
     if not isinstance(kty, str) or not isinstance(crv, str | None):
         raise UnusableKey("kty or crv is not a text")
-    fitting = frozenset[str]()
-    if kty == "RSA":
-        fitting = _RSA
-    elif kty == "EC" and crv in _CURVES:
-        fitting = frozenset({_CURVES[crv][0]})
-    elif kty == "OKP" and crv in _EDWARDS:
-        fitting = frozenset({"EdDSA"})
+    fitting = algorithms.of_key(kty, crv)
     if "alg" in jwk:
-        fitting = fitting & ({jwk["alg"]} if isinstance(jwk["alg"], str) else frozenset())
+        alg = jwk["alg"]
+        known = isinstance(alg, str) and alg in fitting
+        fitting = frozenset(name for name in fitting if known and algorithms.is_same(name, alg, crv))
     if not fitting:
         raise UnusableKey("of no known type, curve or algorithm")
     return fitting
 
 
-def _rsa(jwk: Mapping[str, Any]) -> Verify:
-    key = RSAPublicNumbers(_integer(jwk["e"]), _integer(jwk["n"])).public_key()
-    if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
-        raise UnusableKey(f"RSA with {key.key_size} bits")
+def _read(jwk: dict[str, Any], names: frozenset[str]) -> tuple[str, dict[str, tuple[Algorithm, Any]]]:
+    """The key's thumbprint, and for each algorithm what verifies with it.
 
-    def verify(algorithm: str, signature: bytes, message: bytes) -> None:
-        hashed = _HASHES[algorithm[2:]]
-        # RFC 7518, 3.5: the salt is as long as the hash.
-        padding = PKCS1v15() if algorithm.startswith("RS") else PSS(MGF1(hashed), hashed.digest_size)
-        key.verify(signature, message, padding, hashed)
-
-    return verify
-
-
-def _ec(jwk: Mapping[str, Any]) -> Verify:
-    _algorithm, curve, hashed = _CURVES[jwk["crv"]]
-    size = (curve.key_size + 7) // 8
-    x, y = _bytes(jwk["x"]), _bytes(jwk["y"])
-    # RFC 7518, 6.2.1.2: with all their leading zeros.
-    if len(x) != size or len(y) != size:
-        raise ValueError("a coordinate is not as long as the curve's")
-    key = EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), curve).public_key()
-
-    def verify(_algorithm: str, signature: bytes, message: bytes) -> None:
-        # RFC 7518, 3.4: r and s one after the other; OpenSSL takes them as ASN.1.
-        if len(signature) != 2 * size:
-            raise InvalidSignature
-        r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-        key.verify(encode_dss_signature(r, s), message, ECDSA(hashed))
-
-    return verify
+    :raises UnusableKey: it is too short or too long.
+    :raises Exception: it is no key.
+    """
+    # PyJWT skips characters that are not base64url's.
+    if not all(_BASE64URL.fullmatch(jwk[name]) for name in ("e", "n", "x", "y") if name in jwk):
+        raise UnusableKey("its numbers are not base64url")
+    key = jwt.PyJWK(jwk, algorithm=_name_in_pyjwt(next(iter(names)))).key
+    if jwk["kty"] == "RSA" and key.key_size > MAX_RSA_BITS:
+        raise UnusableKey("RSA with too many bits")
+    verifiers = {}
+    for name in names:
+        algorithm = jwt.get_algorithm_by_name(_name_in_pyjwt(name))
+        prepared = algorithm.prepare_key(key)
+        if algorithm.check_key_length(prepared) is not None:
+            raise UnusableKey("RSA with too few bits")
+        verifiers[name] = (algorithm, prepared)
+    written = algorithm.to_jwk(prepared, as_dict=True)
+    required = {name: written[name] for name in _PUBLIC if name in written}
+    return hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).hexdigest(), verifiers
 
 
-def _okp(jwk: Mapping[str, Any]) -> Verify:
-    key = _EDWARDS[jwk["crv"]].from_public_bytes(_bytes(jwk["x"]))
-
-    def verify(_algorithm: str, signature: bytes, message: bytes) -> None:
-        key.verify(signature, message)
-
-    return verify
-
-
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Verify]]] = {"RSA": _rsa, "EC": _ec, "OKP": _okp}
-
-
-def _bytes(text: object) -> bytes:
-    if not isinstance(text, str) or not _BASE64URL.fullmatch(text):
-        raise ValueError("not base64url")
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _integer(text: object) -> int:
-    return int.from_bytes(_bytes(text))
+def _name_in_pyjwt(name: str) -> str:
+    return _NAMES_IN_PYJWT.get(name, name)

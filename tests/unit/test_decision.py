@@ -1,6 +1,5 @@
 """Outcomes in the forms that API Gateway knows, and what is recorded of each."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from authorizer import policy
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.identity import Identity
-from authorizer.telemetry import Telemetry
 from tests.unit.test_authentication import Answering
 from tests.unit.test_events import Recorder
 
@@ -87,86 +85,18 @@ def test_an_event_without_a_method_arn_makes_no_policy() -> None:
     assert recorded["reason"] == "MalformedArn"
 
 
-def recorded_by(telemetry: Telemetry, lines: list[str], outcome: str = "refuse") -> Any:
-    telemetry.decision(
-        request_id="r", outcome=outcome, kind="jwt", reason="expired_token", key_id=None, latency_ms=1.23456
-    )
-    (line,) = lines
-    assert line.endswith("}\n")
-    return json.loads(line)
-
-
-def test_a_decision_is_one_line_that_is_its_metric_as_well() -> None:
-    lines: list[str] = []
-    line = recorded_by(Telemetry(write=lines.append, clock=lambda: 1_790_000_000.25), lines)
-    directive = line.pop("_aws")
-    assert line == {
-        "service": "authorizer",
-        "level": "INFO",
-        "message": "decision",
-        "timestamp": "2026-09-21T14:13:20.250Z",
-        "outcome": "refuse",
-        "kind": "jwt",
-        "reason": "expired_token",
-        "request_id": "r",
-        "key_id": None,
-        "latency_ms": 1.23,
-        "Decisions": 1,
-    }
-    assert directive == {
-        "Timestamp": 1_790_000_000_250,
-        "CloudWatchMetrics": [
-            {
-                "Namespace": "MultiAuth",
-                "Dimensions": [["service"], ["service", "outcome"], ["service", "outcome", "kind", "reason"]],
-                "Metrics": [{"Name": "Decisions", "Unit": "Count"}],
-            }
-        ],
-    }
-
-
-def test_what_is_below_the_level_is_counted_but_not_logged() -> None:
-    lines: list[str] = []
-    line = recorded_by(Telemetry("WARNING", write=lines.append), lines)
-    assert line.keys() == {"service", "outcome", "kind", "reason", "Decisions", "_aws"}
-
-
-def test_a_failure_is_logged_at_every_level() -> None:
-    lines: list[str] = []
-    line = recorded_by(Telemetry("ERROR", write=lines.append), lines, outcome="fail")
-    assert (line["level"], line["request_id"]) == ("ERROR", "r")
-
-
-def test_every_dimension_has_a_value() -> None:
-    lines: list[str] = []
-    Telemetry(write=lines.append).decision(
-        request_id=None, outcome="allow", kind="jwt", reason=None, key_id=None, latency_ms=0
-    )
-    line = json.loads(lines[0])
-    for names in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]:
-        assert all(isinstance(line[name], str) and line[name] for name in names)
-
-
 @pytest.mark.parametrize(
-    ("name", "level", "logged", "metric"),
+    ("context", "recorded"),
     [
-        ("jwks_fetched", "INFO", True, "JwksFetched"),
-        ("jwks_fetched", "WARNING", False, "JwksFetched"),
-        ("jwks_fetch_failed", "WARNING", True, "JwksFetchFailed"),
-        ("jwks_key_skipped", "WARNING", True, None),
+        ({"requestId": "client's", "extendedRequestId": "gateway's"}, "gateway's"),
+        ({"requestId": "only"}, "only"),
+        ({"extendedRequestId": None, "requestId": "only"}, "only"),
+        ({"extendedRequestId": 7}, "lambda-1"),
+        ("text", "lambda-1"),
+        (None, "lambda-1"),
     ],
 )
-def test_what_happens_to_signing_keys_is_logged_and_counted(
-    name: str, level: str, logged: bool, metric: str | None
+def test_a_decision_is_recorded_under_the_request_id_that_a_client_cannot_choose(
+    context: object, recorded: str
 ) -> None:
-    lines: list[str] = []
-    Telemetry(level, write=lines.append).event(name, "detail")
-    line = json.loads(lines[0])
-    assert line.get("detail") == ("detail" if logged else None)
-    assert line.get(metric or "none") == (1 if metric else None)
-
-
-def test_what_is_neither_logged_nor_counted_is_not_written() -> None:
-    lines: list[str] = []
-    Telemetry("ERROR", write=lines.append).event("jwks_key_skipped", "detail")
-    assert lines == []
+    assert decide(None, EVENT | {"requestContext": context})[1]["request_id"] == recorded

@@ -116,6 +116,19 @@ def only(kind: str) -> bytes:
     return key_set(jwk(kind))
 
 
+def edwards_named(
+    what: str, curve: str, alg: str, named: str | None, allowed: str, outcome: Reason | str = ALLOWED
+) -> Vector:
+    """A token signed with this curve, by the names that stand in token, key and setting."""
+    return Vector(
+        what,
+        lambda: token(header={"alg": alg}, alg=curve),
+        outcome,
+        lambda: key_set(jwk(curve, alg=named)),
+        provider(algorithms=frozenset({allowed})),
+    )
+
+
 def rs(**members: Any) -> Callable[[], bytes]:
     return lambda: key_set(jwk(**members))
 
@@ -212,7 +225,7 @@ HEADER = [
         Vector(f"alg {alg!r}", with_header(alg=alg), Reason.WRONG_ALGORITHM)
         for alg in [
             "none", "None", "NONE", "nOnE", "none ", "", "HS256", "HS384", "HS512", "rs256", "RS256 ", "RS257", "ES521",
-            "RSA-OAEP", "dir", "A128KW", "SHA256", "Ed25519", 256, True, ["RS256"], {"alg": "RS256"}, 1.5,
+            "RSA-OAEP", "dir", "A128KW", "SHA256", "ESP256", 256, True, ["RS256"], {"alg": "RS256"}, 1.5,
         ]
     ),
     Vector("alg null", with_raw_header('{"alg": null, "kid": "k1"}'), Reason.WRONG_ALGORITHM),
@@ -352,6 +365,19 @@ SIGNATURE = [
            lambda: key_set(jwk("ES256"))),
     Vector("an ECDSA signature in DER", lambda: token(alg="ES256").rsplit(".", 1)[0] + "." + base64url(b"0\x06\x02\x01\x01\x02\x01\x01"),
            Reason.BAD_SIGNATURE, lambda: key_set(jwk("ES256"))),
+    *(
+        edwards_named(f"{curve} by its name of RFC 9864, {where}", curve, alg, named, allowed)
+        for curve in ("Ed25519", "Ed448")
+        for where, alg, named, allowed in (
+            ("in the token", curve, None, "EdDSA"), ("in the key", "EdDSA", curve, "EdDSA"),
+            ("in the setting", "EdDSA", "EdDSA", curve), ("everywhere", curve, curve, curve),
+        )
+    ),
+    *(
+        edwards_named(f"Ed448 under {alg}, where only Ed25519 is allowed", "Ed448", alg, None, "Ed25519", outcome)
+        for alg, outcome in (("EdDSA", Reason.UNKNOWN_SIGNING_KEY), ("Ed25519", Reason.UNKNOWN_SIGNING_KEY),
+                             ("Ed448", Reason.WRONG_ALGORITHM))
+    ),
     Vector("an EdDSA signature of wrong length", lambda: token(alg="Ed25519").rsplit(".", 1)[0] + "." + base64url(b"x" * 10),
            Reason.BAD_SIGNATURE, lambda: key_set(jwk("Ed25519"))),
     Vector("the public key in the token's own header",
