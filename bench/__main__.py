@@ -15,6 +15,7 @@ from bench.backend import event, running_backend
 from bench.cost import Load, Prices, plot
 from bench.report import Figures, RulesFigures
 from bench.targets import cold_ratios, warm_ratios
+from local import environment
 from local.step import StepError, fail, say, step
 
 DIRECTORY: Final = Path(".local/bench")
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="a minute of it: writes nothing, fails on bad figures")
     parser.add_argument("--rounds", type=int, default=15, help="cold starts of each (default: 15)")
     options = parser.parse_args()
+    environment.enter()
     try:
         return _smoke() if options.smoke else _full(max(options.rounds, 3))
     except StepError as error:

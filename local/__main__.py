@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from local import environment
 from local.step import StepError, fail, say, tail
 from local.system import System, running_system
 
@@ -31,6 +32,7 @@ def main() -> int:
     )
     parser.add_argument("command", choices=["run"], help="start everything, call it three times, stay up until Ctrl-C")
     parser.parse_args()
+    environment.enter()
     # A shell starts what is put in the background with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)

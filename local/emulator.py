@@ -1,49 +1,38 @@
-"""The AWS emulator as a process of its own, bound to loopback."""
+"""The AWS emulator as a process of its own, on loopback and behind its guard."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from local import environment
 from local.step import StepError, tail
 
 REGION: Final = "us-east-1"
-EXECUTABLE: Final = Path(".tools/emulator/bin/ministack")
+PYTHON: Final = Path(".tools/emulator/bin/python")
 START_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator: where it answers, and where it logs."""
+    """A running emulator: where it answers, to which access key, and where it logs."""
 
     endpoint_url: str
+    access_key: str = field(repr=False)
     log: Path
     process: subprocess.Popen[bytes]
 
     def environment(self) -> dict[str, str]:
         """Variables with which every AWS tool talks to the emulator and can reach no account."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return own | {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # How often `sam deploy` asks whether the stack is done, in seconds: the emulator is quick.
-            "SAM_CLI_POLL_DELAY": "0.3",
-            "SAM_CLI_TELEMETRY": "0",
-        }
+        return environment.aws(self.endpoint_url, self.access_key, REGION)
 
 
 @contextmanager
@@ -52,35 +41,50 @@ def running_emulator(directory: Path) -> Iterator[Emulator]:
 
     :raises StepError: it did not start.
     """
-    if not EXECUTABLE.exists():
-        raise StepError("The emulator is not installed.", f"{EXECUTABLE} is missing: start with `make run`.")
-    port = free_port()
+    if not PYTHON.exists():
+        raise StepError("The emulator is not installed.", f"{PYTHON} is missing: start with `make run`.")
+    access_key = f"LOCAL{secrets.token_hex(20).upper()}"
     log = directory / "emulator.log"
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
-        "GATEWAY_PORT": str(port),
-        "BIND_HOST": "127.0.0.1",
-        "IOT_MTLS_ENABLED": "0",
-        "TMPDIR": str(temporary.resolve()),
-        "MINISTACK_REGION": REGION,
-    }
-    with log.open("wb") as output:
+    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
+        port = listener.getsockname()[1]
         process = subprocess.Popen(
-            [EXECUTABLE],
-            env=environment,
+            [PYTHON, "-I", Path(__file__).with_name("guard.py"), str(listener.fileno()), str(port)],
+            env=_environment(port, access_key, temporary.resolve()),
+            pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    emulator = Emulator(f"http://127.0.0.1:{port}", log, process)
+    emulator = Emulator(f"http://127.0.0.1:{port}", access_key, log, process)
     try:
-        _wait_until_healthy(emulator)
+        _await(emulator)
         yield emulator
     finally:
         _stop(process)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _environment(port: int, access_key: str, temporary: Path) -> dict[str, str]:
+    return environment.clean() | {
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # It would remove what it takes for left-over containers of its own, such as those of somebody's other emulator.
+        "DOCKER_HOST": f"unix://{temporary}/no-docker",
+        "TMPDIR": str(temporary),
+        "MINISTACK_REGION": REGION,
+        # Handed on to the functions, which call with it.
+        "AWS_SESSION_TOKEN": access_key,
+        "AWS_SECRET_ACCESS_KEY": access_key,
+    }
+
+
+def signed(url: str, access_key: str) -> urllib.request.Request:
+    """A request that the guard lets through."""
+    return urllib.request.Request(url, headers={"X-Amz-Security-Token": access_key})
 
 
 def free_port() -> int:
@@ -90,17 +94,14 @@ def free_port() -> int:
         return port
 
 
-def _wait_until_healthy(emulator: Emulator) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if emulator.process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{emulator.endpoint_url}/_ministack/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise StepError("The emulator did not start.", tail(emulator.log))
+def _await(emulator: Emulator) -> None:
+    """Its socket listens already: it answers when it is up, and the connection breaks when it is not to be."""
+    request = signed(f"{emulator.endpoint_url}/_ministack/health", emulator.access_key)
+    try:
+        with urllib.request.urlopen(request, timeout=START_SECONDS):
+            return
+    except OSError:
+        raise StepError("The emulator did not start.", tail(emulator.log)) from None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

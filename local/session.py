@@ -3,6 +3,7 @@
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from local.emulator import REGION, Emulator
 
@@ -14,6 +15,7 @@ def client(emulator: Emulator, service: str) -> Any:
         service,
         endpoint_url=emulator.endpoint_url,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        aws_access_key_id=emulator.access_key,
+        aws_secret_access_key=emulator.access_key,
+        config=Config(proxies={}),
     )

@@ -1,9 +1,7 @@
 """The whole local system: emulator, identity provider, deployed stack, one API key."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from local import environment
 from local.build import build
 from local.deployment import Deployment, deploy
 from local.emulator import REGION, Emulator, running_emulator
@@ -46,6 +45,7 @@ class System:
             "audience": self.provider.audience,
             "jwks_url": self.provider.jwks_url,
             "endpoint_url": self.emulator.endpoint_url,
+            "access_key": self.emulator.access_key,
             "region": REGION,
             "api_id": self.deployment.api_id,
             "authorizer_function": self.deployment.authorizer_function,
@@ -65,8 +65,7 @@ def running_system(
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         background = stack.enter_context(ThreadPoolExecutor(1))
-        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-        built = background.submit(build, dict(os.environ) | {"PATH": path}, directory / "sam-build.log")
+        built = background.submit(build, environment.download(), directory / "sam-build.log")
         with step("starting the emulator"):
             emulator = stack.enter_context(running_emulator(directory))
         with step("making the user pool and a user"):

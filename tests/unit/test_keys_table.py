@@ -63,7 +63,13 @@ def resolve_stack(directory: Path, session: Any) -> Table:
 
 
 def write_outputs(directory: Path, **changes: object) -> None:
-    outputs = {"endpoint_url": "http://127.0.0.1:4599", "region": "us-east-1", "table": "local-keys"} | changes
+    outputs: dict[str, object] = {
+        "endpoint_url": "http://127.0.0.1:4599",
+        "access_key": "LOCAL1",
+        "region": "us-east-1",
+        "table": "local-keys",
+    }
+    outputs |= changes
     (directory / ".local").mkdir()
     (directory / ".local/outputs.json").write_text(json.dumps(outputs), encoding="utf-8")
 
@@ -138,3 +144,26 @@ def test_a_prefix_on_the_command_line_counts_most(tmp_path: Path) -> None:
 def test_an_impossible_prefix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="prefix"):
         resolve(tmp_path, Target(table="mine", prefix="Not good"))
+
+
+def test_the_local_client_uses_the_runs_key_whatever_the_users_aws_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("AWS_PROFILE", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE", "AWS_USE_FIPS_ENDPOINT"):
+        monkeypatch.setenv(variable, "nonsense")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    write_outputs(tmp_path)
+    client: Any = resolve(tmp_path, Target())[0].client
+    assert client.meta.endpoint_url == "http://127.0.0.1:4599"
+    assert client.meta.config.proxies == {}
+    signed: list[str] = []
+
+    def refuse(request: Any, **_more: object) -> None:
+        signed.append(request.headers["Authorization"].decode())
+        raise ConnectionError
+
+    client.meta.events.register("before-send.dynamodb", refuse)
+    with pytest.raises(ConnectionError):
+        client.list_tables()
+    assert "Credential=LOCAL1/" in signed[0]

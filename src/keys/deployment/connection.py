@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,28 +113,35 @@ def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dic
 
 
 def local_client(outputs_file: Path, service: str) -> Any:
-    """A client that reaches the local system and nothing else: a loopback address, and credentials of nobody.
+    """A client that reaches the local system and nothing else: a loopback address, no proxy, its run's access key.
+
+    Nothing of the user's AWS profile counts: it may name an account, or not be there.
 
     :raises BadInput: the file is not what the local system writes.
     """
-    import boto3
+    import botocore.session
+    from botocore.config import Config
 
     outputs = _local(outputs_file)
-    session: Any = boto3.Session()
-    return session.client(
+    # By a variable's name in botocore: its name in the files and in the environment, its default and its type.
+    known = botocore.session.Session.SESSION_VARIABLES.items()
+    unread = {variable: (None, None, default, convert) for variable, (_, _, default, convert) in known}
+    unread |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    session: Any = botocore.session.Session(unread)
+    return session.create_client(
         service,
         endpoint_url=outputs["endpoint_url"],
         region_name=outputs["region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the local system takes any
-        config=_config(),
+        aws_access_key_id=outputs["access_key"],
+        aws_secret_access_key=outputs["access_key"],
+        config=_config().merge(Config(proxies={})),
     )
 
 
 def _local(outputs_file: Path) -> dict[str, str]:
     try:
         written = json.loads(outputs_file.read_text(encoding="utf-8"))
-        outputs = {member: str(written[member]) for member in ("endpoint_url", "region", "table")}
+        outputs = {member: str(written[member]) for member in ("endpoint_url", "region", "table", "access_key")}
         if urlsplit(outputs["endpoint_url"]).hostname not in _LOOPBACK:
             raise ValueError(outputs["endpoint_url"])
     except (OSError, ValueError, KeyError, TypeError):

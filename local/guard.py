@@ -1,0 +1,147 @@
+"""What may be asked of the emulator, and by whom: it has no authentication itself, and runs code for whoever asks.
+
+A request is served when it carries this run's access key. Without it, only what the whole internet may ask of a
+deployed system is: its APIs, its key set, its sign-in page. Web pages, other users and other hosts can do no more.
+The guard is in the emulator's own process, around its application, so that there is no other way in.
+
+As a program, with the emulator's interpreter, it serves the emulator on a listening socket that it has inherited:
+
+    python -I local/guard.py FILE_DESCRIPTOR PORT      (the access key is the variable AWS_SESSION_TOKEN)
+"""
+
+import asyncio
+import hmac
+import json
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Callable[[], Awaitable[Any]], Send], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+_SIGNATURE = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
+# As the emulator parses them: an API's id, its stage, and the path within it.
+_API_PATH: Final = re.compile(
+    r"/(?:restapis/[^/]+/[^/]+/_user_request_|_aws/execute-api/[^/]+/[^/]+)(?P<path>/.*)?", re.DOTALL
+)
+_API_HOST: Final = re.compile(r"([a-f0-9]{8})\.execute-api\.localhost:(\d+)")
+# Of WebSocket APIs: on AWS it asks for IAM too.
+_CONNECTIONS: Final = "/@connections"
+_KEY_SET: Final = re.compile(r"/[\w-]+/\.well-known/(?:jwks\.json|openid-configuration)")
+_SIGN_IN: Final = frozenset(
+    {
+        ("GET", "/oauth2/authorize"),
+        ("POST", "/oauth2/login"),
+        ("POST", "/login"),
+        ("POST", "/oauth2/token"),
+        ("GET", "/oauth2/userInfo"),
+        ("POST", "/oauth2/userInfo"),
+        ("GET", "/logout"),
+    }
+)
+
+
+def carries_key(headers: Headers, access_key: str) -> bool:
+    """Whether a request is signed in the name of this access key: as AWS's tools do it, in the signature's credential.
+
+    Functions that the emulator runs have an account number there, and the key as their session's token.
+    The signature itself is not checked: nobody knows the key who may not use it.
+    """
+    for name, value in headers:
+        signature = _SIGNATURE.match(value) if name == b"authorization" else None
+        given = signature[1] if signature else value if name == b"x-amz-security-token" else b""
+        if hmac.compare_digest(given, access_key.encode()):
+            return True
+    return False
+
+
+class Guard:
+    """An ASGI application before the emulator's own."""
+
+    def __init__(self, application: Application, access_key: str, port: int) -> None:
+        """`port`: the one that is served, which every Host header names.
+
+        :raises ValueError: the access key is empty.
+        """
+        if not access_key:
+            raise ValueError("an empty access key would let everybody in")
+        self._application = application
+        self._access_key = access_key
+        self._hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Send) -> None:
+        if scope["type"] == "lifespan" or carries_key(scope["headers"], self._access_key):
+            await self._application(scope, receive, send)
+            return
+        permitted = self._permitted(scope) if scope["type"] == "http" else None
+        if permitted is not None:
+            await self._application(permitted, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await _refuse(send)
+
+    def _permitted(self, scope: Scope) -> Scope | None:
+        """What is asked of the emulator for a request without the key; None for nothing."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1:
+            return None
+        method, path = scope["method"], scope["path"]
+        if hosts[0] not in self._hosts:
+            return self._by_api_host(scope, hosts[0].decode("latin-1"), path)
+        api = _API_PATH.fullmatch(path)
+        if api is not None:
+            return None if (api["path"] or "").startswith(_CONNECTIONS) else scope
+        if method == "GET" and _KEY_SET.fullmatch(path):
+            # For a pool that is not there, the emulator would go by query and headers, and so do anything.
+            return {**scope, "query_string": b"", "headers": [(b"host", hosts[0])]}
+        return scope if (method, path) in _SIGN_IN else None
+
+    def _by_api_host(self, scope: Scope, host: str, path: str) -> Scope | None:
+        """A request by the API's own host name, as one by its path: the emulator goes by some other paths first."""
+        api = _API_HOST.fullmatch(host)
+        if api is None or int(api[2]) != self._port:
+            return None
+        stage, _, rest = path.removeprefix("/").partition("/")
+        if not stage or f"/{rest}".startswith(_CONNECTIONS):
+            return None
+        prefix = f"/restapis/{api[1]}/{stage}/_user_request_/"
+        raw = scope.get("raw_path", b"").removeprefix(b"/").partition(b"/")[2]
+        headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        return {
+            **scope,
+            "path": prefix + rest,
+            "raw_path": prefix.encode() + raw,
+            "headers": [(b"host", f"127.0.0.1:{self._port}".encode()), *headers],
+        }
+
+
+async def _refuse(send: Send) -> None:
+    """As API Gateway and AWS refuse: 403, in JSON, without CORS headers."""
+    message = "Without this run's access key (.local/outputs.json) only the deployed API, its key set and its sign-in"
+    body = json.dumps({"__type": "AccessDeniedException", "message": f"{message} page answer here."}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def main() -> None:
+    """Serves the guarded emulator until it is told to end."""
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    descriptor, port = sys.argv[1:]
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.keep_alive_timeout = 75
+    asyncio.run(serve(Guard(app, os.environ["AWS_SESSION_TOKEN"], int(port)), config))
+
+
+if __name__ == "__main__":
+    main()
