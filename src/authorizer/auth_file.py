@@ -33,11 +33,11 @@ def load(path: Path) -> AuthFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"the file cannot be read: {type(error).__name__}"]) from None
-    return parse(text)
+    return parse(text, path.parent)
 
 
-def parse(text: str) -> AuthFile:
-    """The contents of the text of a file.
+def parse(text: str, directory: Path = Path()) -> AuthFile:
+    """The contents of the text of a file. Files that it names are relative to `directory`.
 
     :raises SettingsError: the text is not TOML, or has something in it that is not as documented. All of it is told.
     """
@@ -47,11 +47,11 @@ def parse(text: str) -> AuthFile:
         raise SettingsError([f"not TOML: {error}"]) from None
     mistakes: list[str] = []
     lines = _Lines(text)
-    top = Entry(document, lines.top, mistakes)
+    top = Entry(document, lines.top, directory, mistakes)
     top.check_names(TABLES, "the file")
     if not document:
         top.wrong(None, "the file is empty: it must hold [settings], [[provider]] or [[rule]]")
-    tables = {name: list(_tables(top, name, lines, mistakes)) for name in TABLES}
+    tables = {name: list(_tables(top, name, lines, directory, mistakes)) for name in TABLES}
     read = AuthFile(
         settings.read_entries(tables["settings"]),
         read_providers(tables["provider"]),
@@ -62,7 +62,7 @@ def parse(text: str) -> AuthFile:
     return read
 
 
-def _tables(top: Entry, name: str, lines: "_Lines", mistakes: list[str]) -> Iterable[Entry]:
+def _tables(top: Entry, name: str, lines: "_Lines", directory: Path, mistakes: list[str]) -> Iterable[Entry]:
     written = "[settings]" if name == "settings" else f"[[{name}]]"
     found = top.members.get(name, ())
     listed = [found] if name == "settings" and name in top.members else found
@@ -71,7 +71,7 @@ def _tables(top: Entry, name: str, lines: "_Lines", mistakes: list[str]) -> Iter
         return
     for number, members in enumerate(listed):
         if isinstance(members, Mapping):
-            yield Entry(members, lines.places(name, number, len(listed)), mistakes)
+            yield Entry(members, lines.places(name, number, len(listed)), directory, mistakes)
         else:
             top.wrong(name, f"{name} must be written {written}")
 

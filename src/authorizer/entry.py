@@ -1,6 +1,7 @@
 """Settings as they were written: read member by member, and what is wrong with them told all at once."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from authorizer import claims
@@ -17,13 +18,16 @@ class SettingsError(Exception):
 class Entry:
     """One table of settings, and what is wrong with its members.
 
-    `place` tells where a member stands, or with None the table. Reading goes on after a mistake: it is added to
-    `mistakes`, and what is returned then is not to be used.
+    `place` tells where a member stands, or with None the table. Paths of files are relative to `directory`. Reading
+    goes on after a mistake: it is added to `mistakes`, and what is returned then is not to be used.
     """
 
-    def __init__(self, members: Mapping[str, Any], place: Callable[[str | None], str], mistakes: list[str]) -> None:
+    def __init__(
+        self, members: Mapping[str, Any], place: Callable[[str | None], str], directory: Path, mistakes: list[str]
+    ) -> None:
         self.members: Final = members
         self.place: Final = place
+        self._directory = directory
         self._mistakes = mistakes
 
     def wrong(self, member: str | None, problem: str) -> None:
@@ -43,6 +47,14 @@ class Entry:
             self.wrong(name, f"{name} must be a text, and not empty")
             return None
         return value
+
+    def file(self, name: str) -> Path | None:
+        """A file that is there. None when it is not named."""
+        name_of_file = self.text(name)
+        path = self._directory / name_of_file if name_of_file else None
+        if path and not path.is_file():
+            self.wrong(name, f"{name} names {name_of_file!r}, which is not beside it in the function's code")
+        return path
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts, or one text for a list of one. Empty only when it is not there."""

@@ -8,20 +8,18 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from authorizer.algorithms import permitted
 from authorizer.authentication import InvalidCredential, Reason
-from authorizer.claims import MISSING, find, pick
 from authorizer.identity import Identity
-from authorizer.json_value import is_same
+from authorizer.jwt_claims import check_times, identify
 from authorizer.provider import Provider
 
-MAX_LENGTH: Final = 8192
-LATEST_TIME: Final = 253_402_300_799
-"""The end of the year 9999, in seconds since 1970. A later date is a mistake of unit, or an attack."""
+MAX_DEPTH: Final = 64
+"""The most objects and lists within each other: what reads them later must not come to an end of its own."""
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
@@ -52,6 +50,7 @@ class JwtAuthenticator:
         clock: Callable[[], float],
     ) -> None:
         self._providers = {provider.issuer: (provider, keys) for provider, keys in providers}
+        self._longest = max((provider.max_token_bytes for provider, _ in self._providers.values()), default=0)
         self._leeway = leeway_seconds
         self._clock = clock
 
@@ -62,14 +61,18 @@ class JwtAuthenticator:
         """
         if not self._providers or "." not in token:
             return None
+        if len(token) > self._longest:
+            raise _refused(Reason.TOKEN_TOO_LONG)
         unverified = UnverifiedToken.parse(token)
         issuer = unverified.claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self._providers:
             raise _refused(Reason.WRONG_ISSUER)
         provider, keys = self._providers[issuer]
+        if len(token) > provider.max_token_bytes:
+            raise _refused(Reason.TOKEN_TOO_LONG)
         algorithm, kid = _check_header(unverified.header, provider)
-        _check_times(unverified.claims, self._clock(), self._leeway)
-        identity = _identify(unverified.claims, provider)
+        check_times(unverified.claims, self._clock(), self._leeway)
+        identity = identify(unverified.claims, provider)
         if not keys.find(kid, algorithm).verifies(algorithm, unverified.signed, unverified.signature):
             raise _refused(Reason.BAD_SIGNATURE)
         return identity
@@ -90,8 +93,6 @@ class UnverifiedToken:
 
         :raises InvalidCredential: it is something else.
         """
-        if len(token) > MAX_LENGTH:
-            raise _refused(Reason.TOKEN_TOO_LONG)
         parts = _TOKEN.fullmatch(token)
         if parts is None:
             raise _refused(Reason.MALFORMED_TOKEN)
@@ -115,11 +116,13 @@ def _decode(part: str) -> bytes:
 
 
 def _parse_object(text: bytes, reason: Reason) -> Mapping[str, Any]:
-    """A JSON object in UTF-8, with nothing in it that two parsers could read in two ways (RFC 8259, 4 to 8)."""
+    """A JSON object in UTF-8, with nothing in it that two parsers could read in two ways (RFC 8259, 4 to 9)."""
     try:
         parsed = json.loads(
             text.decode(), object_pairs_hook=_unique, parse_constant=_refuse_number, parse_float=_finite
         )
+        if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_too_deep(parsed):
+            raise ValueError("objects and lists within each other, too many")
         # An escape can make a lone surrogate, which is no text: nothing that is encoded later could hold it.
         if b"\\u" in text:
             json.dumps(parsed, ensure_ascii=False).encode()
@@ -128,6 +131,14 @@ def _parse_object(text: bytes, reason: Reason) -> Mapping[str, Any]:
     if not isinstance(parsed, dict):
         raise _refused(reason)
     return parsed
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        nested = [item for item in level if isinstance(item, dict | list)]
+        level = [inner for item in nested for inner in (item.values() if isinstance(item, dict) else item)]
+    return bool(nested)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -166,75 +177,6 @@ def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, s
     if "kid" in header and not (isinstance(kid, str) and kid):
         raise _refused(Reason.MALFORMED_HEADER)
     return algorithm, kid
-
-
-def _check_times(claims: Mapping[str, Any], now: float, leeway: float) -> None:
-    expires_at = _time(claims, "exp")
-    if expires_at is None:
-        raise _refused(Reason.MALFORMED_CLAIMS)
-    if now >= expires_at + leeway:
-        raise _refused(Reason.EXPIRED_TOKEN)
-    not_before, issued_at = _time(claims, "nbf"), _time(claims, "iat")
-    if not_before is not None and now < not_before - leeway:
-        raise _refused(Reason.NOT_YET_VALID)
-    if issued_at is not None and now < issued_at - leeway:
-        raise _refused(Reason.ISSUED_IN_FUTURE)
-
-
-def _identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
-    """Whom the claims name, if they are meant for us."""
-    sub = claims.get("sub")
-    if not isinstance(sub, str) or not sub or not sub.isprintable():
-        raise _refused(Reason.MALFORMED_CLAIMS)
-    # It is bound to a key that its sender must prove to hold (RFC 7800), which a bearer does not.
-    if "cnf" in claims:
-        raise _refused(Reason.BOUND_TOKEN)
-    if provider.audiences.isdisjoint(_audiences(claims, provider)):
-        raise _refused(Reason.WRONG_AUDIENCE)
-    if provider.authorized_parties and not _is_one_of(claims.get("azp"), provider.authorized_parties):
-        raise _refused(Reason.WRONG_PARTY)
-    for path, value in provider.required_claims.items():
-        found = find(claims, path)
-        if found is MISSING or not is_same(found, value):
-            raise _refused(Reason.WRONG_CLAIM)
-    scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
-    passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
-    return Identity("jwt", sub, passed_on, scopes)
-
-
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    """A NumericDate in seconds (RFC 7519, section 2), or None when the claim is not there."""
-    if name not in claims:
-        return None
-    value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST_TIME:
-        raise _refused(Reason.MALFORMED_CLAIMS)
-    return value
-
-
-def _audiences(claims: Mapping[str, Any], provider: Provider) -> list[str]:
-    if "aud" not in claims and provider.is_cognito:
-        # Cognito's access tokens have no audience. Which client they were made for stands in client_id.
-        return _text_list(claims.get("client_id", [])) if claims.get("token_use") == "access" else []
-    return _text_list(claims.get("aud", []))
-
-
-def _scopes(value: object) -> Iterator[str]:
-    if value is MISSING or value is None:
-        return
-    for text in _text_list(value):
-        yield from text.split() if isinstance(value, str) else (text,)
-
-
-def _text_list(value: object) -> list[str]:
-    values: list[Any] = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) for item in values):
-        raise _refused(Reason.MALFORMED_CLAIMS)
-    return values
-
-
-def _is_one_of(value: object, texts: frozenset[str]) -> bool:
-    return isinstance(value, str) and value in texts
 
 
 def _refused(reason: Reason) -> InvalidCredential:

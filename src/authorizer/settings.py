@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from authorizer.access import AccessRules
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+MOST_WAITING_SECONDS: Final = 8
+"""Below the function's timeout in the template, so that an outage is answered and logged, and not cut off."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,20 @@ class Settings:
         path = variables.get("AUTH_CONFIG")
         # Most deployments have no such file: they need not wait for these imports.
         if path is None:
-            return cls._read(variables, {}, (), "none", None)
+            return cls._read(variables, directory, {}, (), "none", None)
         from authorizer import auth_file
 
         try:
             file = auth_file.load(directory / path)
         except SettingsError as error:
             raise SettingsError(f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes) from None
-        return cls._read(variables, file.settings, file.providers, path, file.rules)
+        return cls._read(variables, directory, file.settings, file.providers, path, file.rules)
 
     @classmethod
     def _read(
         cls,
         variables: Mapping[str, str],
+        directory: Path,
         file_settings: Mapping[str, Any],
         providers: tuple[Provider, ...],
         path: str,
@@ -85,7 +88,7 @@ class Settings:
         if "api_keys_table" not in given:
             mistakes.append("API_KEYS_TABLE is missing: the name of the DynamoDB table that holds the API keys")
             given["api_keys_table"] = ""
-        named, providers_from = _providers(variables, mistakes)
+        named, providers_from = _providers(variables, directory, mistakes)
         if providers_from and providers:
             providers_from += f" in place of the {len(providers)} [[provider]] of {path}"
         settings = cls(**given, providers=named or providers, providers_from=providers_from or path, rules=rules)
@@ -93,6 +96,11 @@ class Settings:
             mistakes.append(
                 "SIMPLE_RESPONSES cannot be true together with [[rule]]: a simple response is for every route. Leave "
                 "it out, and turn the HTTP API's simple responses off"
+            )
+        if not mistakes and settings.api_key_timeout_seconds + settings.jwks_timeout_seconds > MOST_WAITING_SECONDS:
+            mistakes.append(
+                "API_KEY_TIMEOUT_SECONDS and JWKS_TIMEOUT_SECONDS together must be at most "
+                f"{MOST_WAITING_SECONDS} seconds: one decision may wait for both, and the function is ended at 10"
             )
         if settings.jwks_seed and len(settings.providers) > 1:
             mistakes.append("JWKS_SEED goes with one provider: leave it out, or give each its own deployment")
@@ -166,15 +174,19 @@ def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
                 entry.wrong(name, f"{name!r} is not known; [settings] has {', '.join(TUNING)}")
             elif not TUNING[name].accepts(value):
                 entry.wrong(name, f"{name} must be {TUNING[name].expected}; not {value!r}")
+            elif name == "jwks_seed":
+                found[name] = str(path.absolute()) if (path := entry.file(name)) else None
             else:
                 found[name] = value
     return found
 
 
-def _providers(variables: Mapping[str, str], mistakes: list[str]) -> tuple[tuple[Provider, ...], str | None]:
+def _providers(
+    variables: Mapping[str, str], directory: Path, mistakes: list[str]
+) -> tuple[tuple[Provider, ...], str | None]:
     """The providers that variables name, and which variable does; None when none does."""
     if several := variables.get("JWT_PROVIDERS"):
-        return _several_providers(several, mistakes), "JWT_PROVIDERS"
+        return _several_providers(several, directory, mistakes), "JWT_PROVIDERS"
     names = {"issuer": "JWT_ISSUER", "audience": "JWT_AUDIENCE", "jwks_url": "JWT_JWKS_URL"}
     members: dict[str, Any] = {member: variables[name] for member, name in names.items() if name in variables}
     if not members:
@@ -184,10 +196,11 @@ def _providers(variables: Mapping[str, str], mistakes: list[str]) -> tuple[tuple
         return (), None
     if "audience" in members:
         members["audience"] = [part.strip() for part in members["audience"].split(",") if part.strip()]
-    return read_providers([Entry(members, lambda member: names[member or "issuer"], mistakes)]), "JWT_ISSUER"
+    entry = Entry(members, lambda member: names[member or "issuer"], directory, mistakes)
+    return read_providers([entry]), "JWT_ISSUER"
 
 
-def _several_providers(text: str, mistakes: list[str]) -> tuple[Provider, ...]:
+def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -198,7 +211,7 @@ def _several_providers(text: str, mistakes: list[str]) -> tuple[Provider, ...]:
         return ()
     return read_providers(
         [
-            Entry(members, lambda _member, index=index: f"JWT_PROVIDERS[{index}]", mistakes)  # type: ignore[misc]
+            Entry(members, lambda _member, index=index: f"JWT_PROVIDERS[{index}]", directory, mistakes)  # type: ignore[misc]
             for index, members in enumerate(listed)
         ]
     )

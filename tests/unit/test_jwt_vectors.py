@@ -182,6 +182,23 @@ GOOD = [
            ALLOWED, provider=provider(issuer=COGNITO)),
     Vector("an ID token of Cognito", with_claims(iss=COGNITO, aud="second", token_use="id"), ALLOWED,
            provider=provider(issuer=COGNITO)),
+    Vector("the audience in the second of the provider's claims", with_claims(aud=None, azp="second"), ALLOWED,
+           provider=provider(audience_claims=(("aud",), ("azp",)))),
+    Vector("the audience in the second claim, the first an empty list", with_claims(aud=[], client_id="second"), ALLOWED,
+           provider=provider(audience_claims=(("aud",), ("client_id",)))),
+    Vector("the audience within an object", with_claims(aud=None, app={"id": ["x", "second"]}), ALLOWED,
+           provider=provider(audience_claims=(("app", "id"),))),
+    Vector("the subject in the second of the provider's claims", with_claims(sub=None, client_id="machine"), ALLOWED,
+           provider=provider(subject_claims=(("sub",), ("client_id",)))),
+    Vector("the subject in the second claim, the first empty", with_claims(sub="", common_name="machine"), ALLOWED,
+           provider=provider(subject_claims=(("sub",), ("common_name",)))),
+    Vector("a required claim within an object", with_claims(org={"plan": "gold", "x": 1}), ALLOWED,
+           provider=provider(required_claims={("org", "plan"): "gold"})),
+    Vector("lists within each other, 64 deep with the claims themselves", with_raw_claim("x", "[" * 63 + "]" * 63), ALLOWED),
+    Vector("many lists beside each other", with_claims(x=[[]] * 500), ALLOWED),
+    Vector("brackets in a text", with_claims(x="[" * 500), ALLOWED),
+    Vector("over 8 KB, at a provider that takes it", with_claims(groups="x" * 6000), ALLOWED,
+           provider=provider(max_token_bytes=10_240)),
 ]  # fmt: skip
 
 SHAPE = [
@@ -217,6 +234,12 @@ SHAPE = [
         ]
     ),
     Vector("over 8 KB", with_claims(padding="x" * 8192), Reason.TOKEN_TOO_LONG),
+    Vector(
+        "over 10 KB, at a provider that takes that",
+        with_claims(padding="x" * 8192),
+        Reason.TOKEN_TOO_LONG,
+        provider=provider(max_token_bytes=10_240),
+    ),
     Vector("a million characters", lambda: "a" * 500_000 + "." + "b" * 500_000 + ".c", Reason.TOKEN_TOO_LONG),
 ]
 
@@ -323,6 +346,26 @@ CLAIMS = [
         Vector(f"aud {text}", with_raw_claim("aud", text), Reason.MALFORMED_CLAIMS)
         for text in ["7", "null", "true", "{}", f'[["{AUDIENCE}"]]', f'["{AUDIENCE}", 7]', f'{{"{AUDIENCE}": 1}}']
     ),
+    *(
+        Vector(f"{what} {depth} deep", with_raw_claim("x", opening * (depth - 1) + "1" + closing * (depth - 1)), Reason.MALFORMED_CLAIMS)
+        for what, opening, closing, depths in [
+            ("lists", "[", "]", (65, 985, 986, 987, 988, 2000)),
+            ("objects", '{"a":', "}", (65, 900)),
+        ]
+        for depth in depths
+    ),
+    Vector("an audience that only another provider's claims would have", with_claims(aud=None, azp="second"), Reason.WRONG_AUDIENCE),
+    Vector("a first audience claim that is another's", with_claims(aud="other", azp="second"), Reason.WRONG_AUDIENCE,
+           provider=provider(audience_claims=(("aud",), ("azp",)))),
+    Vector("a first audience claim of a wrong type", with_raw_claim("aud", "null"), Reason.MALFORMED_CLAIMS,
+           provider=provider(audience_claims=(("aud",), ("azp",)))),
+    Vector("a first subject claim of a wrong type", with_claims(sub=7, client_id="x"), Reason.MALFORMED_CLAIMS,
+           provider=provider(subject_claims=(("sub",), ("client_id",)))),
+    Vector("none of the subject claims", with_claims(sub="", client_id=""), Reason.MALFORMED_CLAIMS,
+           provider=provider(subject_claims=(("sub",), ("client_id",)))),
+    Vector("an access token of Cognito with an empty audience",
+           with_claims(iss=COGNITO, aud=[], client_id="second", token_use="access"), Reason.WRONG_AUDIENCE,
+           provider=provider(issuer=COGNITO)),
     Vector("bound to a key", with_claims(cnf={"jkt": "x"}), Reason.BOUND_TOKEN),
     Vector("bound to a certificate", with_claims(cnf={"x5t#S256": "x"}), Reason.BOUND_TOKEN),
     Vector("cnf of another type", with_claims(cnf=""), Reason.BOUND_TOKEN),
@@ -459,6 +502,13 @@ def test_nothing_that_a_token_names_is_ever_fetched() -> None:
     assert decide(hostile, key_set(jwk()))[1] == ["https://issuer.example/jwks.json"]
 
 
+def test_scopes_within_an_object_are_read() -> None:
+    made = token(claims(realm_access={"roles": ["a", "b"]}))
+    identity, _ = decide(made, key_set(jwk()), provider(scope_claims=(("realm_access", "roles"),)))
+    assert isinstance(identity, Identity)
+    assert identity.scopes == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("changes", "names", "scopes"),
     [
@@ -489,6 +539,36 @@ def test_all_claims_are_passed_on_or_those_that_the_provider_names() -> None:
     assert everything.data == claims(email="e")
     assert some.data == {"email": "e"}
     assert some.sub == "user-1"
+
+
+def test_claims_passed_on_keep_their_nesting() -> None:
+    made = claims(realm_access={"roles": ["a"], "x": 1}, groups=["g"])
+    identity, _ = decide(token(made), key_set(jwk()), provider(data_claims=(("realm_access", "roles"), ("sub",))))
+    assert isinstance(identity, Identity)
+    assert identity.data == {"realm_access": {"roles": ["a"]}, "sub": "user-1"}
+
+
+def test_a_token_that_is_too_large_to_be_passed_on_fits_by_its_data_claims() -> None:
+    large = token(claims(groups=[f"{number:036}" for number in range(170)], roles=["reader"]))
+    assert 8192 < len(large) <= 10_233
+    whole, _ = decide(large, key_set(jwk()), provider(max_token_bytes=10_240))
+    some, _ = decide(large, key_set(jwk()), provider(max_token_bytes=10_240, data_claims=(("roles",),)))
+    assert isinstance(whole, Identity)
+    assert isinstance(some, Identity)
+    assert some.context()["data"] == '{"roles":["reader"]}'
+
+
+def test_the_length_that_one_provider_takes_is_not_anothers() -> None:
+    large = token(claims(padding="x" * 6000))
+    other = provider(issuer="https://other.example", max_token_bytes=10_240)
+
+    class NoKeys:
+        def find(self, kid: str | None, algorithm: str) -> Any:
+            raise AssertionError
+
+    both = JwtAuthenticator([(PROVIDER, NoKeys()), (other, NoKeys())], leeway_seconds=LEEWAY, clock=lambda: NOW)
+    with pytest.raises(InvalidCredential, match=Reason.TOKEN_TOO_LONG):
+        both.authenticate(large)
 
 
 def test_a_token_is_checked_with_the_keys_of_its_own_issuer_alone() -> None:
