@@ -30,7 +30,7 @@ def running_backend(directory: Path, key_set: bytes) -> Iterator[Backend]:
     directory.mkdir(parents=True, exist_ok=True)
     with running_emulator(directory) as emulator, serving(key_set) as jwks_url:
         dynamodb: Any = client(emulator, "dynamodb")
-        properties = load(Path("template.yaml"))["Resources"]["ApiKeys"]["Properties"]
+        properties = load(Path("template.yaml"))["Resources"]["ApiKeysTable"]["Properties"]
         wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
         dynamodb.create_table(TableName=TABLE, **{name: properties[name] for name in wanted})
         dynamodb.put_item(TableName=TABLE, Item=event("api_key_item"))

@@ -46,7 +46,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
     return Deployment(
         api_id=api_id,
         stage=stage,
-        table=physical["ApiKeys"],
+        table=physical["ApiKeysTable"],
         authorizer_function=physical["Authorizer"],
         me_function=physical["Me"],
         url=rest_api_url(emulator, api_id, stage),

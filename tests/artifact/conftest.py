@@ -1,12 +1,12 @@
 """What `sam build` makes of this checkout, built once, and an interpreter that sees nothing else."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from local import environment
 from local.build import FOLDER, build, target
 from local.key_server import serving as serving_keys
 from local.step import StepError
@@ -18,9 +18,8 @@ OTHER_FOLDER = Path(".local/build-other")
 
 
 def built(folder: Path, architecture: str) -> Path:
-    environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     try:
-        build(environment, folder.with_suffix(".log"), folder, architecture)
+        build(environment.download(), folder.with_suffix(".log"), folder, architecture)
     except StepError as error:
         pytest.fail(f"{error.what}\n{error.details}", pytrace=False)
     return folder / "Authorizer"
@@ -51,7 +50,7 @@ def _linux() -> None:
 
 
 @pytest.fixture(scope="session")
-def environment() -> Iterator[dict[str, str]]:
+def sample_environment() -> Iterator[dict[str, str]]:
     """The sample table item and the sample provider, as events/README.md describes them."""
     with (
         dynamodb.serving(load("api_key_item.json")) as table_url,

@@ -18,10 +18,12 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def function(artifact: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def function(
+    artifact: Path, sample_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """URL that invokes the function, with the sample table item and the sample provider."""
     command = [sys.executable, "-m", "awslambdaric", "authorizer.handler.lambda_handler"]
-    variables = AWS | environment | {"AWS_LAMBDA_FUNCTION_NAME": "Authorizer", "PATH": os.environ["PATH"]}
+    variables = AWS | sample_environment | {"AWS_LAMBDA_FUNCTION_NAME": "Authorizer", "PATH": os.environ["PATH"]}
     log = tmp_path_factory.mktemp("rie") / "rie.log"
     with running_function(command, artifact, variables, log) as url:
         yield url

@@ -12,8 +12,8 @@ from tests.unit.test_events import EXPECTED, load
 
 
 @pytest.fixture(scope="module")
-def function(artifact: Path, environment: dict[str, str]) -> Iterator[Artifact]:
-    with running(artifact, **environment) as function:
+def function(artifact: Path, sample_environment: dict[str, str]) -> Iterator[Artifact]:
+    with running(artifact, **sample_environment) as function:
         function.start()
         yield function
 

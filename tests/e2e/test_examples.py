@@ -76,7 +76,7 @@ def alone(system: System, issuer: Issuer) -> AuthorizerOnly:
     }
     log = DIRECTORY / f"{ALONE}.log"
     resources = deploy_template(system.emulator, FOLDER / "template.yaml", ALONE, given, log)
-    key = create_key(system.emulator, resources["ApiKeys"], "--consumer", "globex")["key"]
+    key = create_key(system.emulator, resources["ApiKeysTable"], "--consumer", "globex")["key"]
     arn = authorizer_of(system, ALONE)
     return AuthorizerOnly(
         resources, http_api(system, "reports-simple", AuthorizerFunctionArn=arn, SimpleResponses="true"), key
@@ -130,7 +130,7 @@ def test_a_stack_without_the_sample_api_has_the_authorizer_and_its_table_alone(a
         "AuthorizerAlias",
         "AuthorizerRole",
         "AuthorizerLogs",
-        "ApiKeys",
+        "ApiKeysTable",
         "AttachedApiPermission",
     }
 

@@ -37,5 +37,5 @@ def load_template() -> dict[str, Any]:
 
 def create_table_arguments(template: Mapping[str, Any]) -> dict[str, Any]:
     """What CreateTable takes for the template's table, but for its name."""
-    properties = template["Resources"]["ApiKeys"]["Properties"]
+    properties = template["Resources"]["ApiKeysTable"]["Properties"]
     return {name: properties[name] for name in _CREATE_TABLE_PROPERTIES}

@@ -1,4 +1,4 @@
-"""The template's gateway responses, filled in as API Gateway does: `$context.x` is its value, or empty."""
+"""The template: its gateway responses, filled in as API Gateway does; its table; its builds."""
 
 import json
 import re
@@ -14,7 +14,8 @@ CONTEXT = {
     "error.messageString": '"User is not authorized to access this resource"',
     "authorizer.missing_scopes": "reports:read reports:write",
 }
-RESPONSES: dict[str, Any] = load(Path("template.yaml"))["Resources"]["Api"]["Properties"]["GatewayResponses"]
+TEMPLATE: dict[str, Any] = load(Path("template.yaml"))
+RESPONSES: dict[str, Any] = TEMPLATE["Resources"]["Api"]["Properties"]["GatewayResponses"]
 
 
 def body(name: str, context: dict[str, str]) -> Any:
@@ -37,3 +38,50 @@ def test_a_403_names_the_missing_scopes_and_is_well_formed_without_any() -> None
 @pytest.mark.parametrize("name", sorted(RESPONSES.keys() - {"ACCESS_DENIED"}))
 def test_no_other_response_tells_anything_about_the_identity(name: str) -> None:
     assert "authorizer" not in json.dumps(RESPONSES[name])
+
+
+def test_the_table_is_a_global_one_with_this_region_alone_for_its_replica() -> None:
+    table = TEMPLATE["Resources"]["ApiKeysTable"]
+    assert table["Type"] == "AWS::DynamoDB::GlobalTable"
+    (replica,) = table["Properties"]["Replicas"]
+    assert replica["Region"] == {"Fn::Ref": "AWS::Region"}
+    assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_the_table_is_protected_and_kept_unless_it_is_to_go_with_the_stack() -> None:
+    table = TEMPLATE["Resources"]["ApiKeysTable"]
+    (replica,) = table["Properties"]["Replicas"]
+    assert TEMPLATE["Conditions"]["ProtectsTable"] == {"Fn::Equals": [{"Fn::Ref": "TableRemovalPolicy"}, "Retain"]}
+    assert replica["DeletionProtectionEnabled"] == {"Fn::If": ["ProtectsTable", True, False]}
+    assert table["DeletionPolicy"] == {"Fn::Ref": "TableRemovalPolicy"}
+    assert TEMPLATE["Parameters"]["TableRemovalPolicy"]["Default"] == "Retain"
+
+
+def test_whatever_names_the_table_names_the_existing_one_where_there_is_one() -> None:
+    text = json.dumps(TEMPLATE["Resources"] | TEMPLATE["Outputs"])
+    chosen = json.dumps({"Fn::If": ["MakesTable", {"Fn::Ref": "ApiKeysTable"}, {"Fn::Ref": "ExistingTable"}]})
+    assert text.count(chosen) == 2
+    assert text.count('{"Fn::Ref": "ApiKeysTable"}') == 2
+    (statement,) = [
+        statement
+        for statement in TEMPLATE["Resources"]["AuthorizerRole"]["Properties"]["Policies"][0]["PolicyDocument"][
+            "Statement"
+        ]
+        if statement["Action"] == "dynamodb:GetItem"
+    ]
+    made, existing = statement["Resource"]["Fn::If"][1:]
+    assert made == {"Fn::GetAtt": "ApiKeysTable.Arn"}
+    assert existing["Fn::Sub"].endswith(":table/${ExistingTable}")
+
+
+def test_there_is_a_build_for_each_runtime_and_architecture() -> None:
+    metadata = TEMPLATE["Resources"]["Authorizer"]["Metadata"]
+    for runtime in TEMPLATE["Parameters"]["PythonRuntime"]["AllowedValues"]:
+        for architecture in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]:
+            folder = metadata["ContextPath"]["Fn::Sub"]
+            folder = folder.replace("${PythonRuntime}", runtime).replace("${Architecture}", architecture)
+            assert Path(folder, "Makefile").read_text(encoding="utf-8").splitlines() == [
+                f"RUNTIME := {runtime}",
+                f"ARCHITECTURE := {architecture}",
+                "include artifact/function.mk",
+            ]

@@ -1,0 +1,98 @@
+"""The table of API keys outlives its stack, and the template of before, with the keys in it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.build import FOLDER
+from local.deployment import deploy_template, local_parameters
+from local.session import client
+from local.system import System, create_key
+from tests.artifact.interpreter import event
+from tests.e2e.conftest import DIRECTORY
+
+NAME = "outlived"
+NOW = FOLDER / "template.yaml"
+BEFORE = Path(__file__).with_name("template_0_1.yaml")
+"""The last template whose table was an `AWS::DynamoDB::Table`."""
+
+
+class Stack:
+    """An authorizer without the sample API, whose table is to be kept."""
+
+    def __init__(self, system: System) -> None:
+        self._emulator = system.emulator
+        self.resources: dict[str, str] = {}
+        self.formation = client(system.emulator, "cloudformation")
+
+    def deploy(self, template: Path, **parameters: str) -> None:
+        given = local_parameters() | {"SampleApi": "None", "TableRemovalPolicy": "Retain"} | parameters
+        self.resources = deploy_template(self._emulator, template, NAME, given, DIRECTORY / f"{NAME}.log")
+
+    def delete(self) -> None:
+        self.formation.delete_stack(StackName=NAME)
+        self.formation.get_waiter("stack_delete_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
+
+    @property
+    def table(self) -> str:
+        (described,) = self.formation.describe_stacks(StackName=NAME)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        return str(outputs["ApiKeysTableName"])
+
+    def create_key(self) -> str:
+        return create_key(self._emulator, self.table, "--consumer", "globex")["key"]
+
+    def allows(self, key: str) -> bool:
+        answer = client(self._emulator, "lambda").invoke(
+            FunctionName=self.resources["Authorizer"], Payload=json.dumps(event(key))
+        )
+        return b'"Allow"' in answer["Payload"].read()
+
+
+@pytest.fixture
+def stack(system: System) -> Iterator[Stack]:
+    stack = Stack(system)
+    yield stack
+    stack.delete()
+
+
+def before(tmp_path: Path) -> Path:
+    """The template of before, with the functions of today's build: it is about the table."""
+    text = BEFORE.read_text(encoding="utf-8")
+    for folder, built in (("src/authorizer", "Authorizer"), ("src/me", "Me")):
+        assert text.count(f"CodeUri: {folder}\n") == 1
+        text = text.replace(f"CodeUri: {folder}\n", f"CodeUri: {(FOLDER / built).resolve()}\n")
+    template = tmp_path / "template.yaml"
+    template.write_text(text, encoding="utf-8")
+    return template
+
+
+def test_an_update_from_the_template_of_before_keeps_the_table_and_its_keys(stack: Stack, tmp_path: Path) -> None:
+    stack.deploy(before(tmp_path))
+    table, key = stack.resources["ApiKeys"], stack.create_key()
+    assert stack.table == table
+    stack.deploy(NOW, ExistingTable=table)
+    assert stack.resources.keys().isdisjoint({"ApiKeys", "ApiKeysTable"})
+    assert stack.table == table
+    assert stack.allows(key)
+    assert stack.allows(stack.create_key())
+
+
+def test_a_table_outlives_its_stack_and_serves_the_next_one(stack: Stack) -> None:
+    stack.deploy(NOW)
+    table, key = stack.table, stack.create_key()
+    assert table == stack.resources["ApiKeysTable"]
+    assert stack.allows(key)
+    stack.delete()
+    stack.deploy(NOW, ExistingTable=table)
+    assert "ApiKeysTable" not in stack.resources
+    assert stack.allows(key)
+
+
+def test_a_table_for_trials_goes_with_its_stack(stack: Stack, system: System) -> None:
+    stack.deploy(NOW, TableRemovalPolicy="Delete")
+    table = stack.table
+    stack.delete()
+    assert table not in client(system.emulator, "dynamodb").list_tables()["TableNames"]
