@@ -4,54 +4,59 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-# `sam build` takes the Python it builds for from PATH; locally that is the one of .venv.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export SAM_CLI_TELEMETRY := 0
-UV := .venv/bin/uv
-SAM := .tools/sam/bin/sam
+# Whatever runs, runs in an environment of its own: nothing of the caller's but PATH, with .venv/bin before it.
+CLEAN := $(PYTHON) -I local/environment.py
+# What fetches packages has the proxy and the certificates of this machine besides.
+DOWNLOAD := $(CLEAN) --download
+PYTEST := $(CLEAN) .venv/bin/pytest
+UV := $(DOWNLOAD) .venv/bin/uv
+SAM := $(DOWNLOAD) .tools/sam/bin/sam
 
 FOR ?= 60
 
-.PHONY: help run test unit fuzz differential bench bench-smoke check format lock build clean
+.PHONY: help run token test unit fuzz differential bench bench-smoke check format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
 
 run: .venv/ready .tools/ready ## the whole system on this machine, until Ctrl-C
-	@exec .venv/bin/python -m local run
+	@exec $(CLEAN) .venv/bin/python -m local run
+
+token: .venv/ready ## a new JWT of the system that `make run` runs
+	@$(CLEAN) .venv/bin/python -m local token
 
 test: .venv/ready .tools/ready ## every test, against a local system of its own
-	.venv/bin/pytest
+	$(PYTEST)
 
 unit: .venv/ready ## the tests that take seconds
-	.venv/bin/pytest tests/unit
+	$(PYTEST) tests/unit
 
 fuzz: .venv/ready ## invented input for FOR=60 seconds, other input each time
 	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
-	  .venv/bin/pytest -q --no-header tests/unit/test_properties.py --hypothesis-seed=$$RANDOM; \
+	  $(PYTEST) -q --no-header tests/unit/test_properties.py --hypothesis-seed=$$RANDOM; \
 	done
 
 differential: .venv/ready ## generated tokens through four verifiers; needs Node
-	cd tests/differential && npm ci --silent --no-audit --no-fund
-	.venv/bin/python -W ignore -m tests.differential
+	$(DOWNLOAD) npm ci --prefix tests/differential --silent --no-audit --no-fund
+	$(CLEAN) .venv/bin/python -W ignore -m tests.differential
 
 bench: .tools/bench ## beside the peers: cold starts, decisions, counts, cost; some five minutes
-	.venv/bin/python -W ignore -m bench
+	$(CLEAN) .venv/bin/python -W ignore -m bench
 
 bench-smoke: .tools/bench ## a minute of it, which fails on bad ratios and counts
-	.venv/bin/python -W ignore -m bench --smoke
+	$(CLEAN) .venv/bin/python -W ignore -m bench --smoke
 
 check: .venv/ready .tools/ready ## linters, types, templates, access rules
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml examples/*/template.yaml
-	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
-	.venv/bin/keys rules check src/authorizer/auth.toml --template template.yaml
+	$(CLEAN) .venv/bin/ruff check .
+	$(CLEAN) .venv/bin/ruff format --check .
+	$(CLEAN) .venv/bin/mypy
+	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml examples/*/template.yaml
+	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+	$(CLEAN) .venv/bin/keys rules check src/authorizer/auth.toml --template template.yaml
 
 format: .venv/ready ## let ruff write the format
-	.venv/bin/ruff check --fix-only .
-	.venv/bin/ruff format .
+	$(CLEAN) .venv/bin/ruff check --fix-only .
+	$(CLEAN) .venv/bin/ruff format .
 
 build: .tools/ready ## what `sam deploy` sends to AWS: python3.13, arm64
 	$(SAM) build
@@ -66,11 +71,11 @@ clean: ## remove all that make has made
 	rm -rf .venv .tools .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements/build.txt requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "This needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 ..." >&2; exit 1; }
 	@echo "Setting up .venv"
-	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(CLEAN) "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" -m venv --clear .venv
+	@$(DOWNLOAD) .venv/bin/python -m pip install --isolated -qq --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@$(UV) pip install -q --python .venv --require-hashes -r requirements/dev.txt
 	@$(UV) pip install -q --python .venv --no-deps --no-build-isolation -e .
 	@touch $@
@@ -79,8 +84,8 @@ clean: ## remove all that make has made
 .tools/ready: requirements/sam.txt requirements/emulator.txt .venv/ready
 	@echo "Setting up the SAM CLI and the emulator"
 	@for tool in sam emulator; do \
-	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool; \
-	  $(UV) pip install -q --python .tools/$$tool --require-hashes -r requirements/$$tool.txt; \
+	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool && \
+	  $(UV) pip install -q --python .tools/$$tool --require-hashes -r requirements/$$tool.txt || exit 1; \
 	done
 	@touch $@
 
@@ -88,6 +93,6 @@ clean: ## remove all that make has made
 	@echo "Setting up the benchmark's runtime and peers"
 	@$(UV) venv -q --clear --python .venv/bin/python .tools/runtime
 	@$(UV) pip install -q --python .tools/runtime --compile-bytecode --require-hashes -r requirements/runtime.txt
-	@if command -v npm >/dev/null; then cd bench/peers/node && npm ci --silent --no-audit --no-fund; \
+	@if command -v npm >/dev/null; then $(DOWNLOAD) npm ci --prefix bench/peers/node --silent --no-audit --no-fund; \
 	  else echo "Without Node: its peers are left out."; fi
 	@touch $@

@@ -1,9 +1,7 @@
 """Cold starts: a fresh process each time, from its first byte of code to its first answer."""
 
-import os
 import shutil
 import statistics
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any, Final
 
 from bench.backend import Backend, event
 from local.build import FOLDER, SAM, build, overrides, target
+from local.environment import download
 from local.rie import invoke, running_function
 from local.step import run
 
@@ -34,7 +33,7 @@ class Contender:
 def prepare(directory: Path) -> list[Contender]:
     """Builds every artifact with `sam build`, and takes away the right to write to them."""
     directory.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = download()
     build(environment, directory / "sam-build.log")
     built = directory / "peers"
     command: list[str | Path] = [SAM, "build", "--template", PEERS / "template.yaml", "--build-dir", built]

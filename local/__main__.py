@@ -1,26 +1,30 @@
-"""`python -m local run`: the whole system on this machine, until Ctrl-C."""
+"""`python -m local run`: the whole system on this machine, until Ctrl-C. `token`: a new JWT for it."""
 
 import argparse
 import fcntl
 import json
-import shlex
 import signal
+import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from local import environment
-from local.step import StepError, fail, say, tail
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import calls, environment
+from local.decisions import Log
+from local.emulator import Endpoint
+from local.provider import Provider, sign_in
+from local.session import client
+from local.step import StepError, fail, say, tail, write_private
 from local.system import System, running_system
 
 DIRECTORY: Final = Path(".local")
 OUTPUTS: Final = DIRECTORY / "outputs.json"
+POLL_SECONDS: Final = 0.3
 
 
 def main() -> int:
@@ -30,23 +34,53 @@ def main() -> int:
         description="The whole system on this machine: emulated AWS, this template, an identity provider, an API key.",
         epilog="Example: make run",
     )
-    parser.add_argument("command", choices=["run"], help="start everything, call it three times, stay up until Ctrl-C")
-    parser.parse_args()
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything, call it three times, show each decision until Ctrl-C")
+    commands.add_parser("token", help="a new JWT of the system that runs")
+    given = parser.parse_args()
     environment.enter()
     # A shell starts what is put in the background with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     DIRECTORY.mkdir(exist_ok=True)
     try:
-        with _only_one(), running_system(DIRECTORY) as system, _outputs(system):
-            _show_calls(system)
-            say("\nCtrl-C stops everything.")
-            return _wait(system)
+        return run() if given.command == "run" else token()
     except KeyboardInterrupt:
         say("\nStopped.")
         return 0
     except StepError as error:
         return fail(error)
+
+
+def run() -> int:
+    """Everything, until it is interrupted.
+
+    :raises StepError: a part failed.
+    """
+    with _only_one(), running_system(DIRECTORY) as system, _outputs(system):
+        credentials = {"api_key": system.api_key, "jwt": system.jwt}
+        with calls.headers(DIRECTORY, credentials) as files:
+            print(calls.screen(system, calls.answers(system), files), flush=True)
+            _show_decisions(system)
+    raise StepError("The emulator has ended by itself.", tail(system.emulator.log))
+
+
+def token() -> int:
+    """Prints a new JWT of the system that runs, and puts it where the old one was.
+
+    :raises StepError: none runs here.
+    """
+    try:
+        outputs = json.loads(OUTPUTS.read_text(encoding="utf-8"))
+        emulator = Endpoint(outputs["endpoint_url"], outputs["access_key"])
+        names = ("issuer", "audience", "jwks_url", "user_pool", "password")
+        jwt = sign_in(emulator, Provider(**{name: outputs[name] for name in names}))["IdToken"]
+    except (OSError, ValueError, KeyError, TypeError, BotoCoreError, ClientError):
+        raise StepError(f"No local system runs here ({OUTPUTS} leads to none): start one with `make run`.") from None
+    write_private(OUTPUTS, json.dumps(outputs | {"jwt": jwt}, indent=2) + "\n")
+    calls.write_header(calls.header_file(DIRECTORY, "jwt"), jwt)
+    print(jwt)
+    return 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -66,51 +100,23 @@ def _only_one() -> Iterator[None]:
 @contextmanager
 def _outputs(system: System) -> Iterator[None]:
     """Writes the outputs for as long as the system runs: afterwards they would lead nowhere."""
-    partial = OUTPUTS.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(json.dumps(system.outputs(), indent=2) + "\n", encoding="utf-8")
-    partial.replace(OUTPUTS)
+    write_private(OUTPUTS, json.dumps(system.outputs(), indent=2) + "\n")
     try:
         yield
     finally:
         OUTPUTS.unlink(missing_ok=True)
 
 
-def _show_calls(system: System) -> None:
-    calls = {"no credential": None, "an API key": system.api_key, "a JWT": system.jwt}
-    for what, credential in calls.items():
-        status, body = call(system.api_url, credential)
-        print(f"\n{what}: {status}\n{body}", flush=True)
-    print("\nThe same calls, to paste:\n")
-    for credential in calls.values():
-        print(f"{_curl(system.api_url, credential)}\n")
-    print("A route for API keys with a scope (src/authorizer/auth.toml): 200 with the key, 403 with the JWT\n")
-    for credential in (system.api_key, system.jwt):
-        print(f"{_curl(f'{system.deployment.url}/reports', credential, '-X POST ')}\n")
-    print("The keys command finds this system by itself: .venv/bin/keys list", flush=True)
-
-
-def _curl(url: str, credential: str | None, options: str = "") -> str:
-    header = f"-H {shlex.quote(f'Authorization: Bearer {credential}')} " if credential else ""
-    return f"curl -i {options}{header}{shlex.quote(url)}"
-
-
-def call(url: str, credential: str | None) -> tuple[int, str]:
-    """Status and body of a GET with this bearer token."""
-    request = urllib.request.Request(url)
-    if credential:
-        request.add_header("Authorization", f"Bearer {credential}")
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def _wait(system: System) -> int:
-    while system.emulator.process.poll() is None:
-        time.sleep(0.2)
-    raise StepError("The emulator has ended by itself.", tail(system.emulator.log))
+def _show_decisions(system: System) -> None:
+    """Until the emulator ends."""
+    log = Log(client(system.emulator, "logs"), system.deployment.log_group)
+    process = system.emulator.process
+    with suppress(BotoCoreError):
+        while process.poll() is None:
+            for decision in log.decisions():
+                print(decision, flush=True)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class Deployment:
     table: str
     authorizer_function: str
     me_function: str
+    log_group: str
     url: str
 
 
@@ -49,6 +50,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
         table=physical["ApiKeysTable"],
         authorizer_function=physical["Authorizer"],
         me_function=physical["Me"],
+        log_group=physical["AuthorizerLogs"],
         url=rest_api_url(emulator, api_id, stage),
     )
 

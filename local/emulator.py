@@ -22,17 +22,23 @@ START_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
-class Emulator:
-    """A running emulator: where it answers, to which access key, and where it logs."""
+class Endpoint:
+    """Where an emulator answers, and to which access key."""
 
     endpoint_url: str
     access_key: str = field(repr=False)
-    log: Path
-    process: subprocess.Popen[bytes]
 
     def environment(self) -> dict[str, str]:
         """Variables with which every AWS tool talks to the emulator and can reach no account."""
         return environment.aws(self.endpoint_url, self.access_key, REGION)
+
+
+@dataclass(frozen=True)
+class Emulator(Endpoint):
+    """A running emulator, and where it logs."""
+
+    log: Path
+    process: subprocess.Popen[bytes]
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """The identity provider: a Cognito user pool in the emulator, with one user, an administrator, in it."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from local.emulator import Emulator
+from local.emulator import Endpoint
 from local.session import client
 
 USER = "ada@example.com"
@@ -19,10 +19,10 @@ class Provider:
     audience: str
     jwks_url: str
     user_pool: str
-    password: str
+    password: str = field(repr=False)
 
 
-def make_provider(emulator: Emulator) -> Provider:
+def make_provider(emulator: Endpoint) -> Provider:
     """A new user pool with a client and a user."""
     cognito: Any = client(emulator, "cognito-idp")
     pool = cognito.create_user_pool(PoolName="multi-auth")["UserPool"]["Id"]
@@ -48,7 +48,7 @@ def make_provider(emulator: Emulator) -> Provider:
     )
 
 
-def sign_in(emulator: Emulator, provider: Provider) -> dict[str, str]:
+def sign_in(emulator: Endpoint, provider: Provider) -> dict[str, str]:
     """The user's tokens: `IdToken` and `AccessToken`."""
     cognito: Any = client(emulator, "cognito-idp")
     answer = cognito.admin_initiate_auth(

@@ -5,10 +5,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.emulator import REGION, Emulator
+from local.emulator import REGION, Endpoint
 
 
-def client(emulator: Emulator, service: str) -> Any:
+def client(emulator: Endpoint, service: str) -> Any:
     """A client of one service, which can reach nothing but the emulator."""
     make: Any = boto3.client  # The stubs know a service by its literal name only.
     return make(

@@ -53,6 +53,15 @@ def tail(log: Path, lines: int = 30) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
+def write_private(file: Path, text: str) -> None:
+    """Writes a file that is for its owner's eyes only, whole or not at all."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
 def say(text: str) -> None:
     """A line for whoever watches."""
     _console.print(text, markup=False)

@@ -46,6 +46,8 @@ class System:
             "jwks_url": self.provider.jwks_url,
             "endpoint_url": self.emulator.endpoint_url,
             "access_key": self.emulator.access_key,
+            "user_pool": self.provider.user_pool,
+            "password": self.provider.password,
             "region": REGION,
             "api_id": self.deployment.api_id,
             "authorizer_function": self.deployment.authorizer_function,

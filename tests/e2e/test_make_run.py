@@ -6,54 +6,140 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 OUTPUTS = Path(".local/outputs.json")
+LOCAL = [sys.executable, "-m", "local"]
+
+pytestmark = pytest.mark.skipif(
+    OUTPUTS.exists(), reason="`make run` is up in this checkout, and there can be one of it only"
+)
 
 
-@pytest.mark.skipif(OUTPUTS.exists(), reason="`make run` is up in this checkout, and there can be one of it only")
-def test_make_run_shows_three_calls_that_can_be_pasted_and_ends_on_ctrl_c() -> None:
+class Run:
+    """`make run`, and what it has printed so far."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.lines: list[str] = []
+        Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(iter(self.process.stdout.readline, ""))
+
+    def until(self, pattern: str, times: int = 1) -> list[str]:
+        """The lines that match, once there are so many."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
+            found = [line for line in list(self.lines) if re.search(pattern, line)]
+            if len(found) >= times:
+                return found
+            time.sleep(0.05)
+        pytest.fail(f"{pattern!r} was not printed: {''.join(self.lines)}", pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
     with subprocess.Popen(
-        [sys.executable, "-m", "local", "run"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
+        [*LOCAL, "run"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
     ) as process:
-        assert process.stdout is not None
         try:
-            lines: list[str] = []
-            for line in process.stdout:
-                lines.append(line)
-                if line.startswith("The keys command"):
-                    break
-            text = "".join(lines)
-            assert re.findall(r"^(no credential|an API key|a JWT): (\d+)$", text, re.MULTILINE) == [
-                ("no credential", "401"),
-                ("an API key", "200"),
-                ("a JWT", "200"),
-            ]
-            assert OUTPUTS.stat().st_mode & 0o077 == 0
-            outputs = json.loads(OUTPUTS.read_text(encoding="utf-8"))
-            assert outputs.keys() >= {
-                *("api_url", "api_key", "jwt", "table", "issuer", "audience", "jwks_url", "endpoint_url", "region"),
-            }
-            pasted = [line for line in lines if line.startswith("curl ")]
-            statuses = [
-                subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout.split()[1]  # noqa: S607
-                for line in pasted
-            ]
-            assert statuses == ["401", "200", "200", "200", "403"]
-            listed = subprocess.run(
-                [".venv/bin/keys", "list", "--output", "json"], capture_output=True, text=True, check=True
-            )
-            assert [key["consumer"] for key in json.loads(listed.stdout)] == ["acme"]
+            yield Run(process)
         finally:
-            process.send_signal(signal.SIGINT)
-            process.stdout.read()
-        assert process.wait(30) == 0
-    assert not OUTPUTS.exists()
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+
+
+def pasted(line: str) -> str:
+    """The status that a printed curl command gets."""
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout.split()[1]  # noqa: S607
+
+
+def test_it_ends_on_one_screen_with_three_answers_and_curl_commands_that_can_be_pasted(run: Run) -> None:
+    run.until("^Each decision")
+    answers = [re.match(r"(no credential|an API key|a JWT): (\d+)  \{", line) for line in run.lines]
+    assert [answer.groups() for answer in answers if answer] == [
+        ("no credential", "401"),
+        ("an API key", "200"),
+        ("a JWT", "200"),
+    ]
+    assert len(run.lines) <= 24
+    assert [pasted(line) for line in run.lines if line.startswith("curl ")] == ["401", "200", "200", "200", "403"]
+
+
+def test_no_credential_is_on_the_screen_and_their_files_are_the_users_own(run: Run) -> None:
+    run.until("^Each decision")
+    outputs = json.loads(OUTPUTS.read_text(encoding="utf-8"))
+    text = "".join(run.lines)
+    for secret in ("api_key", "jwt", "access_key", "password"):
+        assert outputs[secret] not in text
+    for file in (OUTPUTS, Path(".local/api_key.header"), Path(".local/jwt.header")):
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_the_outputs_hold_what_a_program_needs(run: Run) -> None:
+    run.until("^Each decision")
+    outputs = json.loads(OUTPUTS.read_text(encoding="utf-8"))
+    assert outputs.keys() >= {
+        *("api_url", "api_key", "jwt", "table", "issuer", "audience", "jwks_url", "endpoint_url", "region"),
+        "access_key",
+    }
+
+
+def test_a_decision_is_shown_as_it_happens(run: Run) -> None:
+    line = next(line for line in run.until("^curl ", 2) if "api_key.header" in line)
+    run.until("^Each decision")
+    made_up = f"mak_{'0' * 32}_000000"
+    url = line.split()[-1]
+    subprocess.run(["curl", "-s", "-H", f"Authorization: Bearer {made_up}", url], capture_output=True, check=True)  # noqa: S607
+    (shown,) = run.until("malformed_key")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  refuse  \S+ +malformed_key +\d+\.\d ms\n", shown)
+    assert re.search(r"allow +api_key ", "".join(run.lines))
+    assert re.search(r"allow +jwt ", "".join(run.lines))
+
+
+def test_a_new_token_serves_the_pasted_commands_as_well(run: Run) -> None:
+    run.until("^Each decision")
+    before = json.loads(OUTPUTS.read_text(encoding="utf-8"))["jwt"]
+    printed = subprocess.run([*LOCAL, "token"], capture_output=True, text=True, check=True).stdout.strip()
+    assert printed != before
+    assert json.loads(OUTPUTS.read_text(encoding="utf-8"))["jwt"] == printed
+    assert printed in Path(".local/jwt.header").read_text(encoding="utf-8")
+    line = next(line for line in run.lines if "jwt.header" in line)
+    assert pasted(line) == "200"
+
+
+@pytest.mark.parametrize("odd", [{}, {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "nobody", "HOME": "/nowhere"}])
+def test_the_keys_command_finds_it_whatever_the_users_environment(odd: dict[str, str], run: Run) -> None:
+    run.until("^Each decision")
+    listed = subprocess.run(
+        [".venv/bin/keys", "list", "--output", "json"], env=os.environ | odd, capture_output=True, text=True, check=True
+    )
+    assert [key["consumer"] for key in json.loads(listed.stdout)] == ["acme"]
+
+
+def test_a_second_one_in_the_same_checkout_is_refused(run: Run) -> None:
+    run.until("^Each decision")
+    second = subprocess.run([*LOCAL, "run"], capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "is running in this checkout already" in second.stderr
+
+
+def test_ctrl_c_ends_it_and_leaves_neither_process_nor_secret_behind(run: Run) -> None:
+    run.until("^Each decision")
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == 0
     with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+        os.killpg(run.process.pid, 0)
+    assert not OUTPUTS.exists()
+    assert not list(Path(".local").glob("*.header"))
+    without = subprocess.run([*LOCAL, "token"], capture_output=True, text=True, check=False)
+    assert (without.returncode, without.stdout) == (1, "")
+    assert "make run" in without.stderr

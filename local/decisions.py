@@ -1,0 +1,70 @@
+"""The deployed authorizer's decisions, out of its log as they happen."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of the authorizer's log. `time`: of this machine's clock."""
+
+    time: datetime
+    outcome: str
+    kind: str
+    reason: str
+    milliseconds: float
+
+    def __str__(self) -> str:
+        shown = f"{self.time:%H:%M:%S}  {self.outcome:<6}  {self.kind:<7}  {self.reason:<24}"
+        return f"{shown}  {self.milliseconds:8.1f} ms"
+
+
+def parse(message: str) -> Decision | None:
+    """The decision that a line of the log tells, None for any other line."""
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or line.get("message") != "decision":
+        return None
+    return Decision(
+        datetime.fromisoformat(line["timestamp"]).astimezone(),
+        line["outcome"],
+        _shown(line["kind"]),
+        _shown(line["reason"]),
+        line["latency_ms"],
+    )
+
+
+def _shown(value: str | None) -> str:
+    return "-" if value in (None, "none") else str(value)
+
+
+class Log:
+    """A log group, read on from where one was."""
+
+    def __init__(self, logs: Any, group: str) -> None:
+        """`logs`: a client of CloudWatch Logs."""
+        self._logs = logs
+        self._group = group
+        self._from = 0
+        self._seen: set[str] = set()
+
+    def decisions(self) -> Iterator[Decision]:
+        """Those since the last call."""
+        pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=self._group, startTime=self._from)
+        events = [event for page in pages for event in page["events"] if event["message"] not in self._seen]
+        if not events:
+            return
+        newest = max(event["timestamp"] for event in events)
+        if newest > self._from:
+            self._from, self._seen = newest, set()
+        # Others of the same millisecond may be written yet. The emulator gives no event ids; ours hold the request's.
+        self._seen |= {event["message"] for event in events if event["timestamp"] == newest}
+        for event in events:
+            decision = parse(event["message"])
+            if decision:
+                yield decision

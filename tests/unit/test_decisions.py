@@ -1,0 +1,61 @@
+"""The authorizer's log, as `make run` shows it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local.decisions import Log, parse
+
+
+class Logs:
+    """CloudWatch Logs with these events, two to a page."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def write(self, timestamp: int, reason: str) -> None:
+        line = {
+            "message": "decision",
+            "timestamp": "2026-11-25T07:11:35.565+00:00",
+            "outcome": "refuse",
+            "kind": "none",
+            "reason": reason,
+            "latency_ms": 1.25,
+        }
+        self.events.append({"timestamp": timestamp, "message": json.dumps(line)})
+
+    def get_paginator(self, _name: str) -> "Logs":
+        return self
+
+    def paginate(self, *, logGroupName: str, startTime: int) -> list[dict[str, Any]]:  # noqa: N803 - AWS's names
+        assert logGroupName == "group"
+        found = [event for event in self.events if event["timestamp"] >= startTime]
+        return [{"events": found[start : start + 2]} for start in range(0, len(found), 2)]
+
+
+@pytest.mark.parametrize("message", ["", "START RequestId: 1", "[]", "null", '{"message": "started"}', "{"])
+def test_a_line_that_is_no_decision_is_passed_over(message: str) -> None:
+    assert parse(message) is None
+
+
+def test_each_decision_is_told_once_though_several_share_a_millisecond() -> None:
+    logs = Logs()
+    log = Log(logs, "group")
+    assert list(log.decisions()) == []
+    for timestamp, reason in ((1, "a"), (1, "b"), (2, "c")):
+        logs.write(timestamp, reason)
+    assert [decision.reason for decision in log.decisions()] == ["a", "b", "c"]
+    assert list(log.decisions()) == []
+    logs.write(2, "d")
+    logs.write(3, "e")
+    assert [decision.reason for decision in log.decisions()] == ["d", "e"]
+    assert list(log.decisions()) == []
+
+
+def test_a_line_shows_time_outcome_kind_reason_and_milliseconds() -> None:
+    logs = Logs()
+    logs.write(1, "unknown_key")
+    (decision,) = Log(logs, "group").decisions()
+    assert str(decision).split() == [f"{decision.time:%H:%M:%S}", "refuse", "-", "unknown_key", "1.2", "ms"]
+    assert decision.time.timestamp() == 1_795_590_695.565
