@@ -66,7 +66,7 @@ class AuthorizerOnly:
 def alone(system: System, issuer: Issuer) -> AuthorizerOnly:
     given = local_parameters() | {
         "SampleApi": "None",
-        "SimpleResponses": "true",
+        "AuthConfig": "http-api.toml",
         "AttachedApiId": "a1b2c3d4e5",
         "ProvisionedConcurrency": "1",
         "Release": "r1",

@@ -67,7 +67,7 @@ def test_whatever_names_the_table_names_the_existing_one_where_there_is_one() ->
         for statement in TEMPLATE["Resources"]["AuthorizerRole"]["Properties"]["Policies"][0]["PolicyDocument"][
             "Statement"
         ]
-        if statement["Action"] == "dynamodb:GetItem"
+        if statement.get("Action") == "dynamodb:GetItem"
     ]
     made, existing = statement["Resource"]["Fn::If"][1:]
     assert made == {"Fn::GetAtt": "ApiKeysTable.Arn"}

@@ -1,0 +1,107 @@
+"""The template's parameters and variables agree with the settings of the function."""
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authorizer.entry import SettingsError
+from authorizer.settings import MOST_WAITING_SECONDS, PARAMETERS, TUNING, Settings
+from keys.deployment.template import load
+
+TEMPLATE: dict[str, Any] = load(Path("template.yaml"))
+AUTHORIZER: dict[str, Any] = TEMPLATE["Resources"]["Authorizer"]["Properties"]
+VARIABLES: dict[str, Any] = AUTHORIZER["Environment"]["Variables"]
+
+
+def pattern(parameter: str) -> str:
+    allowed: str = TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    return allowed
+
+
+def starts(**variables: str) -> bool:
+    with contextlib.suppress(SettingsError):
+        return bool(Settings.read({"API_KEYS_TABLE": "keys", **variables}, Path()))
+    return False
+
+
+def test_there_are_no_more_parameters_than_a_newcomer_can_read_and_the_provider_comes_first() -> None:
+    assert list(TEMPLATE["Parameters"])[:3] == ["JwtIssuer", "JwtAudience", "JwtJwksUrl"]
+    assert len(TEMPLATE["Parameters"]) <= 32
+
+
+def test_every_setting_has_a_variable_and_one_that_the_file_may_have_is_empty_there() -> None:
+    assert VARIABLES.keys() >= {name.upper() for name in (*PARAMETERS, *TUNING)}
+    assert {VARIABLES[name.upper()] for name in TUNING} == {""}
+
+
+def test_the_longest_wait_that_settings_allow_is_below_the_functions_timeout() -> None:
+    assert AUTHORIZER["Timeout"] >= MOST_WAITING_SECONDS + 2
+
+
+def test_every_role_has_the_permissions_boundary() -> None:
+    roles = [resource for resource in TEMPLATE["Resources"].values() if resource["Type"] == "AWS::IAM::Role"]
+    assert roles
+    assert all("PermissionsBoundary" in role["Properties"] for role in roles)
+
+
+@given(st.from_regex(pattern("JwtJwksUrl"), fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_a_key_set_url_that_the_template_takes_is_one_for_the_function(url: str) -> None:
+    assert starts(JWT_ISSUER="urn:x", JWT_AUDIENCE="a", JWT_JWKS_URL=url) == bool(url.strip())
+
+
+@given(st.from_regex(pattern("JwtIssuer"), fullmatch=True), st.from_regex(pattern("JwtAudience"), fullmatch=True))
+def test_an_issuer_and_audience_that_the_template_takes_are_for_the_function(issuer: str, audience: str) -> None:
+    if issuer and audience:
+        assert starts(JWT_ISSUER=issuer, JWT_AUDIENCE=audience, JWT_JWKS_URL="https://issuer.example/jwks")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        *(
+            ("JwtJwksUrl", url)
+            for url in (
+                "http://issuer.example/jwks",
+                "https://issuer.example/#jwks",
+                "https://user@issuer.example/jwks",
+                "https://issuer.example\\jwks",
+                "https:///jwks",
+                "ftp://issuer.example/jwks",
+                "https://issuer.example:0/jwks",
+                "issuer.example",
+            )
+        ),
+        *(("JwtIssuer", issuer) for issuer in ("a:b c", " a", "a ", "1:2")),
+        *(("JwtAudience", audience) for audience in (",", "a b")),
+    ],
+)
+def test_what_the_function_refuses_the_template_refuses(parameter: str, value: str) -> None:
+    assert not re.fullmatch(pattern(parameter), value)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        *(
+            ("JwtIssuer", issuer)
+            for issuer in (
+                "",
+                "accounts.google.com",
+                "urn:example:idp",
+                "http://localhost.localstack.cloud:4566/pool",
+                "http://sts.example.com/adfs/services/trust",
+                "https://tenant.eu.auth0.com/",
+            )
+        ),
+        ("JwtJwksUrl", "https://issuer.example:8443/realms/a/certs?x=1@2"),
+        ("JwtJwksUrl", "http://127.0.0.1:4566/pool/jwks.json"),
+        ("JwtAudience", "api://default,other"),
+    ],
+)
+def test_what_providers_have_the_template_takes(parameter: str, value: str) -> None:
+    assert re.fullmatch(pattern(parameter), value)
