@@ -8,6 +8,7 @@ Lambda's Linux. Of a library, nothing is altered, and nothing left out but what 
 import argparse
 import ast
 import compileall
+import os
 import py_compile
 import shutil
 import subprocess
@@ -58,7 +59,9 @@ def install(requirements: Path, architecture: str, output: Path) -> None:
 
 def sources(pip: list[str]) -> Iterator[str]:
     """The options that stand for the user's settings in `SOURCES`, which `--isolated` leaves out."""
-    listed = subprocess.run([*pip, "config", "list"], check=False, capture_output=True, text=True).stdout
+    # These would make it list one file's settings alone.
+    env = {name: value for name, value in os.environ.items() if name not in ("PIP_USER", "PIP_GLOBAL", "PIP_SITE")}
+    listed = subprocess.run([*pip, "config", "list"], env=env, check=False, capture_output=True, text=True).stdout
     for line in listed.splitlines():
         setting, _, value = line.partition("=")
         section, _, name = setting.rpartition(".")

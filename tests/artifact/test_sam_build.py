@@ -1,0 +1,106 @@
+"""`sam build` where people build: in odd folders, under settings of pip's, and in a container."""
+
+import filecmp
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from artifact.build import sources
+from keys.deployment.template import load
+from local import environment
+from local.build import SAM, overrides, target
+
+AUTHORIZER = load(Path("template.yaml"))["Resources"]["Authorizer"]
+CONTEXT = AUTHORIZER["Metadata"]["ContextPath"]["Fn::Sub"]
+SETTINGS_OF_PIP = {
+    "PIP_USER": "1",
+    "PIP_TARGET": "/nonexistent",
+    "PIP_PREFIX": "/nonexistent",
+    "PIP_NO_BINARY": ":all:",
+    "PIP_NO_DEPS": "1",
+    "PIP_DRY_RUN": "1",
+    "PIP_REQUIRE_VIRTUALENV": "1",
+}
+
+
+def differences(comparison: "filecmp.dircmp[str]") -> list[str]:
+    found = comparison.left_only + comparison.right_only + comparison.diff_files + comparison.funny_files
+    return found + [name for inner in comparison.subdirs.values() for name in differences(inner)]
+
+
+def test_a_build_in_an_odd_folder_under_settings_of_pips_is_the_same(artifact: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "a blank, Zoë's & 日本"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree("src", checkout / "src", ignore=ignored)
+    shutil.copy("template.yaml", checkout)
+    command: list[str | Path] = [SAM.resolve(), "build", "--parameter-overrides", *overrides(target())]
+    variables = environment.download() | SETTINGS_OF_PIP
+    done = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert differences(filecmp.dircmp(artifact, checkout / ".aws-sam/build/Authorizer", ignore=[])) == []
+
+
+def test_a_build_with_the_two_folders_alone_that_a_container_has_is_the_same(artifact: Path, tmp_path: Path) -> None:
+    """What `sam build --use-container` mounts and runs there, without the container.
+
+    SAM CLI 1.170, `LambdaBuildContainer`: CodeUri is mounted as `source`, ContextPath as `manifest`.
+    """
+    context = CONTEXT
+    for name, value in target().items():
+        context = context.replace(f"${{{name}}}", value)
+    shutil.copytree(AUTHORIZER["Properties"]["CodeUri"], tmp_path / "source")
+    shutil.copytree(context, tmp_path / "manifest")
+    parameters = {
+        "__protocol_version": "0.3",
+        "capability": {"language": "provided", "dependency_manager": None, "application_framework": None},
+        "source_dir": f"{tmp_path}/source",
+        "artifacts_dir": f"{tmp_path}/artifacts",
+        "scratch_dir": f"{tmp_path}/scratch",
+        "manifest_path": f"{tmp_path}/manifest/Makefile",
+        "runtime": target()["PythonRuntime"],
+        "architecture": target()["Architecture"],
+        "optimizations": None,
+        "options": {"build_logical_id": "Authorizer"},
+    }
+    (tmp_path / "scratch").mkdir()
+    request = {"jsonschema": "2.0", "id": 1, "method": "LambdaBuilder.build", "params": parameters}
+    command: list[str | Path] = [SAM.resolve().with_name("lambda-builders"), json.dumps(request)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment.download(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert differences(filecmp.dircmp(artifact, tmp_path / "artifacts", ignore=[])) == []
+
+
+def test_a_runtime_that_is_not_installed_is_named() -> None:
+    command = ["make", "-f", "artifact/function.mk", "RUNTIME=python3.99", "ARCHITECTURE=arm64", "build-Authorizer"]
+    done = subprocess.run(command, cwd="src", capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "python3.99 is not on PATH" in done.stderr
+    assert "PythonRuntime" in done.stderr
+
+
+def test_of_pips_settings_only_those_reach_the_build_that_say_where_packages_come_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "pip.conf"
+    file.write_text(
+        "[global]\nindex-url = https://pypi.example/simple\nno-index = true\nno-deps = true\n"
+        "[install]\ntrusted-host = a.example b.example\n[download]\nproxy = http://no.example\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.setenv("PIP_CERT", "/etc/our own.pem")
+    for name, value in SETTINGS_OF_PIP.items():
+        monkeypatch.setenv(name, value)
+    given = set(sources(["python3", "-m", "pip"]))
+    assert given >= {
+        "--index-url=https://pypi.example/simple",
+        "--no-index",
+        "--trusted-host=a.example",
+        "--trusted-host=b.example",
+        "--cert=/etc/our own.pem",
+    }
+    assert not [option for option in given if "nonexistent" in option or "no.example" in option or "deps" in option]
