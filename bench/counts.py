@@ -216,12 +216,12 @@ def many_rules(count: int = 200) -> tuple[AccessRules, Identity]:
     from authorizer import auth_file
 
     methods = ("GET", "POST", "PUT", "DELETE")
-    text = "\n".join(
+    text = "[settings]\nmax_policy_bytes = 1_000_000\n" + "\n".join(
         f'[[rule]]\nroute = "{methods[number % 4]} /service-{number // 8}/things/{{id}}/part-{number}"\n'
         f'scopes = ["service-{number // 8}:{methods[number % 4].lower()}-{number}"]'
         for number in range(count)
     )
     rules = auth_file.parse(text).rules
     assert rules is not None
-    scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.scopes)
+    scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.condition.scopes)
     return rules, Identity("jwt", "user-1", {}, scopes)

@@ -2,58 +2,61 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 from authorizer import policy
-from authorizer.claims import MISSING, Path, find
-from authorizer.identity import Identity
-from authorizer.json_value import is_same
+from authorizer.claims import Path, find
+from authorizer.grant import Grant, Grants
+from authorizer.identity import DataEncoding, Identity
 from authorizer.route import Route
 
 KINDS: Final = frozenset({"api_key", "jwt"})
-MAX_STAGE_ARN: Final = 112
+MAX_POLICY_BYTES: Final = 8192
+"""The default. AWS documents no figure for REST and HTTP APIs; 8 KB is its figure for WebSocket APIs."""
+KEPT_GRANTS: Final = 64
+"""A client that may choose its scopes chooses which rules it satisfies: it must not fill the memory."""
+
+_SCALARS = (str, bool, int, float)
 
 
-@dataclass(frozen=True)
+class PolicyTooLarge(Exception):
+    """The policy is larger than allowed, for a stage whose ARN is longer than was allowed for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """A value that must be in `data`. `path`: the names that lead to it."""
+    """Values of which one must be in `data`. `path`: the names that lead there."""
 
     path: Path
-    value: Any
+    values: tuple[Any, ...]
 
     def is_in(self, data: Mapping[str, Any]) -> bool:
-        """Whether it is there: the same value of the same JSON type, or a list with it among its members."""
+        """Whether one is there: the same value of the same JSON type, or a list with it among its members."""
         found = find(data, self.path)
-        if found is MISSING:
-            return False
-        return is_same(found, self.value) or (
-            isinstance(found, list) and any(is_same(member, self.value) for member in found)
-        )
+        return any(self._is_value(member) for member in (found if isinstance(found, list) else [found]))
+
+    def _is_value(self, found: object) -> bool:
+        # Python takes true for 1, and 1 for 1.0.
+        return type(found) in _SCALARS and any(type(value) is type(found) and value == found for value in self.values)
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule: for which routes, and what it asks of an identity. All that is asked must hold.
+class Condition:
+    """What is asked of an identity; all of it must hold. Empty asks for nothing.
 
     `credentials`: the kind is one of them. `scopes`: the credential has all of them. `any_scopes`: it has one of
-    them. `consumers`: it is an API key of one of them. `claims`: all of them are in `data`. Empty asks for nothing.
-    `where`: its place in the file, for people.
+    them. `consumers`: it is an API key of one of them. `claims`: each has one of its values in `data`.
     """
 
-    route: Route
     credentials: frozenset[str] = KINDS
     scopes: frozenset[str] = frozenset()
     any_scopes: frozenset[str] = frozenset()
     consumers: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
-    where: str = field(default="", compare=False)
-
-    def is_satisfied(self, identity: Identity) -> bool:
-        return self.lacking(identity) == frozenset()
 
     def lacking(self, identity: Identity) -> frozenset[str] | None:
-        """The scopes with which the rule would be satisfied, empty when it is; None when it would not be by any.
+        """The scopes with which it would hold, empty when it does; None when it would not with any.
 
         Of `any_scopes` all are told, when the identity has none of them.
         """
@@ -63,7 +66,7 @@ class Rule:
         return missing if not self.any_scopes or self.any_scopes & identity.scopes else missing | self.any_scopes
 
     def refusals(self, identity: Identity) -> Iterator[str]:
-        """The parts of the rule, other than its scopes, that refuse the identity: by their names in the file."""
+        """The parts of it, other than scopes, that refuse the identity: by their names in the file."""
         if identity.kind not in self.credentials:
             yield "credentials"
         if self.consumers and not (identity.kind == "api_key" and identity.sub in self.consumers):
@@ -73,76 +76,62 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Grant:
-    """What an identity may call: the routes to allow and those to deny. It holds for every route.
+class Rule:
+    """One rule: for which routes, and what it asks of an identity.
 
-    IAM puts an explicit Deny before every Allow, and denies what neither names: that is the rules' meaning.
+    `condition` must hold and, if there are any, one of `alternatives`. `where`: its place in the file, for people.
     """
 
-    allowed: frozenset[Route]
-    denied: frozenset[Route]
+    route: Route
+    condition: Condition = Condition()
+    alternatives: tuple[Condition, ...] = ()
+    where: str = field(default="", compare=False)
 
-    @cached_property
-    def patterns(self) -> Mapping[str, tuple[str, ...]]:
-        """The IAM patterns for each effect that has any, sorted."""
-        effects = {"Allow": self.allowed, "Deny": self.denied}
-        return {effect: _patterns(routes) for effect, routes in effects.items() if routes}
+    def is_satisfied(self, identity: Identity) -> bool:
+        return self.lacking(identity) == frozenset()
 
-    def permits(self, request: Route) -> bool:
-        """Whether a request for a route without placeholders passes."""
-        return _any_covers(self.allowed, request) and not _any_covers(self.denied, request)
+    def lacking(self, identity: Identity) -> frozenset[str] | None:
+        """As of a `Condition`. Of alternatives that scopes would satisfy all are told, when none is satisfied."""
+        missing = self.condition.lacking(identity)
+        if missing is None or not self.alternatives:
+            return missing
+        found = [lacking for other in self.alternatives if (lacking := other.lacking(identity)) is not None]
+        if not found:
+            return None
+        return missing if not all(found) else missing.union(*found)
 
 
 class AccessRules:
     """A route is permitted when at least one rule matches it, and every rule that matches it is satisfied."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], max_policy_bytes: int = MAX_POLICY_BYTES) -> None:
         self.rules: Final = tuple(rules)
-        self._compile = lru_cache(maxsize=256)(self._compile_satisfied)
+        self.max_policy_bytes: Final = max_policy_bytes
+        self._grants = Grants([rule.route for rule in self.rules])
+        self._grant = lru_cache(maxsize=KEPT_GRANTS)(self._grants.grant)
 
     @classmethod
     def allow_all(cls) -> "AccessRules":
-        """The rules without a rules file: every authenticated caller, every route."""
+        """The rules of a file without any: every authenticated caller, every route."""
         return cls([Rule(Route("*", "*"))])
 
-    def answer(self, identity: Identity, arn: object) -> dict[str, Any]:
-        """See `policy.answer`, for what this identity is granted."""
+    def answer(self, identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
+        """See `policy.answer`, for what this identity is granted.
+
+        :raises PolicyTooLarge: see there. A part of a policy would be another policy.
+        """
         lacking = [rule.lacking(identity) for rule in self.rules]
-        grant = self._compile(tuple(missing == frozenset() for missing in lacking))
-        hints = frozenset(scope for missing in lacking if missing for scope in missing)
-        return policy.answer(identity, arn, grant.patterns, sorted(hints))
+        grant = self._grant(tuple(missing == frozenset() for missing in lacking))
+        stage = policy.stage_arn(arn)
+        if grant.policy_bytes(len(stage)) > self.max_policy_bytes:
+            raise PolicyTooLarge
+        hints = {scope for missing in lacking if missing for scope in missing}
+        return policy.answer(identity, stage, grant.patterns, sorted(hints), encoding)
 
     def compile(self, identity: Identity) -> Grant:
         """What this identity is granted. Kept in memory for each set of rules that identities satisfy."""
-        return self._compile(tuple(rule.is_satisfied(identity) for rule in self.rules))
+        return self._grant(tuple(rule.is_satisfied(identity) for rule in self.rules))
 
     def largest_policy_bytes(self) -> int:
-        """A bound for what the rules are compiled to, for whichever identity: with every route in it, and as long a
-        stage ARN as there can be."""
-        routes = {route for rule in self.rules for route in (rule.route, rule.route.slashed)}
-        return sum(MAX_STAGE_ARN + len(pattern) + 4 for route in routes for pattern in route.patterns)
-
-    def _compile_satisfied(self, satisfied: tuple[bool, ...]) -> Grant:
-        allowed, denied = set[Route](), set[Route]()
-        for rule, holds in zip(self.rules, satisfied, strict=True):
-            (allowed if holds else denied).add(rule.route)
-        denied = set(_outermost(denied))
-        allowed = {route for route in _outermost(allowed) if not _any_covers(denied, route)}
-        # A slash at the end leads to the same route. A rule that is not satisfied must not be got around with one.
-        denied |= {route.slashed for route in denied}
-        return Grant(frozenset(allowed), frozenset(denied))
-
-
-def _outermost(routes: set[Route]) -> Iterator[Route]:
-    """The routes that no other one covers: the rest would only make the policy longer."""
-    for route in routes:
-        if not any(other is not route and other.covers(route) for other in routes):
-            yield route
-
-
-def _any_covers(routes: Iterable[Route], route: Route) -> bool:
-    return any(other.covers(route) for other in routes)
-
-
-def _patterns(routes: Iterable[Route]) -> tuple[str, ...]:
-    return tuple(sorted(pattern for route in routes for pattern in route.patterns))
+        """See `Grants.largest_policy_bytes`."""
+        return self._grants.largest_policy_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from authorizer import rules_file, settings
-from authorizer.access import AccessRules
+from authorizer.access import MAX_POLICY_BYTES, AccessRules
 from authorizer.entry import Entry, SettingsError
 from authorizer.provider import Provider, read_providers
 
@@ -52,10 +52,12 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     if not document:
         top.wrong(None, "the file is empty: it must hold [settings], [[provider]] or [[rule]]")
     tables = {name: list(_tables(top, name, lines, directory, mistakes)) for name in TABLES}
+    named = settings.read_entries(tables["settings"])
+    limit = named.get("max_policy_bytes", MAX_POLICY_BYTES)
     read = AuthFile(
-        settings.read_entries(tables["settings"]),
+        named,
         read_providers(tables["provider"]),
-        rules_file.read(tables["rule"]) if tables["rule"] else None,
+        rules_file.read(tables["rule"], limit) if tables["rule"] else None,
     )
     if mistakes:
         raise SettingsError(sorted(mistakes, key=_line_number))

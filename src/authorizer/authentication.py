@@ -11,6 +11,7 @@ class Reason(StrEnum):
     """Why a credential was refused: for the log and the metrics, never for the client."""
 
     UNRECOGNISED = "unrecognised"
+    WEBSOCKET_API = "websocket_api"
     IDENTITY_TOO_LARGE = "identity_too_large"
 
     MALFORMED_KEY = "malformed_key"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +105,8 @@ def _jwt_authenticator(
 
 
 def _responder(settings: Settings) -> Callable[[Identity, object], dict[str, Any]]:
-    if settings.simple_responses:
-        return policy.simple_answer
-    return settings.rules.answer if settings.rules else policy.every_route
+    respond = settings.rules.answer if settings.rules else policy.every_route
+    return partial(policy.simple_answer if settings.simple_responses else respond, encoding=settings.data_encoding)
 
 
 def _seed(directory: Path, path: str) -> bytes:

@@ -57,7 +57,8 @@ class Decider:
     def decide(self, event: object, request_id: str | None = None) -> dict[str, Any]:
         """Policy and context for an accepted credential. `request_id` stands in for API Gateway's in the log.
 
-        Events are those of REST APIs (and HTTP APIs' payload format 1.0) and of HTTP APIs (2.0).
+        Events are those of REST APIs (and HTTP APIs' payload format 1.0) and of HTTP APIs (2.0). Those of WebSocket
+        APIs are refused.
 
         :raises Unauthorized: the credential is refused, or there is none.
         :raises Undecided: it could not be checked.
@@ -77,6 +78,7 @@ class Decider:
 
         identity: Identity | None = None
         try:
+            _check_api(request)
             identity = authenticate(self._authenticators, bearer_token(request))
             response = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
         except BearerError as error:
@@ -93,6 +95,13 @@ class Decider:
             raise Undecided from None
         record("allow", None, identity.kind, identity.key_id)
         return response
+
+
+def _check_api(event: Mapping[str, Any]) -> None:
+    """A WebSocket API's rules would be about routes such as `$connect`, asked once for a connection of hours."""
+    context = event.get("requestContext")
+    if isinstance(context, Mapping) and context.get("eventType") == "CONNECT":
+        raise InvalidCredential(Reason.WEBSOCKET_API)
 
 
 def _kind_and_key(identity: Identity | None) -> tuple[str | None, str | None]:

@@ -75,6 +75,16 @@ class Entry:
             return None
         return value
 
+    def tables(self, name: str) -> list["Entry"]:
+        """A list of tables, whose mistakes are told with this member's line. Empty only when it is not there."""
+        value = self.members.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not value or not all(isinstance(item, Mapping) for item in value):
+            self.wrong(name, f'{name} must be a list of tables, such as [{{ credentials = ["api_key"] }}, ...]')
+            return []
+        return [Entry(item, lambda _member: self.place(name), self._directory, self._mistakes) for item in value]
+
     def paths(self, name: str) -> tuple[claims.Path, ...]:
         """Paths to claims, written as texts. Empty only when it is not there."""
         try:

@@ -48,7 +48,8 @@ def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
         if found is MISSING or not is_same(found, value):
             raise _refused(Reason.WRONG_CLAIM)
     scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
-    return Identity("jwt", sub, claims if provider.data_claims is None else pick(claims, provider.data_claims), scopes)
+    passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
+    return Identity("jwt", sub, passed_on, scopes, issuer=provider.issuer)
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from authorizer.identity import Identity
+from authorizer.identity import MAX_CONTEXT_BYTES, DataEncoding, Identity
 
 MAX_MISSING_SCOPES: Final = 1024
 """The most characters of scope names in the context: it has limits of its own, and a hint must not exceed them."""
@@ -15,48 +15,53 @@ class MalformedArn(Exception):
 
 def answer(
     identity: Identity,
-    arn: object,
+    stage: str,
     patterns: Mapping[str, tuple[str, ...]],
-    missing_scopes: Iterable[str],
+    missing_scopes: Iterable[str] = (),
+    encoding: DataEncoding = "json",
 ) -> dict[str, Any]:
-    """Policy and context for an identity. `arn` is the method's, or an HTTP API's route's.
-
-    `patterns`: for each effect, the routes after the stage.
+    """Policy and context for an identity. `patterns`: for each effect, the resources after the stage's ARN.
 
     The policy covers the whole stage and does not depend on the route that was asked for: API Gateway keeps it and
     applies it to every route that the same credential asks for next. So the context cannot name the scopes that one
-    route asks for either: `missing_scopes` has all of them that would open further routes, for the 403 answer.
+    route asks for either: `missing_scopes` has all of them that would open further routes, for the 403 answer, as
+    far as there is room for them.
 
     :raises IdentityTooLarge: see `Identity.context`.
-    :raises MalformedArn: `arn` is of another form.
     """
-    stage = stage_arn(arn)
-    statements = [_statement(effect, stage, routes) for effect, routes in patterns.items()]
-    context = identity.context()
-    if missing := " ".join(missing_scopes):
-        context["missing_scopes"] = _shortened(missing)
+    context = identity.context(encoding)
+    room = MAX_CONTEXT_BYTES - sum(len(value.encode()) for value in context.values())
+    if missing := _shortened(" ".join(missing_scopes), min(MAX_MISSING_SCOPES, room)):
+        context["missing_scopes"] = missing
     return {
         "principalId": identity.sub,
-        "policyDocument": {"Version": "2012-10-17", "Statement": statements},
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [_statement(effect, stage, resources) for effect, resources in patterns.items()],
+        },
         "context": context,
     }
 
 
-def every_route(identity: Identity, arn: object) -> dict[str, Any]:
-    """See `answer`: where there are no access rules, each route of the stage."""
-    return answer(identity, arn, {"Allow": ("*",)}, ())
+def every_route(identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
+    """See `answer`: where there are no access rules, each route of the stage.
+
+    :raises MalformedArn: see `stage_arn`.
+    """
+    return answer(identity, stage_arn(arn), {"Allow": ("*",)}, (), encoding)
 
 
-def simple_answer(identity: Identity, _arn: object) -> dict[str, Any]:
+def simple_answer(identity: Identity, _arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
     """The simple response of HTTP APIs: every route. There is no form of it for anything else.
 
     :raises IdentityTooLarge: see `Identity.context`.
     """
-    return {"isAuthorized": True, "context": dict(identity.context())}
+    return {"isAuthorized": True, "context": identity.context(encoding)}
 
 
 def stage_arn(arn: object) -> str:
-    """``arn:<partition>:execute-api:<region>:<account>:<api>/<stage>`` of a method's ARN, whose path may hold colons.
+    """``arn:<partition>:execute-api:<region>:<account>:<api>/<stage>`` of a method's ARN, whose path may hold colons,
+    or of an HTTP API's route's.
 
     :raises MalformedArn: it is of another form.
     """
@@ -72,13 +77,13 @@ def stage_arn(arn: object) -> str:
     return ":".join([*parts[:5], "/".join(resource[:2])])
 
 
-def _statement(effect: str, stage: str, routes: tuple[str, ...]) -> dict[str, Any]:
+def _statement(effect: str, stage: str, resources: tuple[str, ...]) -> dict[str, Any]:
     return {
         "Action": "execute-api:Invoke",
         "Effect": effect,
-        "Resource": [f"{stage}/{route}" for route in routes],
+        "Resource": [f"{stage}/{resource}" for resource in resources],
     }
 
 
-def _shortened(scopes: str) -> str:
-    return scopes if len(scopes) <= MAX_MISSING_SCOPES else scopes[:MAX_MISSING_SCOPES].rpartition(" ")[0]
+def _shortened(scopes: str, length: int) -> str:
+    return scopes if len(scopes) <= length else scopes[: max(length, 0)].rpartition(" ")[0]

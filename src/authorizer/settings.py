@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.entry import Entry, SettingsError
+from authorizer.identity import DataEncoding
 from authorizer.provider import Provider, read_providers
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Settings:
     jwks_timeout_seconds: float = 2.5
     jwks_seed: str | None = None
     simple_responses: bool = False
+    data_encoding: DataEncoding = "json"
+    max_policy_bytes: int = 8192
     powertools_log_level: str = "INFO"
     powertools_service_name: str = "authorizer"
     powertools_metrics_namespace: str = "MultiAuth"
@@ -159,21 +162,32 @@ TUNING: Final[Mapping[str, Kind]] = {
     "jwks_timeout_seconds": _seconds(0.1, 8),
     "jwks_seed": _TEXT,
     "simple_responses": _BOOLEAN,
+    "data_encoding": Kind('"json" or "base64url"', lambda value: value in ("json", "base64url")),
 }
 """Those that are variables or entries of the file."""
+
+FILE_ONLY: Final[Mapping[str, Kind]] = {
+    "max_policy_bytes": Kind(
+        "a whole number from 1,000 to 1,000,000",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 1_000_000,
+    ),
+}
+"""Those that are about what stands beside them in the file. A function's answer may come to 6 MB; a policy of 1 MB
+keeps clear of that."""
 
 
 def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
     """The settings in the `[settings]` table of a file. What is wrong with them is told to the table."""
     found: dict[str, Any] = {}
+    kinds = {**TUNING, **FILE_ONLY}
     for entry in entries:
         for name, value in entry.members.items():
             if name in PARAMETERS:
                 entry.wrong(name, f"{name} cannot be set here, only by the template: its variable would win")
-            elif name not in TUNING:
-                entry.wrong(name, f"{name!r} is not known; [settings] has {', '.join(TUNING)}")
-            elif not TUNING[name].accepts(value):
-                entry.wrong(name, f"{name} must be {TUNING[name].expected}; not {value!r}")
+            elif name not in kinds:
+                entry.wrong(name, f"{name!r} is not known; [settings] has {', '.join(kinds)}")
+            elif not kinds[name].accepts(value):
+                entry.wrong(name, f"{name} must be {kinds[name].expected}; not {value!r}")
             elif name == "jwks_seed":
                 found[name] = str(path.absolute()) if (path := entry.file(name)) else None
             else:

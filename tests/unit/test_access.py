@@ -1,21 +1,22 @@
 """Access rules: an IAM policy that says exactly what the rules say, for every route at once.
 
 The evaluator below follows IAM's documented logic on its own: an explicit Deny before every Allow, and no Allow is a
-denial; `*` matches any text. The direct reading follows the rule's definition, route by route.
+denial; `*` matches any text. The direct reading follows the rule's definition, route by route. Paths in another
+spelling are tidied up as a server might (RFC 3986, 5.2.4): what they then name must not be opened by the spelling.
 """
 
+import json
 import re
 import string
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from authorizer.access import KINDS, AccessRules, Claim, Rule
+from authorizer.access import KEPT_GRANTS, KINDS, AccessRules, Claim, Condition, PolicyTooLarge, Rule
 from authorizer.identity import Identity
-from authorizer.route import METHODS, Route
+from authorizer.route import DEFAULT, METHODS, Route
 
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
 KEY = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"a"}), "key_1")
@@ -25,30 +26,36 @@ USER = Identity("jwt", "user-1", {"groups": ["admins", "staff"], "org": {"level"
 SEGMENTS = ("a", "b", "ab", "me")
 route_texts = st.builds(
     lambda method, segments: f"{method} /{'/'.join(segments)}",
-    st.sampled_from(["GET", "POST", "*"]),
+    st.sampled_from(["GET", "HEAD", "POST", "*"]),
     st.lists(st.sampled_from([*SEGMENTS, "{id}", "*", "a*", "*b"]), max_size=3),
-)
+) | st.just(DEFAULT)
 names = st.frozensets(st.sampled_from(["a", "b", "c"]), max_size=2)
 claims = st.lists(
     st.sampled_from(
         [
-            Claim(("plan",), "gold"),
-            Claim(("plan",), True),
-            Claim(("groups",), "admins"),
-            Claim(("org", "level"), 3),
-            Claim(("org", "level"), True),
+            Claim(("plan",), ("gold", 1)),
+            Claim(("plan",), (True,)),
+            Claim(("groups",), ("admins", "staff")),
+            Claim(("groups",), ("admins",)),
+            Claim(("org", "level"), (3, "3")),
+            Claim(("org", "level"), (True,)),
         ]
     ),
     max_size=1,
 ).map(tuple)
-rules = st.builds(
-    Rule,
-    route=route_texts.map(Route.parse),
+conditions = st.builds(
+    Condition,
     credentials=st.sampled_from([KINDS, frozenset({"api_key"}), frozenset({"jwt"})]),
     scopes=names,
     any_scopes=names,
     consumers=st.sampled_from([frozenset[str](), frozenset({"acme"}), frozenset({"acme", "other"})]),
     claims=claims,
+)
+rules = st.builds(
+    Rule,
+    route=route_texts.map(Route.parse),
+    condition=st.just(Condition()) | conditions,
+    alternatives=st.lists(conditions, max_size=3).map(tuple),
 )
 rule_lists = st.lists(rules, min_size=1, max_size=6)
 data = st.fixed_dictionaries(
@@ -66,12 +73,30 @@ identities = st.builds(
     data=data,
     scopes=names,
 )
+methods = st.sampled_from(["GET", "HEAD", "POST", "DELETE"])
 requests = st.builds(
-    lambda method, segments, slash: f"{method}/{'/'.join(segments)}{slash if segments else ''}",
-    st.sampled_from(["GET", "POST", "DELETE"]),
+    lambda method, segments: f"{method}/{'/'.join(segments)}",
+    methods,
     st.lists(st.sampled_from([*SEGMENTS, "x", "GET"]), max_size=4),
-    st.sampled_from(["", "/"]),
-)
+) | st.just(DEFAULT)
+odd_requests = st.builds(
+    lambda method, segments, end: f"{method}/{'/'.join(segments)}{end}",
+    methods,
+    st.lists(st.sampled_from([*SEGMENTS, "x", "", ".", ".."]), max_size=5),
+    st.sampled_from(["", "/", "/.", "/.."]),
+).filter(lambda request: tidied(request) != request)
+
+
+def tidied(request: str) -> str:
+    """What a server may take the request for."""
+    method, _, path = request.partition("/")
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return f"{method}/{'/'.join(segments)}"
 
 
 def iam_permits(policy: dict[str, Any], resource: str) -> bool:
@@ -87,15 +112,39 @@ def iam_permits(policy: dict[str, Any], resource: str) -> bool:
 def matches(rule: Rule, request: str) -> bool:
     method, _, path = request.partition("/")
     pattern = ".*".join(map(re.escape, rule.route.path.split("*")))
-    return rule.route.method in ("*", method) and re.fullmatch(pattern, path, re.DOTALL) is not None
+    if method == DEFAULT:
+        return (rule.route.method, rule.route.path) in [(DEFAULT, ""), ("*", "*")]
+    named = {"*": METHODS, "GET": ("GET", "HEAD")}.get(rule.route.method, (rule.route.method,))
+    return method in named and re.fullmatch(pattern, path, re.DOTALL) is not None
+
+
+def holds(condition: Condition, identity: Identity) -> bool:
+    """Read from the documentation, member by member."""
+    for claim in condition.claims:
+        found: Any = identity.data
+        for name in claim.path:
+            found = found.get(name) if isinstance(found, dict) else None
+        listed = found if isinstance(found, list) else [found]
+        if not any(repr(value) == repr(member) for value in claim.values for member in listed):
+            return False
+    return (
+        identity.kind in condition.credentials
+        and condition.scopes <= identity.scopes
+        and (not condition.any_scopes or bool(condition.any_scopes & identity.scopes))
+        and (not condition.consumers or (identity.kind == "api_key" and identity.sub in condition.consumers))
+    )
+
+
+def is_satisfied(rule: Rule, identity: Identity) -> bool:
+    return holds(rule.condition, identity) and (
+        not rule.alternatives or any(holds(other, identity) for other in rule.alternatives)
+    )
 
 
 def rules_permit(rules: list[Rule], identity: Identity, request: str) -> bool:
-    """The definition, word by word; a slash at the end leads to the same route and may not weaken a refusal."""
-    permitted = [rule.is_satisfied(identity) for rule in rules if matches(rule, request)]
-    if request.endswith("/"):
-        permitted += [False for rule in rules if matches(rule, request.rstrip("/")) and not rule.is_satisfied(identity)]
-    return bool(permitted) and all(permitted)
+    """The definition, word by word."""
+    satisfied = [is_satisfied(rule, identity) for rule in rules if matches(rule, request)]
+    return bool(satisfied) and all(satisfied)
 
 
 def policy(rules: list[Rule], identity: Identity) -> dict[str, Any]:
@@ -103,15 +152,53 @@ def policy(rules: list[Rule], identity: Identity) -> dict[str, Any]:
     return document
 
 
-@settings(max_examples=1000)
-@example([Rule(Route.parse("* /*")), Rule(Route.parse("GET /a"), scopes=frozenset({"z"}))], KEY, "GET/a/")
+def rule(route: str, **asked: Any) -> Rule:
+    return Rule(Route.parse(route), Condition(**asked))
+
+
+ADMIN = frozenset({"admin"})
+
+
+@settings(max_examples=1000, deadline=None)
+@example([rule("* /*"), rule("GET /a", scopes=ADMIN)], KEY, "HEAD/a")
 @given(rule_lists, identities, requests)
 def test_the_policy_permits_what_the_rules_permit_and_nothing_else(
     rules: list[Rule], identity: Identity, request: str
 ) -> None:
     permitted = rules_permit(rules, identity, request)
     assert iam_permits(policy(rules, identity), f"{STAGE}/{request}") == permitted
-    assert AccessRules(rules).compile(identity).permits(Route(*request.split("/", 1))) == permitted
+    method, _, path = request.partition("/")
+    assert AccessRules(rules).compile(identity).permits(Route(method, path)) == permitted
+
+
+@settings(max_examples=1000, deadline=None)
+@example([rule("* /*"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a//b")
+@example([rule("* /*"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a/b//")
+@example([rule("GET /a/*"), rule("GET /a", scopes=ADMIN)], KEY, "GET/a/")
+@example([rule("GET /a/*/b"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a/./b")
+@example([rule("GET /a/*"), rule("GET /b", scopes=ADMIN)], KEY, "GET/a/../b")
+@example([rule("GET /a*"), rule("GET /a/b/c", scopes=ADMIN)], KEY, "GET/a/x/../b/c/.")
+@given(rule_lists, identities, odd_requests)
+def test_no_other_spelling_of_a_path_gets_round_a_rule_that_is_not_satisfied(
+    rules: list[Rule], identity: Identity, request: str
+) -> None:
+    if iam_permits(policy(rules, identity), f"{STAGE}/{request}"):
+        assert rules_permit(rules, identity, request)
+        for rule in rules:
+            assert is_satisfied(rule, identity) or not matches(rule, tidied(request))
+
+
+@given(rule_lists, odd_requests)
+def test_where_every_rule_is_satisfied_only_paths_that_lead_outwards_are_refused_for_their_spelling(
+    rules: list[Rule], request: str
+) -> None:
+    satisfied = [Rule(rule.route) for rule in rules]
+    permitted = iam_permits(policy(satisfied, KEY), f"{STAGE}/{request}")
+    everything = any(rule.route == Route("*", "*") for rule in satisfied)
+    if ".." in request.split("/") and not everything:
+        assert not permitted
+    else:
+        assert permitted == rules_permit(satisfied, KEY, request)
 
 
 @given(rule_lists, rules, identities, requests)
@@ -144,19 +231,61 @@ def test_rules_in_memory_for_one_identity_are_not_used_for_another(
     assert shared.compile(other) == AccessRules(rules).compile(other)
 
 
-def test_a_route_covered_by_a_wider_one_is_left_out_of_the_policy() -> None:
-    wide, narrow = Rule(Route.parse("* /*")), Rule(Route.parse("GET /me"))
-    assert AccessRules([narrow, wide]).compile(KEY).patterns == {"Allow": ("*",)}
-
-
-def test_an_allowed_route_that_a_denied_one_covers_is_left_out_of_the_policy() -> None:
-    rules = AccessRules([Rule(Route.parse("GET /me")), Rule(Route.parse("GET /*"), credentials=frozenset({"jwt"}))])
-    assert rules.compile(KEY).allowed == frozenset()
+@pytest.mark.parametrize(
+    ("given_rules", "patterns"),
+    [
+        ([rule("GET /me"), rule("* /*")], {"Allow": ("*",)}),
+        ([rule("* /me"), rule("POST /me", scopes=ADMIN)], {"Allow": tuple(f"{m}/me" for m in METHODS if m != "POST")}),
+        ([rule("GET /me"), rule("GET /*", scopes=ADMIN)], {"Deny": ("*",)}),
+        ([rule("GET /me"), rule("GET /admin", scopes=ADMIN)], {"Allow": ("GET/me", "HEAD/me")}),
+        ([rule("POST /a/*"), rule("POST /a/b*")], {"Allow": ("POST/a/*",), "Deny": ("*/..", "*/../*")}),
+        (
+            [rule("* /*"), rule("PUT /a/*", scopes=ADMIN), rule("PUT /a/b", scopes=ADMIN)],
+            {"Allow": ("*",), "Deny": ("*/*/", "*/.", "*/..", "*/../*", "*/./*", "*//*", "PUT/a/*")},
+        ),
+        ([rule("* /*"), rule("* /*", scopes=ADMIN)], {"Deny": ("*",)}),
+        ([rule("$default"), rule("POST /a")], {"Allow": ("$default", "POST/a")}),
+        ([rule("$default"), rule("* /*")], {"Allow": ("*",)}),
+        (
+            [rule("$default", scopes=ADMIN), rule("* /*")],
+            {"Allow": ("*",), "Deny": ("$default", "*/*/", "*/.", "*/..", "*/../*", "*/./*", "*//*")},
+        ),
+    ],
+)
+def test_the_policy_has_nothing_in_it_that_says_no_more(
+    given_rules: list[Rule], patterns: dict[str, tuple[str, ...]]
+) -> None:
+    assert AccessRules(given_rules).compile(KEY).patterns == patterns
 
 
 def test_one_policy_is_made_for_all_identities_that_satisfy_the_same_rules() -> None:
-    rules = AccessRules([Rule(Route.parse("GET /me"), scopes=frozenset({"a"}))])
+    rules = AccessRules([rule("GET /me", scopes=frozenset({"a"}))])
     assert rules.compile(KEY) is rules.compile(USER)
+
+
+def test_a_client_that_chooses_its_scopes_does_not_fill_the_memory() -> None:
+    rules = AccessRules(rule(f"GET /{number}", scopes=frozenset({str(number)})) for number in range(KEPT_GRANTS + 10))
+    for number in range(KEPT_GRANTS + 10):
+        rules.compile(Identity("jwt", "u", scopes=frozenset({str(number)})))
+    assert rules._grant.cache_info().currsize == KEPT_GRANTS
+
+
+def test_a_policy_for_a_longer_stage_than_was_allowed_for_is_not_sent() -> None:
+    rules = AccessRules(rule(f"POST /{number}") for number in range(60))
+    assert rules.largest_policy_bytes() <= rules.max_policy_bytes
+    long_stage = f"{STAGE}{'x' * 100}"
+    with pytest.raises(PolicyTooLarge):
+        rules.answer(KEY, f"{long_stage}/GET/me")
+
+
+@settings(max_examples=200)
+@given(rule_lists, identities)
+def test_no_policy_is_larger_than_the_bound(rules: list[Rule], identity: Identity) -> None:
+    access_rules = AccessRules(rules)
+    document = access_rules.answer(identity, f"{STAGE}/GET/me")["policyDocument"]
+    size = len(json.dumps(document))
+    grant = access_rules.compile(identity)
+    assert size <= grant.policy_bytes(len(STAGE)) <= access_rules.largest_policy_bytes()
 
 
 @pytest.mark.parametrize(
@@ -168,23 +297,55 @@ def test_one_policy_is_made_for_all_identities_that_satisfy_the_same_rules() -> 
         ({"any_scopes": frozenset({"a", "z"})}, [KEY, USER]),
         ({"any_scopes": frozenset({"z"})}, []),
         ({"consumers": frozenset({"acme", "user-1"})}, [KEY]),
-        ({"claims": (Claim(("plan",), "gold"),)}, [KEY]),
-        ({"claims": (Claim(("groups",), "admins"),)}, [USER]),
-        ({"claims": (Claim(("groups",), ["admins", "staff"]),)}, [USER]),
-        ({"claims": (Claim(("groups",), ["admins"]),)}, []),
-        ({"claims": (Claim(("groups",), "admin"),)}, []),
-        ({"claims": (Claim(("org", "level"), 3),)}, [USER]),
-        ({"claims": (Claim(("org", "level"), "3"),)}, []),
-        ({"claims": (Claim(("org",), 3),)}, []),
-        ({"claims": (Claim(("org", "level", "x"), 3),)}, []),
+        ({"claims": (Claim(("plan",), ("gold",)),)}, [KEY]),
+        ({"claims": (Claim(("plan",), ("silver", "gold")),)}, [KEY]),
+        ({"claims": (Claim(("groups",), ("admins",)),)}, [USER]),
+        ({"claims": (Claim(("groups",), ("editors", "staff")),)}, [USER]),
+        ({"claims": (Claim(("groups",), ("admin",)),)}, []),
+        ({"claims": (Claim(("org", "level"), (3,)),)}, [USER]),
+        ({"claims": (Claim(("org", "level"), ("3",)),)}, []),
+        ({"claims": (Claim(("org", "level"), (3.0,)),)}, []),
+        ({"claims": (Claim(("org",), (3,)),)}, []),
+        ({"claims": (Claim(("org", "level", "x"), (3,)),)}, []),
     ],
 )
 def test_each_thing_that_a_rule_asks_for_must_hold(asked: dict[str, Any], satisfied_by: list[Identity]) -> None:
-    rule = replace(Rule(Route.parse("GET /me")), **asked)
-    assert [identity for identity in (KEY, USER) if rule.is_satisfied(identity)] == satisfied_by
+    made = rule("GET /me", **asked)
+    assert [identity for identity in (KEY, USER) if made.is_satisfied(identity)] == satisfied_by
+    alone = Rule(Route.parse("GET /me"), alternatives=(Condition(**asked),))
+    assert [identity for identity in (KEY, USER) if alone.is_satisfied(identity)] == satisfied_by
+
+
+EITHER = Rule(
+    Route.parse("POST /reports"),
+    alternatives=(
+        Condition(credentials=frozenset({"api_key"}), scopes=frozenset({"reports:write"})),
+        Condition(credentials=frozenset({"jwt"}), claims=(Claim(("groups",), ("admins", "editors")),)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("identity", "lacking"),
+    [
+        (Identity("api_key", "acme", {}, frozenset({"reports:write"})), frozenset()),
+        (Identity("jwt", "u", {"groups": ["editors"]}), frozenset()),
+        (Identity("api_key", "acme", {"groups": ["editors"]}), frozenset({"reports:write"})),
+        (Identity("jwt", "u", {"groups": ["staff"]}, frozenset({"reports:write"})), None),
+    ],
+)
+def test_one_of_the_alternatives_is_enough(identity: Identity, lacking: frozenset[str] | None) -> None:
+    assert EITHER.lacking(identity) == lacking
+
+
+def test_what_the_rule_itself_asks_for_must_hold_beside_an_alternative() -> None:
+    both = Rule(EITHER.route, Condition(scopes=frozenset({"api"})), EITHER.alternatives)
+    assert not both.is_satisfied(Identity("jwt", "u", {"groups": ["admins"]}))
+    assert both.is_satisfied(Identity("jwt", "u", {"groups": ["admins"]}, frozenset({"api"})))
+    assert both.lacking(Identity("api_key", "acme")) == frozenset({"api", "reports:write"})
 
 
 def test_every_method_of_api_gateway_is_meant_by_any() -> None:
-    document = policy([Rule(Route.parse("* /me"))], KEY)
+    document = policy([rule("* /me")], KEY)
     assert all(iam_permits(document, f"{STAGE}/{method}/me") for method in METHODS)
     assert not iam_permits(document, f"{STAGE}/GET/other/me")

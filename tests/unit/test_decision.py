@@ -79,6 +79,16 @@ def test_an_event_without_a_credential_is_refused(event: object) -> None:
     assert recorded["reason"] == "no_credential"
 
 
+def test_a_websocket_apis_event_is_refused_with_a_reason_of_its_own() -> None:
+    event = EVENT | {
+        "methodArn": "arn:aws:execute-api:eu-west-1:1:abc/v1/$connect",
+        "requestContext": {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "c="},
+    }
+    outcome, recorded = decide(Identity("api_key", "acme"), event)
+    assert isinstance(outcome, Unauthorized)
+    assert (recorded["outcome"], recorded["reason"]) == ("refuse", "websocket_api")
+
+
 def test_an_event_without_a_method_arn_makes_no_policy() -> None:
     outcome, recorded = decide(Identity("api_key", "acme"), EVENT | {"methodArn": None})
     assert isinstance(outcome, Undecided)

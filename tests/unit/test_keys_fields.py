@@ -50,10 +50,12 @@ def test_stored_data_is_what_the_authorizer_passes_on(data: dict[str, object]) -
 
 
 def test_data_that_the_authorizer_could_not_pass_on_is_refused() -> None:
-    most = 8192 - len("acme") - len('{"a":""}')
+    most = 8192 - len("acme" + '{"a":""}' + "api_key" + "key_0000000000000000")
     fields.parse_data(json.dumps({"a": "x" * most}), "acme")
     with pytest.raises(BadInput, match="8192"):
         fields.parse_data(json.dumps({"a": "x" * (most + 1)}), "acme")
+    with pytest.raises(BadInput, match="8192"):
+        fields.data_text({"a": "x" * most}, "acme", frozenset({"s"}))
 
 
 def test_scopes_are_a_set_without_the_spaces_around_them() -> None:

@@ -1,11 +1,11 @@
 """The answer to API Gateway: a policy over the whole stage, the same whatever was asked for, and the context."""
 
-import json
+import base64
 
 import pytest
 
 from authorizer.access import AccessRules
-from authorizer.identity import Identity, IdentityTooLarge
+from authorizer.identity import MAX_CONTEXT_BYTES, Identity, IdentityTooLarge
 from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, every_route, simple_answer, stage_arn
 from tests.unit.rules_text import rules_of
 
@@ -45,9 +45,21 @@ def test_without_rules_every_route_of_the_stage_is_allowed() -> None:
     assert every_route(KEY, ARN) == AccessRules.allow_all().answer(KEY, ARN)
 
 
-def test_satisfied_rules_allow_and_the_others_deny_also_with_a_slash_at_the_end() -> None:
-    assert statements(KEY, RULES) == {"Allow": ["GET/me", "GET/reports/*"], "Deny": ["POST/admin", "POST/admin/"]}
-    assert statements(USER, RULES) == {"Allow": ["GET/me", "POST/admin"], "Deny": ["GET/reports/*"]}
+def test_satisfied_rules_allow_and_the_others_are_left_out_where_they_take_nothing_away() -> None:
+    outward = ["*/..", "*/../*"]
+    assert statements(KEY, RULES) == {
+        "Allow": ["GET/me", "GET/reports/*", "HEAD/me", "HEAD/reports/*"],
+        "Deny": outward,
+    }
+    assert statements(USER, RULES) == {"Allow": ["GET/me", "HEAD/me", "POST/admin"]}
+
+
+def test_an_unsatisfied_rule_under_a_satisfied_one_denies_its_route_and_every_other_spelling_of_paths() -> None:
+    rules = rules_of("[[rule]]\nroute = '* /*'\n[[rule]]\nroute = 'GET /admin/whoami'\ncredentials = ['jwt']")
+    assert statements(KEY, rules) == {
+        "Allow": ["*"],
+        "Deny": ["*/*/", "*/.", "*/..", "*/../*", "*/./*", "*//*", "GET/admin/whoami", "HEAD/admin/whoami"],
+    }
 
 
 def test_any_method_is_written_out_so_that_it_cannot_match_into_the_path() -> None:
@@ -62,7 +74,7 @@ def test_the_answer_does_not_depend_on_the_route_that_was_asked_for() -> None:
 
 def test_the_same_rules_make_a_policy_for_whatever_stage_was_asked() -> None:
     other = RULES.answer(USER, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me")["policyDocument"]["Statement"]
-    assert other[1]["Resource"] == ["arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/reports/*"]
+    assert other[0]["Resource"][0] == "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me"
 
 
 def test_an_identity_that_satisfies_no_rule_is_denied_everything() -> None:
@@ -89,11 +101,37 @@ def test_an_arn_of_another_form_makes_no_policy(arn: object) -> None:
         stage_arn(arn)
 
 
-def test_the_context_is_sub_and_data_as_texts() -> None:
-    context = AccessRules.allow_all().answer(USER, ARN)["context"]
-    assert context.keys() == {"sub", "data"}
-    assert context["sub"] == "user-1"
-    assert json.loads(context["data"]) == {"email": "ü@example.com"}
+def test_the_context_of_an_api_key_tells_kind_key_and_scopes() -> None:
+    key = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"b", "a"}), "key_1")
+    assert every_route(key, ARN)["context"] == {
+        "sub": "acme",
+        "data": '{"plan":"gold"}',
+        "credential": "api_key",
+        "key_id": "key_1",
+        "scope": "a b",
+    }
+
+
+def test_the_context_of_a_jwt_tells_kind_and_issuer_so_that_a_sub_is_no_consumers_name() -> None:
+    user = Identity("jwt", "acme", {"email": "ü@example.com"}, issuer="https://i.example/")
+    assert every_route(user, ARN)["context"] == {
+        "sub": "acme",
+        "data": '{"email":"ü@example.com"}',
+        "credential": "jwt",
+        "issuer": "https://i.example/",
+    }
+
+
+def test_a_scope_that_would_read_as_others_is_not_in_the_list() -> None:
+    user = Identity("jwt", "u", scopes=frozenset({"read", "write admin", 'say "x"', "ü"}))
+    assert user.context()["scope"] == "read"
+
+
+def test_data_can_be_base64url_of_the_same_text() -> None:
+    context = every_route(USER, ARN, "base64url")["context"]
+    padded = context["data"] + "=" * (-len(context["data"]) % 4)
+    assert base64.urlsafe_b64decode(padded) == '{"email":"ü@example.com"}'.encode()
+    assert simple_answer(USER, ARN, "base64url")["context"] == context
 
 
 def test_a_simple_response_has_the_same_context() -> None:
@@ -106,6 +144,18 @@ def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
         AccessRules.allow_all().answer(large, ARN)
     with pytest.raises(IdentityTooLarge):
         simple_answer(large, ARN)
+
+
+def test_all_values_of_the_context_fit_together() -> None:
+    rules = rules_of("[[rule]]\nroute = 'GET /'\nscopes = ['abc', 'def']")
+    fixed = len("u") + len("jwt") + len('{"x":""}')
+    context = rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed - 5)}), ARN)["context"]
+    assert context["missing_scopes"] == "abc"
+    assert sum(map(len, context.values())) <= MAX_CONTEXT_BYTES
+    full = rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}), ARN)["context"]
+    assert "missing_scopes" not in full
+    with pytest.raises(IdentityTooLarge):
+        rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}, issuer="i"), ARN)
 
 
 SCOPED = rules_of(
@@ -140,6 +190,6 @@ def test_an_identity_that_lacks_no_scope_gets_no_hint() -> None:
 
 def test_a_long_list_of_missing_scopes_ends_at_a_whole_one() -> None:
     many = "\n".join(f"[[rule]]\nroute = 'GET /r{number}'\nscopes = ['scope:{number:04}']" for number in range(200))
-    hint = rules_of(many).answer(USER, ARN)["context"]["missing_scopes"]
+    hint = rules_of("[settings]\nmax_policy_bytes = 100_000\n" + many).answer(USER, ARN)["context"]["missing_scopes"]
     assert MAX_MISSING_SCOPES - 11 < len(hint) <= MAX_MISSING_SCOPES
     assert hint.split(" ")[-1] == f"scope:{len(hint.split(' ')) - 1:04}"

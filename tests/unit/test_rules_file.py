@@ -2,7 +2,7 @@
 
 import pytest
 
-from authorizer.access import KINDS, Claim, Rule
+from authorizer.access import Claim, Condition, Rule
 from authorizer.entry import SettingsError
 from authorizer.route import Route
 from tests.unit.rules_text import rules_of
@@ -17,21 +17,33 @@ def test_every_member_is_read() -> None:
         scopes = ["a", "b"]
         any_scopes = ["c"]
         consumers = ["acme"]
-        claims = { plan = "gold", "org.level" = 3, roles = ["x"] }
+        claims = { plan = "gold", "org.level" = 3, roles = ["x", "y"] }
+        any = [{ credentials = ["jwt"], claims = { hd = "example.com" } }, { any_scopes = ["d"] }]
         """
     ).rules
     assert rule == Rule(
         Route("PUT", "orders/*"),
-        frozenset({"api_key"}),
-        frozenset({"a", "b"}),
-        frozenset({"c"}),
-        frozenset({"acme"}),
-        (Claim(("plan",), "gold"), Claim(("org", "level"), 3), Claim(("roles",), ["x"])),
+        Condition(
+            frozenset({"api_key"}),
+            frozenset({"a", "b"}),
+            frozenset({"c"}),
+            frozenset({"acme"}),
+            (Claim(("plan",), ("gold",)), Claim(("org", "level"), (3,)), Claim(("roles",), ("x", "y"))),
+        ),
+        (
+            Condition(credentials=frozenset({"jwt"}), claims=(Claim(("hd",), ("example.com",)),)),
+            Condition(any_scopes=frozenset({"d"})),
+        ),
     )
 
 
+def test_alternatives_may_be_tables_of_their_own() -> None:
+    text = "[[rule]]\nroute = 'GET /'\n[[rule.any]]\nscopes = ['a']\n[[rule.any]]\nscopes = ['b']\n"
+    assert [other.scopes for other in rules_of(text).rules[0].alternatives] == [{"a"}, {"b"}]
+
+
 def test_what_a_rule_leaves_out_it_does_not_ask_for() -> None:
-    assert rules_of("[[rule]]\nroute = 'GET /me'").rules == (Rule(Route("GET", "me"), KINDS),)
+    assert rules_of("[[rule]]\nroute = 'GET /me'").rules == (Rule(Route("GET", "me")),)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +51,14 @@ def test_what_a_rule_leaves_out_it_does_not_ask_for() -> None:
     ["claims = { org.plan = 'gold' }", "claims.org.plan = 'gold'", "[rule.claims]\norg.plan = 'gold'"],
 )
 def test_a_claim_within_an_object_can_be_written_in_each_way_of_toml(claims: str) -> None:
-    assert rules_of(f"[[rule]]\nroute = 'GET /me'\n{claims}").rules[0].claims == (Claim(("org", "plan"), "gold"),)
+    assert rules_of(f"[[rule]]\nroute = 'GET /me'\n{claims}").rules[0].condition.claims == (
+        Claim(("org", "plan"), ("gold",)),
+    )
 
 
 def test_a_claim_named_by_a_url_is_one_name() -> None:
     rules = rules_of("[[rule]]\nroute = 'GET /me'\nclaims = { 'https://acme.example/role' = 'x' }").rules
-    assert rules[0].claims == (Claim(("https://acme.example/role",), "x"),)
+    assert rules[0].condition.claims == (Claim(("https://acme.example/role",), ("x",)),)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +78,13 @@ def test_a_claim_named_by_a_url_is_one_name() -> None:
         ("claims = { 'a..b' = 1 }", "empty part"),
         ("claims = { since = 2026-01-01 }", "'since' must be a text"),
         ("claims = { n = nan }", "'n' must be a text"),
+        ("claims = { n = [] }", "'n' must be a text"),
+        ("claims = { n = [['a']] }", "'n' must be a text"),
+        ("any = []", "any must be a list of tables"),
+        ("any = { scopes = ['a'] }", "any must be a list of tables"),
+        ("any = [{}]", "asks for nothing always holds"),
+        ("any = [{ route = 'GET /' }]", "'route' is not known; an alternative has credentials"),
+        ("any = [{ credentials = ['jwt'], consumers = ['acme'] }]", "only API keys have a consumer"),
     ],
 )
 def test_a_wrong_member_is_told_with_its_line(line: str, problem: str) -> None:
@@ -97,8 +118,16 @@ def test_rules_written_as_one_array_are_told_by_their_number() -> None:
         rules_of("rule = [{ route = 'GET /' }, { routes = 'GET /me' }]")
 
 
-def test_rules_whose_policy_could_be_too_large_are_refused() -> None:
-    path = "x" * 300
-    text = "\n".join(f"[[rule]]\nroute = '* /{path}/{number}'" for number in range(300))
-    with pytest.raises(SettingsError, match="more than 1,000,000"):
-        rules_of(text)
+MANY = "\n".join(f"[[rule]]\nroute = 'POST /reports/{number:03}'" for number in range(70))
+
+
+def test_rules_whose_policy_could_be_too_large_are_refused_with_the_ways_out() -> None:
+    with pytest.raises(SettingsError, match=r"line 1: .* more than 8,192\. Put routes together .* max_policy_bytes"):
+        rules_of(MANY)
+    assert len(rules_of("[settings]\nmax_policy_bytes = 20_000\n" + MANY).rules) == 70
+
+
+def test_the_limit_of_the_policys_size_is_checked_itself() -> None:
+    for value in ("'8192'", "true", "999", "1_000_001"):
+        with pytest.raises(SettingsError, match=r"line 2: max_policy_bytes must be a whole number from 1,000"):
+            rules_of(f"[settings]\nmax_policy_bytes = {value}\n[[rule]]\nroute = 'GET /'")

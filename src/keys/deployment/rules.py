@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import authorizer
 from authorizer import auth_file
-from authorizer.access import AccessRules, Rule
+from authorizer.access import AccessRules, Condition, Rule
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.route import Route, RouteError
@@ -84,7 +84,7 @@ def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Ex
 
     :raises IdentityTooLarge: see `Identity.context`.
     """
-    told = [rule for rule in rules.rules if request is None or rule.route.covers(request)]
+    told = [rule for rule in rules.rules if request is None or rule.route.matches(request)]
     return Explanation(
         request,
         rules.compile(identity).permits(request) if request else None,
@@ -94,15 +94,22 @@ def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Ex
 
 
 def _refusals(rule: Rule, identity: Identity) -> Iterator[str]:
-    for part in rule.refusals(identity):
+    yield from _refused_parts(rule.condition, identity)
+    refused = [list(_refused_parts(other, identity)) for other in rule.alternatives]
+    if refused and all(refused):
+        yield f"any ({' | '.join(', '.join(parts) for parts in refused)})"
+
+
+def _refused_parts(condition: Condition, identity: Identity) -> Iterator[str]:
+    for part in condition.refusals(identity):
         if part == "credentials":
-            yield f"credentials ({', '.join(sorted(rule.credentials))}; this is {identity.kind})"
+            yield f"credentials ({', '.join(sorted(condition.credentials))}; this is {identity.kind})"
         elif part == "claims":
-            lacking = (".".join(claim.path) for claim in rule.claims if not claim.is_in(identity.data))
+            lacking = (".".join(claim.path) for claim in condition.claims if not claim.is_in(identity.data))
             yield f"claims ({', '.join(lacking)})"
         else:
             yield part
-    if lacking_scopes := rule.scopes - identity.scopes:
+    if lacking_scopes := condition.scopes - identity.scopes:
         yield f"scopes ({', '.join(sorted(lacking_scopes))})"
-    if rule.any_scopes and not rule.any_scopes & identity.scopes:
-        yield f"any_scopes ({', '.join(sorted(rule.any_scopes))})"
+    if condition.any_scopes and not condition.any_scopes & identity.scopes:
+        yield f"any_scopes ({', '.join(sorted(condition.any_scopes))})"

@@ -17,6 +17,7 @@ MAX_SCOPES: Final = 100
 MAX_TAGS: Final = 50
 
 _KEY_ID = re.compile(r"key_[0-9A-Za-z]{16}")
+_ANY_KEY_ID = f"key_{'0' * 16}"
 _HINT = re.compile(r"[\x21-\x7e]{1,25}")
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}")
 _TAG_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
@@ -87,18 +88,20 @@ def parse_data(text: str, consumer: str) -> str:
     return data_text(data, consumer)
 
 
-def data_text(data: object, consumer: str) -> str:
+def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
     """Data as the compact text that is stored.
 
-    :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name.
+    :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name, the
+        key's id and its scopes.
     """
     if not isinstance(data, dict):
         raise BadInput('The data must be a JSON object, like {"plan": "gold"}.')
     try:
-        return Identity("api_key", consumer, data).context()["data"]
+        return Identity("api_key", consumer, data, scopes, key_id=_ANY_KEY_ID).context()["data"]
     except IdentityTooLarge:
         raise BadInput(
-            f"The data is too large: consumer and data together may have {MAX_CONTEXT_BYTES} bytes as compact JSON."
+            "The data is too large: consumer, data as compact JSON, key id and scopes together may have "
+            f"{MAX_CONTEXT_BYTES} bytes."
         ) from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The data cannot be written as JSON: {error}.") from None

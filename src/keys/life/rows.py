@@ -130,11 +130,12 @@ def _row(values: Mapping[str, Any], prefix: str) -> Row:
     enabled = values.get("enabled", True)
     if not isinstance(enabled, bool):
         raise BadInput("enabled is true or false.")
+    scopes = _scopes(values["scopes"]) if "scopes" in values else None
     return Row(
         digest=digest,
         consumer=consumer,
-        data=fields.data_text(values["data"], consumer) if "data" in values else None,
-        scopes=_scopes(values["scopes"]) if "scopes" in values else None,
+        data=fields.data_text(values["data"], consumer, scopes or frozenset()) if "data" in values else None,
+        scopes=scopes,
         tags=_tags(values["tags"]) if "tags" in values else None,
         enabled=enabled,
         created_at=_time(values, "created_at"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from keys.life.change import update
 from keys.life.consumers import Consumers
 from keys.life.database import Database, delete, put_new
 from keys.life.errors import Conflict, MalformedItem, NotFound
+from keys.life.fields import data_text
 from keys.life.record import Consumer, Key, State, consumer_pk, hint, new_key_id
 
 
@@ -88,6 +90,8 @@ class Store:
         """A new key of the consumer, which is created too if there is none of this name.
 
         Without `data` the key gets the consumer's; a new consumer gets the key's.
+
+        :raises BadInput: data and scopes are more than the authorizer can pass on.
         """
         secret = api_key.generate(prefix)
         now = int(self._clock())
@@ -105,6 +109,7 @@ class Store:
                 expires_at=None if expires_in is None else now + expires_in,
                 hint=hint(secret, prefix),
             )
+            data_text(json.loads(key.data), consumer, scopes)
             new_owner = Consumer(name=consumer, data=key.data, tags={}, created_at=now)
             self._database.write([put_new(key.to_item()), _unchanged(owner) if owner else put_new(new_owner.to_item())])
             return key

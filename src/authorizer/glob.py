@@ -1,0 +1,127 @@
+"""Patterns of IAM with the one wildcard `*`: which texts they match, and how they lie to each other.
+
+A set of patterns is an integer, bit by bit, so that what holds between thousands of them is a few operations.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the pattern matches the text, or all that the text matches if that is a pattern as well."""
+    if "*" not in pattern:
+        return pattern == text
+    first, *middle, last = pattern.split("*")
+    position, end = len(first), len(text) - len(last)
+    if position > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    # Each piece is searched for from where the one before ended: to take the first place is never wrong.
+    for piece in middle:
+        found = text.find(piece, position, end)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return True
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some text matches both patterns.
+
+    Two with wildcards do unless their beginnings or their ends contradict each other: whatever stands in between in
+    the one, a wildcard of the other takes.
+    """
+    if "*" not in one or "*" not in other:
+        return matches(one, other) or matches(other, one)
+    (one_first, one_last), (other_first, other_last) = _ends(one), _ends(other)
+    return _is_kin(one_first, other_first) and _is_kin(one_last[::-1], other_last[::-1])
+
+
+def members(bits: int) -> Iterator[int]:
+    """The numbers of the bits that are set."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def tidied(pattern: str) -> str:
+    """A pattern for what the matched paths become without empty segments and single dots (RFC 3986, 5.2.4):
+    `/orders/*` matches `/orders/`, which is `/orders` for many servers, so it is `/orders*`. It may match more."""
+    return re.sub(r"[/.]*\*[/.]*", "*", pattern)
+
+
+class Relations:
+    """How distinct patterns lie to each other, by their numbers.
+
+    `covers[n]`: the others that match all that `n` matches. `overlaps[n]`: those that match something that `n`
+    matches, itself included. `reach[n]`: those that match another spelling of something that `n` matches, and all of
+    `overlaps[n]`.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        count = len(patterns)
+        every = (1 << count) - 1
+        ends = [_ends(pattern) for pattern in (*patterns, *map(tidied, patterns))]
+        kin = [
+            first & last
+            for first, last in zip(
+                _kin([first for first, _ in ends]), _kin([last[::-1] for _, last in ends]), strict=True
+            )
+        ]
+        wild = sum(1 << number for number, pattern in enumerate(patterns) if "*" in pattern)
+        with_segment: dict[str, int] = {}
+        for number, pattern in enumerate(patterns):
+            for segment in _whole_segments(pattern):
+                with_segment[segment] = with_segment.get(segment, 0) | 1 << number
+        self.covers: Final = [0] * count
+        self.overlaps: Final = [1 << number for number in range(count)]
+        self.reach: Final = [1 << number for number in range(count)]
+        for number in members(wild):
+            bit, widened = 1 << number, tidied(patterns[number])
+            self.overlaps[number] |= kin[number] & wild
+            self.reach[number] |= self.overlaps[number] | kin[number] >> count & wild
+            # What a pattern covers, or a path is tidied to that it matches, has its whole segments.
+            sharing = every
+            for segment in _whole_segments(patterns[number]):
+                sharing &= with_segment[segment]
+            for other in members(kin[number] & sharing & ~bit):
+                if matches(patterns[number], patterns[other]):
+                    self.covers[other] |= bit
+                    self.overlaps[other] |= bit
+                    self.overlaps[number] |= 1 << other
+            for other in members(kin[count + number] & sharing & ~wild):
+                if matches(widened, patterns[other]):
+                    self.reach[other] |= bit
+
+
+def _ends(pattern: str) -> tuple[str, str]:
+    """What stands before the first wildcard and after the last; the whole, twice, if there is none."""
+    return pattern.partition("*")[0], pattern.rpartition("*")[2]
+
+
+def _whole_segments(pattern: str) -> list[str]:
+    return [segment for segment in pattern.split("/") if "*" not in segment]
+
+
+def _is_kin(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _kin(texts: Sequence[str]) -> list[int]:
+    """For each text those that it begins with, and those that begin with it."""
+    same: dict[str, int] = {}
+    for number, text in enumerate(texts):
+        same[text] = same.get(text, 0) | 1 << number
+    kin: dict[str, int] = {}
+    beginnings: list[str] = []
+    # In this order, a text stands after all of its beginnings, and those of them that are there form a stack.
+    for text in sorted(same):
+        while beginnings and not text.startswith(beginnings[-1]):
+            beginnings.pop()
+        kin[text] = same[text]
+        for beginning in beginnings:
+            kin[text] |= same[beginning]
+            kin[beginning] |= same[text]
+        beginnings.append(text)
+    return [kin[text] for text in texts]

@@ -1,0 +1,55 @@
+"""Patterns: how they lie to each other, against every short text that they could match."""
+
+import re
+from functools import lru_cache
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authorizer import glob
+
+# "z" is in no pattern, so that a wildcard of one pattern is not mistaken for letters of another.
+TEXTS = ["".join(letters) for length in range(7) for letters in product("ab/z", repeat=length)]
+patterns = st.text("ab/*", max_size=5).map(lambda text: re.sub(r"\*+", "*", text))
+
+
+@lru_cache(maxsize=4096)
+def matched(pattern: str) -> frozenset[str]:
+    expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return frozenset(filter(expression.fullmatch, TEXTS))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(patterns, min_size=2, max_size=6, unique=True))
+def test_relations_are_those_of_the_matched_texts(several: list[str]) -> None:
+    relations = glob.Relations(several)
+    for number, one in enumerate(several):
+        covers = [other for other in several if other != one and matched(one) <= matched(other)]
+        assert [several[other] for other in glob.members(relations.covers[number])] == covers
+        for place, other in enumerate(several):
+            assert glob.overlap(one, other) == bool(relations.overlaps[number] >> place & 1)
+
+
+@settings(max_examples=300, deadline=None)
+@given(patterns, patterns)
+def test_patterns_overlap_when_a_text_matches_both(one: str, other: str) -> None:
+    # A common text of two patterns of five letters can be longer than the texts here: then none is found.
+    assert glob.overlap(one, other) >= bool(matched(one) & matched(other))
+    assert glob.overlap(one, other) == glob.overlap(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a*", "*b"), ("a*c", "ab*"), ("*b*", "a*c"), ("*/x", "y/*"), ("a*", "a"), ("orders/*", "orders/")],
+)
+def test_patterns_that_overlap(one: str, other: str) -> None:
+    assert glob.overlap(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a*", "b*"), ("*a", "*b"), ("*/x", "y/*/z"), ("ab*ba", "aba"), ("orders/*", "orders")]
+)
+def test_patterns_that_do_not(one: str, other: str) -> None:
+    assert not glob.overlap(one, other)
