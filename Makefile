@@ -13,8 +13,9 @@ UV := $(DOWNLOAD) .venv/bin/uv
 SAM := $(DOWNLOAD) .tools/sam/bin/sam
 
 FOR ?= 60
+EVENT ?= events/api_key.json
 
-.PHONY: help run token test unit fuzz differential bench bench-smoke check format lock build clean
+.PHONY: help run token invoke test unit fuzz differential bench bench-smoke check format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -24,6 +25,9 @@ run: .venv/ready .tools/ready ## the whole system on this machine, until Ctrl-C
 
 token: .venv/ready ## a new JWT of the system that `make run` runs
 	@$(CLEAN) .venv/bin/python -m local token
+
+invoke: .venv/ready .tools/ready ## one event's answer: EVENT=events/api_key.json [FUNCTION=Me] [WITH=docker|rie]
+	@$(CLEAN) .venv/bin/python -m local invoke "$(EVENT)" $(if $(FUNCTION),--function "$(FUNCTION)") $(if $(WITH),--with "$(WITH)")
 
 test: .venv/ready .tools/ready ## every test, against a local system of its own
 	$(PYTEST)

@@ -1,4 +1,4 @@
-"""`python -m local run`: the whole system on this machine, until Ctrl-C. `token`: a new JWT for it."""
+"""`python -m local`: `run`, the whole system on this machine; `token`, a new JWT for it; `invoke`, one event's answer."""
 
 import argparse
 import fcntl
@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import calls, environment
 from local.decisions import Log
 from local.emulator import Endpoint
+from local.invoke import WAYS, invoke
 from local.provider import Provider, sign_in
 from local.session import client
 from local.step import StepError, fail, say, tail, write_private
@@ -37,6 +38,10 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything, call it three times, show each decision until Ctrl-C")
     commands.add_parser("token", help="a new JWT of the system that runs")
+    invoked = commands.add_parser("invoke", help="let a function answer an event, as Lambda runs it")
+    invoked.add_argument("event", type=Path, help="a JSON file, such as events/api_key.json")
+    invoked.add_argument("--function", choices=["Authorizer", "Me"], help="default: the one that takes such events")
+    invoked.add_argument("--with", dest="way", choices=WAYS, help="default: docker where it is, otherwise rie")
     given = parser.parse_args()
     environment.enter()
     # A shell starts what is put in the background with SIGINT ignored.
@@ -44,6 +49,8 @@ def main() -> int:
         signal.signal(number, _interrupt)
     DIRECTORY.mkdir(exist_ok=True)
     try:
+        if given.command == "invoke":
+            return invoke(DIRECTORY, given.event, given.function, given.way)
         return run() if given.command == "run" else token()
     except KeyboardInterrupt:
         say("\nStopped.")

@@ -64,7 +64,7 @@ def write_private(file: Path, text: str) -> None:
 
 def say(text: str) -> None:
     """A line for whoever watches."""
-    _console.print(text, markup=False)
+    _console.print(text, markup=False, soft_wrap=True)
 
 
 def fail(error: StepError) -> int:

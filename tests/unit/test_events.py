@@ -15,6 +15,7 @@ from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.policy import every_route
 from authorizer.settings import Settings
+from me.handler import lambda_handler as me
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +25,11 @@ ROW = re.compile(r"\| `(?P<file>\w+\.json)` \| (?P<outcome>allow|401) \| (?:`(?P
 EXPECTED = [
     (match["file"], match["outcome"], match["reason"])
     for match in ROW.finditer((EVENTS / "README.md").read_text(encoding="utf-8"))
+]
+ROW_OF_ME = re.compile(r"\| `(?P<file>me_\w+\.json)` \| (?P<status>\d{3}) \| (?:`(?P<sub>[\w-]+)` )?\|")
+EXPECTED_OF_ME = [
+    (match["file"], int(match["status"]), match["sub"])
+    for match in ROW_OF_ME.finditer((EVENTS / "README.md").read_text(encoding="utf-8"))
 ]
 NOW = 1_790_000_000.0
 
@@ -82,6 +88,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
 
 def test_every_event_is_in_the_table() -> None:
     events = {path.name for path in EVENTS.glob("*.json")} - {"api_key_item.json", "jwks.json"}
+    events -= {file for file, _status, _sub in EXPECTED_OF_ME}
     assert {file for file, _outcome, _reason in EXPECTED} == events
 
 
@@ -119,3 +126,13 @@ def test_nothing_of_a_credential_or_claim_is_recorded(decider: Decider, recorder
     written = json.dumps(recorder.decisions)
     for secret in ("mak_", "eyJ", "user-42", "user@example.com", "acme", "gold"):
         assert secret not in written
+
+
+@pytest.mark.parametrize(("file", "status", "sub"), EXPECTED_OF_ME, ids=[row[0] for row in EXPECTED_OF_ME])
+def test_an_event_for_me_is_answered_as_its_table_says(file: str, status: int, sub: str | None) -> None:
+    answer = me(load(file), None)
+    assert (answer["statusCode"], json.loads(answer["body"]).get("sub")) == (status, sub)
+
+
+def test_there_is_an_event_for_each_answer_of_me() -> None:
+    assert {(status, sub is None) for _file, status, sub in EXPECTED_OF_ME} == {(200, False), (401, True)}

@@ -1,0 +1,98 @@
+"""What a container reaches of this machine while it answers an event: GetItem on one table."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from local.emulator import Endpoint
+from local.forward import GET_ITEM, MAX_BYTES, forwarding
+
+KEY = "SAMPLE0123456789"
+ITEM = b'{"Item": {"pk": {"S": "x"}}}'
+
+
+@pytest.fixture
+def emulator() -> Iterator[Any]:
+    """Answers whatever comes, and keeps it."""
+
+    class Emulator(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            server.received.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("x-amz-crc32", "7")
+            self.send_header("Content-Length", str(len(ITEM)))
+            self.end_headers()
+            self.wfile.write(ITEM)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
+    server.received = []
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def url(emulator: Any) -> Iterator[str]:
+    endpoint = Endpoint(f"http://127.0.0.1:{emulator.server_port}", "LOCALOFTHERUN")
+    with forwarding(endpoint, "sample-keys", KEY) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def ask(url: str, body: bytes | None = None, **changes: str) -> tuple[int, bytes, Any]:
+    signature = f"AWS4-HMAC-SHA256 Credential={KEY}/20260101/us-east-1/dynamodb/aws4_request, Signature=0"
+    headers = {"Authorization": signature, "X-Amz-Target": GET_ITEM} | changes
+    asked = json.dumps({"TableName": "sample-keys", "Key": {"pk": {"S": "x"}}}).encode() if body is None else body
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, asked, headers), timeout=10) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), error.headers
+
+
+def test_get_item_on_the_table_is_passed_on_with_the_runs_key(url: str, emulator: Any) -> None:
+    status, body, headers = ask(url)
+    assert (status, body, headers["x-amz-crc32"]) == (200, ITEM, "7")
+    ((passed, asked),) = emulator.received
+    assert passed["X-Amz-Security-Token"] == "LOCALOFTHERUN"
+    assert "Authorization" not in passed
+    assert json.loads(asked)["TableName"] == "sample-keys"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/", None, {"X-Amz-Target": "DynamoDB_20120810.PutItem"}),
+        ("/", None, {"X-Amz-Target": "DynamoDB_20120810.Scan"}),
+        ("/", None, {"X-Amz-Target": ""}),
+        ("/", None, {"Authorization": "AWS4-HMAC-SHA256 Credential=LOCALOFTHERUN/20260101/us-east-1/x/aws4_request"}),
+        ("/", None, {"Authorization": ""}),
+        ("/?Action=CreateUser", None, {}),
+        ("/2015-03-31/functions", None, {}),
+        ("/", b'{"TableName": "another"}', {}),
+        ("/", b'["sample-keys"]', {}),
+        ("/", b"{", {}),
+        ("/", b" " * (MAX_BYTES + 1), {}),
+    ],
+)
+def test_nothing_else_is_passed_on(
+    path: str, body: bytes | None, headers: dict[str, str], url: str, emulator: Any
+) -> None:
+    assert ask(f"{url}{path}", body, **headers)[0] == 403
+    assert not emulator.received
+
+
+def test_other_methods_are_unknown(url: str, emulator: Any) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        with pytest.raises(urllib.error.HTTPError, match="501"):
+            urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10)
+    assert not emulator.received
