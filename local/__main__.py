@@ -1,4 +1,4 @@
-"""`python -m local`: `run`, the whole system on this machine; `token`, a new JWT for it; `invoke`, one event's answer."""
+"""`python -m local`: `run`, the whole system on this machine; `token`, a new JWT for it; `invoke`, one answer."""
 
 import argparse
 import fcntl
