@@ -43,8 +43,10 @@ def environment(provider: Provider) -> dict[str, str]:
 def _written(value: Any) -> Any:
     if isinstance(value, dict):
         return {".".join(path): wanted for path, wanted in value.items()}
-    if isinstance(value, frozenset | tuple):
-        return sorted(".".join(item) if isinstance(item, tuple) else item for item in value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):  # In order: the first claim that is there decides.
+        return [".".join(path) for path in value]
     return value
 
 
