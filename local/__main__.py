@@ -42,6 +42,7 @@ def main() -> int:
     invoked.add_argument("event", type=Path, help="a JSON file, such as events/api_key.json")
     invoked.add_argument("--function", choices=["Authorizer", "Me"], help="default: the one that takes such events")
     invoked.add_argument("--with", dest="way", choices=WAYS, help="default: docker where it is, otherwise rie")
+    invoked.add_argument("--image", help="for Docker: the image to run the function in; default: AWS's")
     given = parser.parse_args()
     environment.enter()
     # A shell starts what is put in the background with SIGINT ignored.
@@ -50,7 +51,7 @@ def main() -> int:
     DIRECTORY.mkdir(exist_ok=True)
     try:
         if given.command == "invoke":
-            return invoke(DIRECTORY, given.event, given.function, given.way)
+            return invoke(DIRECTORY, given.event, given.function, given.way, given.image)
         return run() if given.command == "run" else token()
     except KeyboardInterrupt:
         say("\nStopped.")

@@ -88,9 +88,9 @@ def _environment(port: int, access_key: str, temporary: Path) -> dict[str, str]:
     }
 
 
-def signed(url: str, access_key: str) -> urllib.request.Request:
-    """A request that the guard lets through."""
-    return urllib.request.Request(url, headers={"X-Amz-Security-Token": access_key})
+def signed(url: str, access_key: str, body: bytes | None = None) -> urllib.request.Request:
+    """A request that the guard lets through: a GET, or with a body a POST."""
+    return urllib.request.Request(url, body, {"X-Amz-Security-Token": access_key})
 
 
 def free_port() -> int:

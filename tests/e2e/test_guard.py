@@ -3,13 +3,12 @@
 import shutil
 import socket
 import subprocess
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
+from local import http_server
 from local.session import client
 from local.system import System
 
@@ -188,32 +187,21 @@ Promise.allSettled(tries).then(all => setTimeout(() => {{
   document.body.append("tried " + all.length + ", could read " + read); }}, 500));
 </script>"""
 
-    class Page(BaseHTTPRequestHandler):
+    class Page(http_server.Handler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(page.encode())
+            self.answer(200, page.encode(), {"Content-Type": "text/html"})
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with http_server.serving(Page) as url_of_page:
         seen = subprocess.run(
             [
                 *(BROWSER or "", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"),
-                *("--virtual-time-budget=10000", "--dump-dom", f"http://127.0.0.1:{server.server_port}/?{quote(url)}"),
+                *("--virtual-time-budget=10000", "--dump-dom", url_of_page),
             ],
             capture_output=True,
             text=True,
             timeout=60,
             check=True,
         ).stdout
-    finally:
-        server.shutdown()
-        server.server_close()
     assert "tried 5, could read 0" in seen
     assert client(system.emulator, "iam").list_users()["Users"] == []
     names = [function["FunctionName"] for function in client(system.emulator, "lambda").list_functions()["Functions"]]

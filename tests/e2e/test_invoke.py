@@ -11,8 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from local.invoke import WAYS, Invocation, Invoker, has_docker, invoker
+from local.docker import has_docker, has_image, image
+from local.invoke import WAYS, Invocation, Invoker, invoker
 from local.rie import executable
+from tests.e2e import lambda_image
 from tests.unit.test_events import EXPECTED, EXPECTED_OF_ME, load
 
 REASONS = {
@@ -25,8 +27,19 @@ BY_EVERY_WAY = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def functions() -> Iterator[Invoker]:
-    with invoker(Path(".local") / f"test-invoke-{uuid4().hex[:8]}") as functions:
+def stand_in() -> Iterator[str | None]:
+    """The name of an image that stands in for AWS's, where Docker is there and AWS's is not."""
+    if not has_docker() or has_image(image()):
+        yield None
+        return
+    lambda_image.make()
+    yield lambda_image.NAME
+    lambda_image.remove()
+
+
+@pytest.fixture(scope="module")
+def functions(stand_in: str | None) -> Iterator[Invoker]:
+    with invoker(Path(".local") / f"test-invoke-{uuid4().hex[:8]}", stand_in) as functions:
         yield functions
 
 
@@ -82,8 +95,13 @@ def invoke(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
 
 
 @BY_EVERY_WAY
-def test_the_command_prints_the_answer_and_the_decision_and_leaves_nothing_behind(way: str) -> None:
-    finished = invoke("events/api_key.json", "--with", way, HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="nobody")
+def test_the_command_prints_the_answer_and_the_decision_and_leaves_nothing_behind(
+    way: str, stand_in: str | None
+) -> None:
+    image = ["--image", stand_in] if stand_in else []
+    finished = invoke(
+        "events/api_key.json", "--with", way, *image, HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="nobody"
+    )
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["context"]["sub"] == "acme"
     assert "Authorizer: allow" in finished.stderr

@@ -4,12 +4,12 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from email.message import Message
 from typing import Any
 
 import pytest
 
+from local import http_server
 from local.emulator import Endpoint
 from local.forward import GET_ITEM, MAX_BYTES, forwarding
 
@@ -17,35 +17,32 @@ KEY = "SAMPLE0123456789"
 ITEM = b'{"Item": {"pk": {"S": "x"}}}'
 
 
-@pytest.fixture
-def emulator() -> Iterator[Any]:
+class Emulator:
     """Answers whatever comes, and keeps it."""
 
-    class Emulator(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            server.received.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("x-amz-crc32", "7")
-            self.send_header("Content-Length", str(len(ITEM)))
-            self.end_headers()
-            self.wfile.write(ITEM)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
-    server.received = []
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    def __init__(self) -> None:
+        self.received: list[tuple[Message, bytes]] = []
+        self.endpoint = Endpoint("", "")
 
 
 @pytest.fixture
-def url(emulator: Any) -> Iterator[str]:
-    endpoint = Endpoint(f"http://127.0.0.1:{emulator.server_port}", "LOCALOFTHERUN")
-    with forwarding(endpoint, "sample-keys", KEY) as port:
-        yield f"http://127.0.0.1:{port}"
+def emulator() -> Iterator[Emulator]:
+    emulator = Emulator()
+
+    class Handler(http_server.Handler):
+        def do_POST(self) -> None:
+            emulator.received.append((self.headers, self.body()))
+            self.answer(200, ITEM, {"x-amz-crc32": "7"})
+
+    with http_server.serving(Handler) as url:
+        emulator.endpoint = Endpoint(url, "LOCALOFTHERUN")
+        yield emulator
+
+
+@pytest.fixture
+def url(emulator: Emulator) -> Iterator[str]:
+    with forwarding(emulator.endpoint, "sample-keys", KEY) as url:
+        yield url
 
 
 def ask(url: str, body: bytes | None = None, **changes: str) -> tuple[int, bytes, Any]:
@@ -59,7 +56,7 @@ def ask(url: str, body: bytes | None = None, **changes: str) -> tuple[int, bytes
         return error.code, error.read(), error.headers
 
 
-def test_get_item_on_the_table_is_passed_on_with_the_runs_key(url: str, emulator: Any) -> None:
+def test_get_item_on_the_table_is_passed_on_with_the_runs_key(url: str, emulator: Emulator) -> None:
     status, body, headers = ask(url)
     assert (status, body, headers["x-amz-crc32"]) == (200, ITEM, "7")
     ((passed, asked),) = emulator.received
@@ -85,13 +82,13 @@ def test_get_item_on_the_table_is_passed_on_with_the_runs_key(url: str, emulator
     ],
 )
 def test_nothing_else_is_passed_on(
-    path: str, body: bytes | None, headers: dict[str, str], url: str, emulator: Any
+    path: str, body: bytes | None, headers: dict[str, str], url: str, emulator: Emulator
 ) -> None:
     assert ask(f"{url}{path}", body, **headers)[0] == 403
     assert not emulator.received
 
 
-def test_other_methods_are_unknown(url: str, emulator: Any) -> None:
+def test_other_methods_are_unknown(url: str, emulator: Emulator) -> None:
     for method in ("GET", "PUT", "DELETE"):
         with pytest.raises(urllib.error.HTTPError, match="501"):
             urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10)

@@ -1,0 +1,107 @@
+"""A function in a container, by `sam local invoke`."""
+
+import ipaddress
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from local import environment
+from local.build import SAM, overrides, target
+from local.step import StepError
+
+_ANSWER_SECONDS: Final = 20
+_INVOKE_SECONDS: Final = 600
+"""With time to pull the runtime's image."""
+
+
+def has_docker() -> bool:
+    """Whether a Docker daemon answers."""
+    return shutil.which("docker") is not None and docker("version", "--format", "{{.Server.Version}}") is not None
+
+
+def image() -> str:
+    """The image in which the SAM CLI runs this interpreter's functions."""
+    here = target()
+    return f"public.ecr.aws/lambda/python:{here['PythonRuntime'].removeprefix('python')}-{here['Architecture']}"
+
+
+def has_image(name: str) -> bool:
+    return docker("image", "inspect", name) is not None
+
+
+def way_here() -> tuple[str, str]:
+    """The address of this machine that containers reach, and their name for it."""
+    network = json.loads(docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}") or "null")
+    first = (network or [{}])[0]
+    subnet = first.get("Subnet", "172.17.0.0/16")
+    gateway = first.get("Gateway") or str(ipaddress.ip_network(subnet)[1])
+    try:
+        socket.create_server((gateway, 0)).close()
+    except OSError:
+        # Docker runs in a virtual machine, which passes calls to this name on to this machine's loopback.
+        return "127.0.0.1", "host.docker.internal"
+    return gateway, gateway
+
+
+def invoke(
+    function: str,
+    event: object,
+    variables: Mapping[str, str],
+    aws: Mapping[str, str],
+    directory: Path,
+    other_image: str | None = None,
+) -> tuple[Any, str]:
+    """What the function answered, and what was written meanwhile.
+
+    `variables`: the function's own. `aws`: the SAM CLI's. `directory`: has the build in `build`. `other_image`: the one
+    to run it in, instead of AWS's.
+
+    :raises StepError: it was not run.
+    """
+    files = {"event.json": event, "env.json": {function: variables}}
+    for name, content in files.items():
+        (directory / name).write_text(json.dumps(content), encoding="utf-8")
+    command: list[str | Path] = [SAM, "local", "invoke", function, "--template", directory / "build/template.yaml"]
+    command += ["--event", directory / "event.json", "--env-vars", directory / "env.json"]
+    command += ["--parameter-overrides", *overrides(target())]
+    command += ["--invoke-image", other_image] if other_image else []
+    command += ["--skip-pull-image"] if has_image(other_image or image()) else []
+    # The SAM CLI does not know the contexts of the docker command.
+    host = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    try:
+        finished = subprocess.run(
+            command,
+            env={**environment.docker(), **aws, **({"DOCKER_HOST": host} if host else {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_INVOKE_SECONDS,
+            check=False,
+        )
+        return json.loads(finished.stdout), finished.stderr
+    except subprocess.TimeoutExpired:
+        raise StepError(f"sam local invoke was not done after {_INVOKE_SECONDS} s.") from None
+    except ValueError:
+        what = f"sam local invoke failed with code {finished.returncode}. WITH=rie does without Docker."
+        raise StepError(what, finished.stderr) from None
+
+
+def docker(*arguments: str) -> str | None:
+    """What a docker command printed; None when it failed."""
+    try:
+        finished = subprocess.run(
+            ["docker", *arguments],  # noqa: S607 - the one on PATH
+            env=environment.docker(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return None if finished.returncode else finished.stdout.strip()
