@@ -27,7 +27,8 @@ token: .venv/ready ## a new JWT of the system that `make run` runs
 	@$(CLEAN) .venv/bin/python -m local token
 
 invoke: .venv/ready .tools/ready ## one event's answer: EVENT=events/api_key.json [FUNCTION=Me] [WITH=docker|rie]
-	@$(CLEAN) .venv/bin/python -m local invoke "$(EVENT)" $(if $(FUNCTION),--function "$(FUNCTION)") $(if $(WITH),--with "$(WITH)")
+	@$(CLEAN) .venv/bin/python -m local invoke "$(EVENT)" $(if $(FUNCTION),--function "$(FUNCTION)") \
+	  $(if $(WITH),--with "$(WITH)") $(if $(IMAGE),--image "$(IMAGE)")
 
 test: .venv/ready .tools/ready ## every test, against a local system of its own
 	$(PYTEST)

@@ -14,6 +14,10 @@ from local.step import run
 SAM: Final = Path(".tools/sam/bin/sam")
 FOLDER: Final = Path(".local/build")
 """Built for this interpreter and machine, which the emulator's functions run on."""
+HOST_WHEELS: Final = sys.platform != "linux"
+"""Whether those differ from Lambda's: libraries for Linux do not run here."""
+FOR_LAMBDA: Final = Path(".local/build-lambda") if HOST_WHEELS else FOLDER
+"""Built for this interpreter and Lambda, which is what a container runs."""
 
 _INPUTS: Final = ("template.yaml", "samconfig.toml", "src/artifact", "src/authorizer", "src/me")
 
@@ -27,7 +31,14 @@ def target(architecture: str | None = None) -> dict[str, str]:
     }
 
 
-def build(environment: Mapping[str, str], log: Path, folder: Path = FOLDER, architecture: str | None = None) -> bool:
+def build(
+    environment: Mapping[str, str],
+    log: Path,
+    folder: Path = FOLDER,
+    architecture: str | None = None,
+    *,
+    host_wheels: bool = False,
+) -> bool:
     """`sam build` into `folder`, whatever was there before. False: there was no need to.
 
     There is none while the inputs are those of the last build, and the folder holds what that build left in it.
@@ -38,13 +49,14 @@ def build(environment: Mapping[str, str], log: Path, folder: Path = FOLDER, arch
     state = folder.with_suffix(".json")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        inputs = _digest(_inputs(), json.dumps(target(architecture)), sys.version, *_builders())
+        inputs = _digest(_inputs(), json.dumps([target(architecture), host_wheels]), sys.version, *_builders())
         if _read(state) == {"inputs": inputs, "built": _digest(_files(folder))}:
             return False
         state.unlink(missing_ok=True)
         command: list[str | Path] = [SAM, "build", "--parallel", "--config-env", "local", "--build-dir", folder]
         command += ["--parameter-overrides", *overrides(target(architecture))]
-        run("sam build", command, environment=environment, log=log)
+        given = {**environment, **({"HOST_WHEELS": "1"} if host_wheels else {})}
+        run("sam build", command, environment=given, log=log)
         state.write_text(json.dumps({"inputs": inputs, "built": _digest(_files(folder))}), encoding="utf-8")
         return True
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from keys.deployment.template import load
 from local import docker, environment, rie, sample
-from local.build import build
+from local.build import FOR_LAMBDA, build
 from local.decisions import Decision, parse
 from local.emulator import REGION, Endpoint, running_emulator
 from local.forward import forwarding
@@ -100,7 +100,7 @@ def invoker(directory: Path, image: str | None = None) -> Iterator[Invoker]:
     directory.mkdir(parents=True)
     try:
         with step("sam build"):
-            build(environment.download(), directory / "sam-build.log")
+            build(environment.download(), directory / "sam-build.log", FOR_LAMBDA)
         sample.copy_build(directory / "build")
         with running_emulator(directory) as emulator:
             sample.make_table(emulator)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keys.deployment.template import load
-from local.build import FOLDER
+from local.build import FOR_LAMBDA
 from local.emulator import Endpoint
 from local.session import client
 
@@ -44,7 +44,7 @@ def make_table(emulator: Endpoint) -> None:
 def copy_build(folder: Path) -> None:
     """What `sam build` made, in a folder of its own, and beside its code the sample provider's key set."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(FOLDER, folder, copy_function=os.link)
+    shutil.copytree(FOR_LAMBDA, folder, copy_function=os.link)
     seed = read("jwks.json") | {"fetched_at": int(time.time())}
     (folder / "Authorizer" / "authorizer" / SEED).write_text(json.dumps(seed), encoding="utf-8")
 

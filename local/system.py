@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from local import environment
-from local.build import build
+from local.build import HOST_WHEELS, build
 from local.deployment import Deployment, deploy
 from local.emulator import REGION, Emulator, running_emulator
 from local.provider import Provider, make_provider, sign_in
@@ -67,7 +67,7 @@ def running_system(
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         background = stack.enter_context(ThreadPoolExecutor(1))
-        built = background.submit(build, environment.download(), directory / "sam-build.log")
+        built = background.submit(build, environment.download(), directory / "sam-build.log", host_wheels=HOST_WHEELS)
         with step("starting the emulator"):
             emulator = stack.enter_context(running_emulator(directory))
         with step("making the user pool and a user"):

@@ -2,7 +2,8 @@
 
 Runs with the runtime's own Python, in a folder that holds the function's package: ``python3.13 artifact/build.py
 --architecture arm64 --package authorizer OUTPUT``. The requirements are installed by their hashes, as wheels for
-Lambda's Linux. Of a library, nothing is altered, and nothing left out but what `NO_CODE` lists.
+Lambda's Linux or, with ``--host-wheels``, for the machine that builds. Of a library, nothing is altered, and nothing
+left out but what `NO_CODE` lists.
 """
 
 import argparse
@@ -39,20 +40,22 @@ def main() -> None:
     parser.add_argument("--architecture", choices=PLATFORMS, required=True)
     parser.add_argument("--package", required=True, help="the folder of the function's code, which it is imported by")
     parser.add_argument("output", type=Path)
+    parser.add_argument("--host-wheels", action="store_true", help="for this machine, and not for Lambda")
     given = parser.parse_args()
-    install(Path(given.package, "requirements.txt"), given.architecture, given.output)
+    platform = None if given.host_wheels else f"manylinux2014_{PLATFORMS[given.architecture]}"
+    install(Path(given.package, "requirements.txt"), platform, given.output)
     prune(given.output)
     ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
     shutil.copytree(given.package, given.output / given.package, ignore=ignored, dirs_exist_ok=True)
     compile_all(given.output)
 
 
-def install(requirements: Path, architecture: str, output: Path) -> None:
-    """The wheels of a requirements file."""
+def install(requirements: Path, platform: str | None, output: Path) -> None:
+    """The wheels of a requirements file, for a platform or, without one, for this machine."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     command = [*pip, "--isolated", "install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
     command += ["--require-hashes", "--requirement", str(requirements), "--target", str(output)]
-    command += ["--only-binary=:all:", "--platform", f"manylinux2014_{PLATFORMS[architecture]}", *sources(pip)]
+    command += ["--only-binary=:all:", *(["--platform", platform] if platform else []), *sources(pip)]
     if subprocess.run(command, check=False).returncode:
         sys.exit("The requirements could not be installed: see pip's message above.")
 

@@ -2,16 +2,19 @@
 
 import filecmp
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from packaging.tags import sys_tags
 
 from artifact.build import sources
 from keys.deployment.template import load
 from local import environment
-from local.build import SAM, overrides, target
+from local.build import SAM, build, overrides, target
+from tests.artifact.interpreter import running
 
 AUTHORIZER = load(Path("template.yaml"))["Resources"]["Authorizer"]
 CONTEXT = AUTHORIZER["Metadata"]["ContextPath"]["Fn::Sub"]
@@ -73,6 +76,24 @@ def test_a_build_with_the_two_folders_alone_that_a_container_has_is_the_same(art
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert differences(filecmp.dircmp(artifact, tmp_path / "artifacts", ignore=[])) == []
+
+
+def tags(artifact: Path) -> set[str]:
+    """What the wheel of a compiled library says that it is for."""
+    (wheel,) = artifact.glob("cryptography-*.dist-info/WHEEL")
+    return set(re.findall(r"^Tag: (.+)$", wheel.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.skipif(
+    not any("manylinux_2_28" in tag.platform for tag in sys_tags()), reason="this Linux takes Lambda's wheels alone"
+)
+def test_a_build_for_this_machine_takes_its_wheels_and_not_lambdas(artifact: Path, tmp_path: Path) -> None:
+    """As `make run` does on macOS, where Lambda's do not run; here there are some for a newer Linux."""
+    folder = tmp_path / "build"
+    build(environment.download(), tmp_path / "log", folder, host_wheels=True)
+    assert tags(folder / "Authorizer").isdisjoint(tags(artifact))
+    with running(folder / "Authorizer", API_KEYS_TABLE="keys") as function:
+        function.start()
 
 
 def test_a_runtime_that_is_not_installed_is_named() -> None:

@@ -14,6 +14,7 @@ echo run >> runs
 while [ "$1" != --build-dir ]; do shift; done
 mkdir -p "$2/Authorizer"
 cp src/authorizer/handler.py "$2/Authorizer/"
+echo "${HOST_WHEELS:-}" > "$2/wheels"
 ! grep -q broken src/authorizer/handler.py
 """
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -33,9 +34,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def is_built(folder: str = "out/build", architecture: str = "arm64") -> bool:
+def is_built(folder: str = "out/build", architecture: str = "arm64", *, host_wheels: bool = False) -> bool:
     before = Path("runs").read_text().count("run") if Path("runs").exists() else 0
-    said = build(ENVIRONMENT, Path("log"), Path(folder), architecture)
+    said = build(ENVIRONMENT, Path("log"), Path(folder), architecture, host_wheels=host_wheels)
     assert Path("runs").read_text().count("run") - before == said
     return said
 
@@ -86,6 +87,14 @@ def test_another_architecture_or_a_new_sam_cli_is_built() -> None:
     assert is_built(architecture="x86_64")
     Path(".tools/sam/lib/python3.11/site-packages/aws_sam_cli-9.9.9.dist-info").mkdir(parents=True)
     assert is_built(architecture="x86_64")
+
+
+def test_wheels_of_this_machine_are_another_build_than_lambdas() -> None:
+    assert is_built()
+    assert is_built(host_wheels=True)
+    assert Path("out/build/wheels").read_text() == "1\n"
+    assert is_built()
+    assert Path("out/build/wheels").read_text() == "\n"
 
 
 def test_each_folder_has_its_own_build() -> None:

@@ -1,6 +1,7 @@
 """What a container reaches of this machine while it answers an event: GetItem on one table."""
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -86,6 +87,20 @@ def test_nothing_else_is_passed_on(
 ) -> None:
     assert ask(f"{url}{path}", body, **headers)[0] == 403
     assert not emulator.received
+
+
+def test_afterwards_nobody_listens(emulator: Emulator) -> None:
+    with forwarding(emulator.endpoint, "sample-keys", KEY) as url:
+        assert ask(url)[0] == 200
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        ask(url)
+
+
+def test_an_emulator_that_has_ended_is_a_fault_of_the_table() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with forwarding(Endpoint(nobody, "LOCALOFTHERUN"), "sample-keys", KEY) as url:
+        assert ask(url)[0] == 502
 
 
 def test_other_methods_are_unknown(url: str, emulator: Emulator) -> None:
