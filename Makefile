@@ -76,6 +76,16 @@ clean: ## remove all that make has made
 	rm -rf .venv .tools .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements/build.txt requirements/dev.txt pyproject.toml
+# The SAM CLI and the emulator pin different versions of botocore: one environment each.
+.tools/ready: requirements/sam.txt requirements/emulator.txt .venv/ready
+.tools/bench: requirements/runtime.txt bench/peers/node/package-lock.json .tools/ready
+
+ifndef ALONE
+# One at a time, whoever else runs make here: whether there is anything to do yet, is looked at when it is one's turn.
+.venv/ready .tools/ready .tools/bench:
+	@$(CLEAN) --alone $(MAKE) -s ALONE=1 PYTHON="$(PYTHON)" $@
+else
+.venv/ready:
 	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "This needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 ..." >&2; exit 1; }
 	@echo "Setting up .venv"
@@ -85,8 +95,7 @@ clean: ## remove all that make has made
 	@$(UV) pip install -q --python .venv --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The SAM CLI and the emulator pin different versions of botocore: one environment each.
-.tools/ready: requirements/sam.txt requirements/emulator.txt .venv/ready
+.tools/ready:
 	@echo "Setting up the SAM CLI and the emulator"
 	@for tool in sam emulator; do \
 	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool && \
@@ -94,10 +103,11 @@ clean: ## remove all that make has made
 	done
 	@touch $@
 
-.tools/bench: requirements/runtime.txt bench/peers/node/package-lock.json .tools/ready
+.tools/bench:
 	@echo "Setting up the benchmark's runtime and peers"
 	@$(UV) venv -q --clear --python .venv/bin/python .tools/runtime
 	@$(UV) pip install -q --python .tools/runtime --compile-bytecode --require-hashes -r requirements/runtime.txt
 	@if command -v npm >/dev/null; then $(DOWNLOAD) npm ci --prefix bench/peers/node --silent --no-audit --no-fund; \
 	  else echo "Without Node: its peers are left out."; fi
 	@touch $@
+endif

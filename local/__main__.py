@@ -48,6 +48,8 @@ def main() -> int:
     # A shell starts what is put in the background with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        signal.signal(signal.SIGHUP, _interrupt)
     DIRECTORY.mkdir(exist_ok=True)
     try:
         if given.command == "invoke":
@@ -70,7 +72,8 @@ def run() -> int:
         with calls.headers(DIRECTORY, credentials) as files:
             print(calls.screen(system, calls.answers(system), files), flush=True)
             _show_decisions(system)
-    raise StepError("The emulator has ended by itself.", tail(system.emulator.log))
+    what = f"The emulator has ended by itself; its log is {system.emulator.log}. Start again with `make run`."
+    raise StepError(what, tail(system.emulator.log, 5))
 
 
 def token() -> int:
@@ -92,6 +95,9 @@ def token() -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Ends it in good order, in which another Ctrl-C is not to come between."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

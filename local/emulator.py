@@ -59,7 +59,7 @@ def running_emulator(directory: Path) -> Iterator[Emulator]:
             [PYTHON, "-I", Path(__file__).with_name("guard.py"), str(listener.fileno()), str(port)],
             env=_environment(port, access_key, temporary.resolve()),
             pass_fds=[listener.fileno()],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -121,4 +121,4 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(5)
         except subprocess.TimeoutExpired:
             continue
-    process.wait(5)
+    process.communicate(timeout=5)

@@ -3,9 +3,10 @@
 Whatever starts a process of its own (`python -m local`, the tests, the benchmark) calls `enter` first, so that its
 children and clients have this environment too. The Makefile's steps run through this file, before there is a .venv:
 
-    python3 -I local/environment.py [--download] COMMAND ...
+    python3 -I local/environment.py [--alone] [--download] COMMAND ...
 """
 
+import fcntl
 import json
 import os
 import sys
@@ -95,13 +96,30 @@ def _set_aside(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Becomes the command that follows, in the clean environment or, with `--download`, that of a download."""
+    """Becomes the command that follows, in the clean environment or, with `--download`, that of a download.
+
+    With `--alone`, one such command runs at a time in this checkout.
+    """
     words = sys.argv[1:]
     enter()
     given = dict(os.environ)
+    if words[0] == "--alone":
+        words = words[1:]
+        _wait_for_turn()
     if words[0] == "--download":
         words, given = words[1:], download()
     os.execvpe(words[0], words, given)  # noqa: S606 - to be what starts a program is its purpose
+
+
+def _wait_for_turn() -> None:
+    """The turn lasts as long as what this process becomes, and its children."""
+    lock = os.open(HOME.parent / "setup.lock", os.O_CREAT | os.O_WRONLY, 0o644)
+    os.set_inheritable(lock, True)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Another make is setting up this checkout: waiting for it.", file=sys.stderr, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ The guard is in the emulator's own process, around its application, so that ther
 As a program, with the emulator's interpreter, it serves the emulator on a listening socket that it has inherited:
 
     python -I local/guard.py FILE_DESCRIPTOR PORT      (the access key is the variable AWS_SESSION_TOKEN)
+
+It leads a group of processes, and ends with all of them when its standard input does: whoever started it has the
+other end of that pipe, and however that one ends, nothing goes on without it.
 """
 
 import asyncio
@@ -14,7 +17,9 @@ import hmac
 import json
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -136,11 +141,17 @@ def main() -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
+    threading.Thread(target=_end_with_input, daemon=True).start()
     descriptor, port = sys.argv[1:]
     config = Config()
     config.bind = [f"fd://{descriptor}"]
     config.keep_alive_timeout = 75
     asyncio.run(serve(Guard(app, os.environ["AWS_SESSION_TOKEN"], int(port)), config))
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -44,10 +45,10 @@ class Run:
         pytest.fail(f"{pattern!r} was not printed: {''.join(self.lines)}", pytrace=False)
 
 
-@pytest.fixture(scope="module")
-def run() -> Iterator[Run]:
+@contextmanager
+def running() -> Iterator[Run]:
     with subprocess.Popen(
-        [*LOCAL, "run"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+        [*LOCAL, "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             yield Run(process)
@@ -55,6 +56,12 @@ def run() -> Iterator[Run]:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    with running() as run:
+        yield run
 
 
 def pasted(line: str) -> str:
@@ -132,14 +139,69 @@ def test_a_second_one_in_the_same_checkout_is_refused(run: Run) -> None:
     assert "is running in this checkout already" in second.stderr
 
 
-def test_ctrl_c_ends_it_and_leaves_neither_process_nor_secret_behind(run: Run) -> None:
-    run.until("^Each decision")
-    run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(30) == 0
-    with pytest.raises(ProcessLookupError):
-        os.killpg(run.process.pid, 0)
+def processes(directory: Path) -> list[int]:
+    """Those that have their temporary files in there, as Linux tells it."""
+    needle = f"TMPDIR={directory.resolve() / 'tmp'}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if needle in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
+
+
+def assert_nothing_is_left() -> None:
     assert not OUTPUTS.exists()
     assert not list(Path(".local").glob("*.header"))
+    assert not Path(".local/tmp").exists()
+    assert not processes(Path(".local"))
+
+
+def test_ctrl_c_ends_it_and_leaves_neither_process_nor_secret_behind(run: Run) -> None:
+    run.until("^Each decision")
+    for _ in range(3):
+        run.process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    assert run.process.wait(30) == 0
+    assert run.process.stderr is not None
+    assert run.process.stderr.read().endswith("\nStopped.\n")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.process.pid, 0)
+    assert_nothing_is_left()
     without = subprocess.run([*LOCAL, "token"], capture_output=True, text=True, check=False)
     assert (without.returncode, without.stdout) == (1, "")
     assert "make run" in without.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_an_emulator_that_ends_by_itself_ends_it_with_a_remedy() -> None:
+    with running() as run:
+        run.until("^Each decision")
+        (leader,) = (process for process in processes(Path(".local")) if os.getpgid(process) == process)
+        os.kill(leader, signal.SIGKILL)
+        assert run.process.wait(30) == 1
+        assert run.process.stderr is not None
+        assert "The emulator has ended by itself; its log is .local/emulator.log. Start again with `make run`." in (
+            run.process.stderr.read()
+        )
+    assert_nothing_is_left()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_an_emulator_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
+    start = f"""
+import pathlib, sys, time
+from local.emulator import running_emulator
+with running_emulator(pathlib.Path({str(tmp_path)!r})):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        assert processes(tmp_path)
+        process.kill()
+    ends_at = time.monotonic() + 10
+    while processes(tmp_path) and time.monotonic() < ends_at:
+        time.sleep(0.05)
+    assert not processes(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,23 @@ def test_as_a_program_it_becomes_a_command_in_that_environment(download: bool) -
 def test_the_tests_themselves_run_in_it() -> None:
     assert not [name for name in os.environ if name.startswith(("AWS_", "PIP_", "HTTP"))]
     assert os.environ["HOME"] == str(environment.HOME)
+
+
+def test_two_that_are_to_be_alone_run_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    program = shutil.copy("local/environment.py", tmp_path / "local")
+    alone = [sys.executable, "-I", program, "--alone"]
+    with subprocess.Popen([*alone, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        first.stdin.write("begun\n")
+        first.stdin.flush()
+        assert first.stdout.readline() == "begun\n"
+        with subprocess.Popen(
+            [*alone, "echo", "done"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as second:
+            assert second.stderr is not None
+            assert second.stderr.readline() == "Another make is setting up this checkout: waiting for it.\n"
+            assert second.poll() is None
+            first.stdin.close()
+            assert second.communicate() == ("done\n", "")
