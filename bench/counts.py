@@ -135,7 +135,7 @@ class _Mixed:
 
         telemetry = Telemetry(stack="multi-auth")
         client: Any = self._table
-        store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, timeout_seconds=5, clock=clock)
+        store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, clock=clock)
         keys = SigningKeys(
             ISSUER, "https://x.example/", fetch=fetch, clock=clock, report=telemetry.event, times=KeyTimes()
         )
@@ -201,7 +201,7 @@ class _Mixed:
 def memory_held(distinct: int) -> int:
     """Bytes that a key store holds after so many distinct credentials, every second of which is a key."""
     client: Any = Table(lambda digest: digest[-1] in "02468ace")
-    store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, timeout_seconds=5, clock=lambda: NOW)
+    store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, clock=lambda: NOW)
     tracemalloc.start()
     try:
         for number in range(distinct):

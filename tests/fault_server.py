@@ -2,9 +2,10 @@
 
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 Behaviour = Callable[["Connection"], None]
 
@@ -31,13 +32,16 @@ class Connection:
 class FaultServer:
     """Answers every request with `behaviour`, and counts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: with this certificate, under an https URL."""
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._stopping = threading.Event()
         self.behaviour: Behaviour = lambda connection: connection.answer(b"{}")
         self.requests = 0
         self.heads: list[str] = []
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/jwks.json"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/jwks.json"
 
     @contextmanager
     def running(self) -> Iterator["FaultServer"]:
@@ -60,13 +64,17 @@ class FaultServer:
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer: socket.socket) -> None:
+        # The client may have gone: most faults are for making it do so.
+        with suppress(OSError), self._secured(peer) as connected:
+            self.heads.append(connected.recv(65_536).decode())
+            self.requests += 1
+            self.behaviour(Connection(connected, self._stopping))
+
+    def _secured(self, peer: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return peer
         with peer:
-            try:
-                self.heads.append(peer.recv(65_536).decode())
-                self.requests += 1
-                self.behaviour(Connection(peer, self._stopping))
-            except OSError:
-                return  # The client has gone: most faults are for making it do so.
+            return self._tls.wrap_socket(peer, server_side=True)
 
 
 def status(line: str, *headers: str) -> Behaviour:

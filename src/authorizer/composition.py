@@ -47,7 +47,6 @@ def build(
         client or dynamodb.client(settings.api_key_timeout_seconds),
         settings.api_keys_table,
         cache_seconds=settings.api_key_cache_seconds,
-        timeout_seconds=settings.api_key_timeout_seconds,
         clock=clock,
     )
     authenticators: list[Authenticator] = [
@@ -82,25 +81,26 @@ def _jwt_authenticator(
         timeout=settings.jwks_timeout_seconds,
     )
     seed = _seed(directory, settings.jwks_seed) if settings.jwks_seed else None
-    fetch = fetch or HttpsFetch()
-    try:
-        providers = [
-            (
-                provider,
-                SigningKeys(
-                    provider.issuer,
-                    provider.jwks_url,
-                    fetch=fetch,
-                    clock=clock,
-                    report=telemetry.event,
-                    times=times,
-                    seed=seed,
-                ),
+    public = fetch or HttpsFetch()
+    providers = []
+    for provider in settings.providers:
+        try:
+            of_provider = HttpsFetch(provider.ca_bundle) if provider.ca_bundle and fetch is None else public
+        except FetchError as error:
+            raise SettingsError([f"ca_bundle of {provider.issuer}, {provider.ca_bundle}: {error}"]) from None
+        try:
+            keys = SigningKeys(
+                provider.issuer,
+                provider.jwks_url,
+                fetch=of_provider,
+                clock=clock,
+                report=telemetry.event,
+                times=times,
+                seed=seed,
             )
-            for provider in settings.providers
-        ]
-    except FetchError as error:
-        raise SettingsError([f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}"]) from None
+        except FetchError as error:
+            raise SettingsError([f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}"]) from None
+        providers.append((provider, keys))
     return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.fetch import Fetch, FetchError
@@ -20,30 +19,50 @@ REFRESH_AT: Final = 0.8
 """The part of the fresh time after which keys are fetched again, so that they seldom come to its end."""
 FIRST_BACKOFF_SECONDS: Final = 2.0
 LONGEST_BACKOFF_SECONDS: Final = 30.0
+FIRST_PATIENCE_SECONDS: Final = 0.3
+"""How long a request waits for newer keys that can be decided without them."""
+MOST_OF_ONE_KID: Final = 4
+"""Providers publish two keys under one id while they change them; each one costs a verification."""
 
 
 class KeysUnavailable(Exception):
     """The issuer's keys could not be had, so nothing can be said about its tokens."""
 
 
-def parse_key_set(body: bytes, skipped: Callable[[str], None]) -> tuple[SigningKey, ...]:
-    """The usable keys of a JWKS. `skipped` is told about each of the others.
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The usable keys of a JWKS, and how many others it has, by what is wrong with them."""
 
-    :raises FetchError: the body is not a key set, or holds no usable key.
-    """
-    document = parse_object(body)
-    members = document.get("keys")
-    if not isinstance(members, list):
-        raise FetchError("not a key set")
-    keys = []
-    for member in members:
-        try:
-            keys.append(SigningKey.from_jwk(member))
-        except UnusableKey as error:
-            skipped(str(error))
-    if not keys:
-        raise FetchError("no usable key")
-    return tuple(keys)
+    keys: tuple[SigningKey, ...]
+    unusable: Counter[str]
+
+    @classmethod
+    def parse(cls, body: bytes) -> KeySet:
+        """:raises FetchError: the body is not a key set, or holds no usable key."""
+        members = parse_object(body).get("keys")
+        if not isinstance(members, list):
+            raise FetchError("not a key set")
+        keys, unusable = [], Counter[str]()
+        for member in members:
+            try:
+                keys.append(SigningKey.from_jwk(member))
+            except UnusableKey as error:
+                unusable[str(error)] += 1
+        if not keys:
+            raise FetchError("no usable key")
+        return cls(tuple(keys), unusable)
+
+    def fitting(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
+        """The keys that a token with this header may have been signed with. A key that is there twice is one.
+
+        :raises InvalidCredential: it names no key, and several would do.
+        """
+        fitting = {
+            key.thumbprint: key for key in self.keys if algorithm in key.algorithms and (kid is None or key.kid == kid)
+        }
+        if kid is None and len(fitting) > 1:
+            raise InvalidCredential(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
+        return tuple(fitting.values())[:MOST_OF_ONE_KID]
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -67,21 +86,15 @@ class KeyTimes:
     timeout: float = 2.5
 
 
-@dataclass(frozen=True, slots=True)
-class _KeySet:
-    """`fetched_at` is None for the seed, which does not age: the first fetch that succeeds replaces it."""
-
-    keys: tuple[SigningKey, ...]
-    fetched_at: float | None
-
-
 class SigningKeys:
     """The keys of one issuer, as of a recent fetch.
 
-    A fetch is made when a key is asked for and there are no keys, or they are about to lose their freshness, or the
-    key is not among them: one at a time, and whoever can do without its outcome does not wait for it. After a failed
-    one the last good keys serve until they are stale, and the next attempt waits, longer each time. `report` is told
-    what an operator should know: an event (`jwks_fetched`, `jwks_fetch_failed`, `jwks_key_skipped`,
+    They are fetched when a signature is to be verified and there are none, or they are about to lose their freshness,
+    or none of them made it. After a failed fetch the last good keys serve until they are stale, and the next attempt
+    waits, longer each time. A request that can be decided without newer keys waits for them `FIRST_PATIENCE_SECONDS`,
+    and twice as long after each failure, so that a provider that is always slow is heard in the end.
+
+    `report` is told what an operator should know: an event (`jwks_fetched`, `jwks_fetch_failed`, `jwks_key_skipped`,
     `jwks_stale_served`) and its detail, neither of which holds anything of a token.
     """
 
@@ -96,114 +109,102 @@ class SigningKeys:
         times: KeyTimes,
         seed: bytes | None = None,
     ) -> None:
-        """`jwks_url` None: it is discovered from the issuer. `seed`: a key set to start with.
+        """`jwks_url` None: it is discovered from the issuer.
+
+        `seed`: a key set to start with. Its member `fetched_at`, in seconds since 1970, says how old it is; without
+        one it is due for a refresh at once, and each use of it is reported as stale.
 
         :raises FetchError: the seed is not a key set.
         """
         self._issuer = issuer
         self._jwks_url = jwks_url
-        self._discovered_url: str | None = None
         self._fetch = fetch
         self._clock = clock
         self._report = report
         self._times = times
-        self._key_set = _KeySet(parse_key_set(seed, self._skipped), None) if seed is not None else None
+        self._key_set: KeySet | None = None
+        self._fetched_at: float | None = None
         self._attempted_at: float | None = None
         self._failures = 0
-        self._flight: Future[None] | None = None
-        self._lock = threading.Lock()
+        if seed is not None:
+            self._key_set, self._fetched_at = self._parse(seed), _fetched_at(seed)
 
-    def find(self, kid: str | None, algorithm: str) -> SigningKey:
-        """The one key with this id that fits the algorithm; without an id, the one that fits at all.
+    def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes) -> None:
+        """Returns if a key of the issuer's, the one with this id, made the signature over the message.
 
-        :raises InvalidCredential: there is no such key, or more than one.
-        :raises KeysUnavailable: there may be one, but the keys cannot be fetched.
+        :raises InvalidCredential: none did.
+        :raises KeysUnavailable: one may have, but the keys cannot be had.
         """
-        if self._is_due() and (self._flight is None or self._key_set is None):
-            self._refresh(self._is_due)
-        found = _matching(self._usable_keys(), kid, algorithm)
-        if not found and self._may_ask_again():
-            self._refresh(self._may_ask_again)
-            found = _matching(self._usable_keys(), kid, algorithm)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise InvalidCredential(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
-        if self._failures:
-            raise KeysUnavailable("the key is not among those at hand, and the newest could not be fetched")
-        raise InvalidCredential(Reason.UNKNOWN_SIGNING_KEY, "jwt")
-
-    def _usable_keys(self) -> tuple[SigningKey, ...]:
-        if self._key_set is None:
-            raise KeysUnavailable("no keys could be fetched yet")
-        age = self._age(self._key_set.fetched_at)
-        if self._key_set.fetched_at is not None and age >= self._times.fresh and self._failures:
-            if age >= self._times.stale:
-                raise KeysUnavailable("the keys at hand are too old, and the newest could not be fetched")
+        keys = self._usable(kid, algorithm)
+        if self._is_due():
+            self._refresh(can_do_without=bool(keys))
+            keys = self._usable(kid, algorithm)
+        is_verified = _any_verifies(keys, algorithm, message, signature)
+        if not is_verified and self._may_ask_again():
+            self._refresh(can_do_without=bool(keys))
+            keys = self._usable(kid, algorithm)
+            is_verified = _any_verifies(keys, algorithm, message, signature)
+        if not keys:
+            if self._failures:
+                raise KeysUnavailable("the key is not among those at hand, and the newest could not be fetched")
+            raise InvalidCredential(Reason.UNKNOWN_SIGNING_KEY, "jwt")
+        if self._is_stale():
             self._report("jwks_stale_served", self._issuer)
-        return self._key_set.keys
+        if not is_verified:
+            raise InvalidCredential(Reason.BAD_SIGNATURE, "jwt")
+
+    def _usable(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
+        is_too_old = self._fetched_at is not None and self._age(self._fetched_at) >= self._times.stale
+        if self._key_set is None or (self._is_stale() and is_too_old):
+            return ()
+        return self._key_set.fitting(kid, algorithm)
+
+    def _is_stale(self) -> bool:
+        return self._failures > 0 and self._age(self._fetched_at) >= self._times.fresh
 
     def _age(self, moment: float | None) -> float:
         """Seconds since then; without bound for None. A clock that was set back makes things old, never young."""
         return math.inf if moment is None else abs(self._clock() - moment)
 
     def _backoff(self) -> float:
-        if not self._failures:
-            return 0
-        return min(FIRST_BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 10), LONGEST_BACKOFF_SECONDS)
-
-    def _is_due(self) -> bool:
-        fetched_at = self._key_set.fetched_at if self._key_set else None
         return (
-            self._age(fetched_at) >= REFRESH_AT * self._times.fresh and self._age(self._attempted_at) >= self._backoff()
+            min(_doubled(FIRST_BACKOFF_SECONDS, self._failures - 1), LONGEST_BACKOFF_SECONDS) if self._failures else 0
         )
 
+    def _is_due(self) -> bool:
+        is_aged = self._age(self._fetched_at) >= REFRESH_AT * self._times.fresh
+        return is_aged and self._age(self._attempted_at) >= self._backoff()
+
     def _may_ask_again(self) -> bool:
-        """Whether a key that is not there may be asked for: any client can name one, so not more often than this."""
+        """Whether keys may be fetched because of a token: anybody can make one up, so not more often than this."""
         return self._age(self._attempted_at) >= max(self._times.cooldown, self._backoff())
 
-    def _refresh(self, is_needed: Callable[[], bool]) -> None:
-        """Fetches the keys, or waits until somebody who is doing so has done it."""
-        with self._lock:
-            flight, leads = self._flight, False
-            if flight is None:
-                if not is_needed():
-                    return
-                flight, leads = Future[None](), True
-                self._flight = flight
-        if not leads:
-            with contextlib.suppress(TimeoutError):
-                flight.result(self._times.timeout)
-            return
+    def _refresh(self, *, can_do_without: bool) -> None:
+        timeout = self._times.timeout
+        if can_do_without:
+            timeout = min(timeout, _doubled(FIRST_PATIENCE_SECONDS, self._failures))
+        started_at = self._clock()
         try:
-            self._load()
-        finally:
-            self._flight = None
-            flight.set_result(None)
-
-    def _load(self) -> None:
-        try:
-            keys = parse_key_set(self._fetch_key_set(), self._skipped)
+            self._key_set = self._parse(self._fetch_key_set(timeout))
         except Exception as error:
             cause = str(error) if isinstance(error, FetchError) else type(error).__name__
             self._failures += 1
-            self._discovered_url = None
             self._report("jwks_fetch_failed", f"{self._issuer}: {cause}")
         else:
-            self._key_set = _KeySet(keys, self._clock())
+            self._fetched_at = started_at
             self._failures = 0
             self._report("jwks_fetched", self._issuer)
         finally:
             self._attempted_at = self._clock()
 
-    def _fetch_key_set(self) -> bytes:
+    def _fetch_key_set(self, seconds: float) -> bytes:
         """The key set's text. With discovery before it (OpenID Connect Discovery 1.0, 4), both within the one time."""
-        ends_at = self._clock() + self._times.timeout
-        url = self._jwks_url or self._discovered_url
-        if url is None:
-            discovery_url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            url = self._discovered_url = self._announced_url(self._fetch(discovery_url, self._times.timeout))
-        return self._fetch(url, min(self._times.timeout, max(ends_at - self._clock(), 0.05)))
+        if self._jwks_url is not None:
+            return self._fetch(self._jwks_url, seconds)
+        started_at = self._clock()
+        # Each time anew: the provider may have moved its keys, and left old ones where they were.
+        discovered = self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", seconds)
+        return self._fetch(self._announced_url(discovered), seconds - self._age(started_at))
 
     def _announced_url(self, body: bytes) -> str:
         document = parse_object(body)
@@ -212,11 +213,32 @@ class SigningKeys:
         url = document.get("jwks_uri")
         if not isinstance(url, str) or not is_fetchable(url):
             raise FetchError("the discovery document has no https jwks_uri")
+        # What is on loopback is this machine's own: an issuer elsewhere has no say in it.
+        if urlsplit(url).scheme != "https" and urlsplit(self._issuer).scheme == "https":
+            raise FetchError("the discovery document has no https jwks_uri")
         return url
 
-    def _skipped(self, why: str) -> None:
-        self._report("jwks_key_skipped", f"{self._issuer}: {why}")
+    def _parse(self, body: bytes) -> KeySet:
+        key_set = KeySet.parse(body)
+        if key_set.unusable:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(key_set.unusable.items()))
+            self._report("jwks_key_skipped", f"{self._issuer}: {reasons}")
+        return key_set
 
 
-def _matching(keys: Iterable[SigningKey], kid: str | None, algorithm: str) -> list[SigningKey]:
-    return [key for key in keys if algorithm in key.algorithms and (kid is None or key.kid == kid)]
+def _any_verifies(keys: tuple[SigningKey, ...], algorithm: str, message: bytes, signature: bytes) -> bool:
+    return any(key.verifies(algorithm, message, signature) for key in keys)
+
+
+def _doubled(seconds: float, times: int) -> float:
+    return seconds * 2.0 ** min(times, 10)
+
+
+def _fetched_at(seed: bytes) -> float | None:
+    """:raises FetchError: the seed's `fetched_at` is not a time."""
+    moment = parse_object(seed).get("fetched_at")
+    if moment is None:
+        return None
+    if isinstance(moment, bool) or not isinstance(moment, int | float):
+        raise FetchError("fetched_at is not a number of seconds since 1970")
+    return moment

@@ -24,16 +24,10 @@ MAX_DEPTH: Final = 64
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
-class VerifyingKey(Protocol):
-    """What checks a signature: see `signing_key.SigningKey`."""
-
-    def verifies(self, algorithm: str, message: bytes, signature: bytes, /) -> bool: ...
-
-
 class KeySource(Protocol):
-    """Where the signing keys of one issuer come from: see `jwks.SigningKeys`."""
+    """What verifies the signatures of one issuer: see `jwks.SigningKeys`."""
 
-    def find(self, kid: str | None, algorithm: str, /) -> VerifyingKey: ...
+    def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes, /) -> None: ...
 
 
 class JwtAuthenticator:
@@ -73,8 +67,7 @@ class JwtAuthenticator:
         algorithm, kid = _check_header(unverified.header, provider)
         check_times(unverified.claims, self._clock(), self._leeway)
         identity = identify(unverified.claims, provider)
-        if not keys.find(kid, algorithm).verifies(algorithm, unverified.signed, unverified.signature):
-            raise _refused(Reason.BAD_SIGNATURE)
+        keys.verify(kid, algorithm, unverified.signed, unverified.signature)
         return identity
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from authorizer import api_key, deadline
+from authorizer import api_key
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.cache import ExpiringCache
 from authorizer.identity import Identity
@@ -32,58 +30,37 @@ class ForeignAnswer(Exception):
 class KeyStore:
     """Looks keys up by the digest of the token, which alone it ever sees.
 
-    Found keys are kept for `cache_seconds`, the fact that one is unknown for `UNKNOWN_SECONDS` at most, failures not
-    at all. The digest needs no comparison in constant time: it is an index of the table, and how long a search
-    takes tells about the SHA-256 of a guess, not about a key.
+    Found keys are kept for `cache_seconds` from the start of the read, the fact that one is unknown for
+    `UNKNOWN_SECONDS` at most, failures not at all. The digest needs no comparison in constant time: it is an index of
+    the table, and how long a search takes tells about the SHA-256 of a guess, not about a key.
     """
 
-    def __init__(
-        self,
-        client: DynamoDBClient,
-        table: str,
-        *,
-        cache_seconds: float,
-        timeout_seconds: float,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, *, cache_seconds: float, clock: Callable[[], float]) -> None:
         self._client = client
         self._table = table
-        self._timeout = timeout_seconds
+        self._clock = clock
         self._found = ExpiringCache[KeyRecord](cache_seconds, MOST_FOUND, clock)
         self._unknown = ExpiringCache[bool](min(cache_seconds, UNKNOWN_SECONDS), MOST_UNKNOWN, clock)
-        self._lookups: dict[str, Future[KeyRecord | None]] = {}
-        self._lock = threading.Lock()
-        self._workers = deadline.Workers()
 
     def find(self, digest: str) -> KeyRecord | None:
         """The key with this digest, or None when there is none.
 
         :raises MalformedRecord: the item is not a key's.
-        :raises Exception: DynamoDB failed, or did not answer in time (`deadline.DeadlineExceeded`).
+        :raises Exception: DynamoDB failed, or did not answer within the client's timeouts.
         """
         record = self._found.get(digest)
         if record is not None or self._unknown.get(digest):
             return record
-        with self._lock:
-            lookup = self._lookups.get(digest)
-            if lookup is None:
-                lookup = self._lookups[digest] = self._workers.start(lambda: self._look_up(digest))
-        return deadline.outcome(lookup, self._timeout)
-
-    def _look_up(self, digest: str) -> KeyRecord | None:
-        try:
-            answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": digest}})
-            item = answer.get("Item")
-            if item is None:
-                _check_sender(answer)
-                self._unknown.put(digest, True)
-                return None
-            record = KeyRecord.from_item(item)
-            self._found.put(digest, record)
-            return record
-        finally:
-            with self._lock:
-                self._lookups.pop(digest, None)
+        started_at = self._clock()
+        answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": digest}})
+        item = answer.get("Item")
+        if item is None:
+            _check_sender(answer)
+            self._unknown.put(digest, True, started_at)
+            return None
+        record = KeyRecord.from_item(item)
+        self._found.put(digest, record, started_at)
+        return record
 
 
 class ApiKeyAuthenticator:

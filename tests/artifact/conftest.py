@@ -53,11 +53,11 @@ def _linux() -> None:
 def sample_environment() -> Iterator[dict[str, str]]:
     """The sample table item and the sample provider, as events/README.md describes them."""
     with (
-        dynamodb.serving(load("api_key_item.json")) as table_url,
+        dynamodb.serving(load("api_key_item.json")) as table,
         serving_keys((EVENTS / "jwks.json").read_bytes()) as jwks_url,
     ):
         yield {
-            "AWS_ENDPOINT_URL_DYNAMODB": table_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": table.url,
             "API_KEYS_TABLE": "keys",
             "JWT_ISSUER": "https://issuer.example/",
             "JWT_AUDIENCE": "https://api.example",

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ class Session:
         from authorizer.signing_key import SigningKey
 
         return SigningKey.from_jwk(jwk).verifies(algorithm, base64.b64decode(message), base64.b64decode(signature))
+
+    def threads(self) -> int:
+        return threading.active_count()
 
     def modules(self) -> dict[str, str]:
         """Where each module that has been imported comes from."""

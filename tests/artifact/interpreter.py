@@ -2,6 +2,7 @@
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -93,6 +94,20 @@ class Artifact:
         }
         verdict: bool = self._ask("verify", jwk=jwk, algorithm=algorithm, **encoded)[0]
         return verdict
+
+    def threads(self) -> int:
+        """How many it has."""
+        number: int = self._ask("threads")[0]
+        return number
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped meanwhile, as Lambda stops an instance between two requests."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def modules(self) -> dict[str, str]:
         """Files of all modules that have been imported, by their names."""

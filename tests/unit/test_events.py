@@ -66,7 +66,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
         },
         EVENTS,
     )
-    store = KeyStore(dynamodb, table_name, cache_seconds=30, timeout_seconds=5, clock=lambda: NOW)
+    store = KeyStore(dynamodb, table_name, cache_seconds=30, clock=lambda: NOW)
     provider = settings.providers[0]
     keys = SigningKeys(
         provider.issuer,

@@ -1,6 +1,5 @@
 """Lookups of API keys: how many reads, what is kept in memory, and what each record means."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from authorizer import api_key
 from authorizer.authentication import InvalidCredential, Reason
-from authorizer.deadline import DeadlineExceeded
 from authorizer.key_store import MOST_FOUND, UNKNOWN_SECONDS, ApiKeyAuthenticator, KeyStore
 
 if TYPE_CHECKING:
@@ -50,9 +48,9 @@ class Table:
         return token
 
 
-def store(table: Table, clock: Clock, *, cache_seconds: float = 30, timeout_seconds: float = 5) -> KeyStore:
+def store(table: Table, clock: Clock, *, cache_seconds: float = 30) -> KeyStore:
     client = cast("DynamoDBClient", table)
-    return KeyStore(client, "keys", cache_seconds=cache_seconds, timeout_seconds=timeout_seconds, clock=clock)
+    return KeyStore(client, "keys", cache_seconds=cache_seconds, clock=clock)
 
 
 def authenticator(
@@ -208,30 +206,25 @@ def test_a_failure_is_not_remembered() -> None:
     assert keys.authenticate(key)
 
 
-def test_a_lookup_that_hangs_is_given_up() -> None:
-    table, go_on = Table(), threading.Event()
-    key = table.add(api_key.generate("mak"))
-    table.before_answer = lambda: cast(None, go_on.wait(30))
-    keys = authenticator(table, timeout_seconds=0.05)
-    with pytest.raises(DeadlineExceeded):
-        keys.authenticate(key)
-    go_on.set()
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_is_read_is_as_old_as_the_start_of_the_read(is_there: bool) -> None:
+    table, clock = Table(), Clock()
+    key = api_key.generate("mak")
+    if is_there:
+        table.add(key)
 
+    def freeze() -> None:
+        clock.now = NOW + 3600
 
-def test_many_that_ask_at_once_share_one_lookup() -> None:
-    table, go_on = Table(), threading.Event()
-    key = table.add(api_key.generate("mak"))
-    table.before_answer = lambda: cast(None, go_on.wait(30))
-    keys = authenticator(table)
-    found: list[object] = []
-    threads = [threading.Thread(target=lambda: found.append(keys.authenticate(key))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 8
-    assert table.reads == 1
+    table.before_answer = freeze
+    keys = authenticator(table, clock)
+    for _ in range(2):
+        if is_there:
+            assert keys.authenticate(key)
+        else:
+            assert refusal(keys, key) == Reason.UNKNOWN_KEY
+        table.before_answer = lambda: None
+    assert table.reads == 2
 
 
 def test_an_imported_key_is_found_in_any_format() -> None:

@@ -54,7 +54,7 @@ class LifeOfKeys(RuleBasedStateMachine):
         client.create_table(TableName="ApiKeys", **create_table_arguments(load_template()))
         self.clock = Clock()
         self.keys = KeysCommand(client, "ApiKeys", self.clock)
-        store = KeyStore(client, "ApiKeys", cache_seconds=0, timeout_seconds=10, clock=self.clock)
+        store = KeyStore(client, "ApiKeys", cache_seconds=0, clock=self.clock)
         self.authenticator = ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=self.clock)
         self.expected: dict[str, Expected] = {}
         self.gone: list[str] = []

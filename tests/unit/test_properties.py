@@ -43,7 +43,7 @@ def decider() -> Decider:
         return NOW
 
     table: Any = EmptyTable()
-    store = KeyStore(table, "keys", cache_seconds=30, timeout_seconds=5, clock=clock)
+    store = KeyStore(table, "keys", cache_seconds=30, clock=clock)
     keys = SigningKeys(
         ISSUER,
         "https://issuer.example/jwks.json",

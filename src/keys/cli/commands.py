@@ -7,10 +7,9 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
-from authorizer.deadline import DeadlineExceeded
 from keys.cli.app import App
 from keys.life import aws_errors, duration, fields
-from keys.life.errors import BadInput, KeysError, ServiceFailure
+from keys.life.errors import BadInput, KeysError
 
 T = TypeVar("T")
 
@@ -73,8 +72,6 @@ class Group(click.Group):
             return super().invoke(ctx)
         except KeysError as error:
             _fail(ctx, error)
-        except DeadlineExceeded:
-            _fail(ctx, ServiceFailure("DynamoDB did not answer in time. Try again."))
         except Exception as error:
             failure = aws_errors.translate(error)
             if failure is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
-from authorizer.jwks import parse_key_set, parse_object
+from authorizer.jwks import KeySet, parse_object
 from authorizer.provider import Provider
 from authorizer.settings import Settings
 from keys.deployment import rules
@@ -98,14 +98,14 @@ def _provider(
 def _key_set(
     url: str, fetch: Fetch, clock: Callable[[], float], date_of: Callable[[str], str | None]
 ) -> Iterator[Finding]:
-    skipped: list[str] = []
     try:
-        keys = parse_key_set(fetch(url, TIMEOUT_SECONDS), skipped.append)
+        key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS))
     except FetchError as error:
         yield Finding("signing keys", State.WRONG, f"{url}: {error}. No JWT can be checked without them.")
         return
-    ignored = f", {len(skipped)} not usable ({'; '.join(sorted(set(skipped)))})" if skipped else ""
-    yield Finding("signing keys", State.OK, f"{len(keys)} usable{ignored}")
+    unusable = key_set.unusable
+    ignored = f", {unusable.total()} not usable ({'; '.join(sorted(unusable))})" if unusable else ""
+    yield Finding("signing keys", State.OK, f"{len(key_set.keys)} usable{ignored}")
     yield _clock("clock, to the provider's", date_of(url), clock())
 
 

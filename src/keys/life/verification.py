@@ -19,7 +19,6 @@ from keys.life.errors import BadInput
 if TYPE_CHECKING:
     from keys.life.table import Table
 
-TIMEOUT_SECONDS: Final = 10
 
 _EXPLANATIONS: Final = {
     Reason.MALFORMED_KEY: "It begins like one of our keys, but its form or checksum is wrong: mistyped, or cut short.",
@@ -72,9 +71,9 @@ class JwtSettings:
 def verify(token: str, table: Table, clock: Callable[[], float]) -> Verdict:
     """The verdict on an API key.
 
-    :raises Exception: DynamoDB failed, or did not answer in time (`deadline.DeadlineExceeded`).
+    :raises Exception: DynamoDB failed, or did not answer in time.
     """
-    store = KeyStore(table.client, table.name, cache_seconds=0, timeout_seconds=TIMEOUT_SECONDS, clock=clock)
+    store = KeyStore(table.client, table.name, cache_seconds=0, clock=clock)
     authenticator = ApiKeyAuthenticator(store, table.prefix, accept_imported=table.accept_imported, clock=clock)
     return _verdict(token, authenticator, "Not an API key. The authorizer would go on and check it as a JWT.")
 
@@ -109,13 +108,10 @@ def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float])
 
 
 class _Unchecked:
-    """In place of a provider's keys: finds one for every token, and every signature is its own."""
+    """In place of a provider's keys: every signature is right."""
 
-    def find(self, _kid: str | None, _algorithm: str) -> _Unchecked:
-        return self
-
-    def verifies(self, _algorithm: str, _message: bytes, _signature: bytes) -> bool:
-        return True
+    def verify(self, _kid: str | None, _algorithm: str, _message: bytes, _signature: bytes) -> None:
+        return
 
 
 def _verdict(token: str, authenticator: Authenticator, unrecognised: str) -> Verdict:
