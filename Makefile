@@ -15,7 +15,7 @@ SAM := $(DOWNLOAD) .tools/sam/bin/sam
 FOR ?= 60
 EVENT ?= events/api_key.json
 
-.PHONY: help run token invoke test unit fuzz differential bench bench-smoke check format lock build clean
+.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -32,6 +32,9 @@ invoke: .venv/ready .tools/ready ## one event's answer: EVENT=events/api_key.jso
 
 test: .venv/ready .tools/ready ## every test, against a local system of its own
 	$(PYTEST)
+
+test-long: .venv/ready .tools/ready ## those that take minutes by themselves, such as a fresh clone's first run
+	$(PYTEST) -m long
 
 unit: .venv/ready ## the tests that take seconds
 	$(PYTEST) tests/unit

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_aws_clients_reach_the_emulator_and_no_account() -> None:
 
 @pytest.mark.parametrize("download", [False, True])
 def test_as_a_program_it_becomes_a_command_in_that_environment(download: bool) -> None:
-    show = f"{sys.executable} -c 'import json, os; print(json.dumps([dict(os.environ), os.umask(0)]))'"
+    show = f"{shlex.quote(sys.executable)} -c 'import json, os; print(json.dumps([dict(os.environ), os.umask(0)]))'"
     command = [sys.executable, "-I", "local/environment.py", *(["--download"] if download else [])]
     odd = ODD | {"PATH": os.environ["PATH"]}
     finished = subprocess.run(
