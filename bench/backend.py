@@ -1,18 +1,16 @@
 """What the contenders ask: the emulated DynamoDB with one key in it, and a server of signing keys, both on loopback."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from keys.deployment.template import load
+from local import sample
 from local.emulator import running_emulator
 from local.key_server import serving
 from local.session import client
 
-EVENTS: Final = Path("events")
 TABLE: Final = "keys"
 
 
@@ -30,10 +28,7 @@ def running_backend(directory: Path, key_set: bytes) -> Iterator[Backend]:
     directory.mkdir(parents=True, exist_ok=True)
     with running_emulator(directory) as emulator, serving(key_set) as jwks_url:
         dynamodb: Any = client(emulator, "dynamodb")
-        properties = load(Path("template.yaml"))["Resources"]["ApiKeysTable"]["Properties"]
-        wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-        dynamodb.create_table(TableName=TABLE, **{name: properties[name] for name in wanted})
-        dynamodb.put_item(TableName=TABLE, Item=event("api_key_item"))
+        sample.make_table(dynamodb, TABLE)
         yield Backend(
             emulator.environment()
             | {
@@ -49,4 +44,4 @@ def running_backend(directory: Path, key_set: bytes) -> Iterator[Backend]:
 
 def event(name: str) -> Any:
     """One of the sample events."""
-    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return sample.read(f"{name}.json")

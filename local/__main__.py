@@ -20,7 +20,7 @@ from local.emulator import Endpoint
 from local.invoke import WAYS, invoke
 from local.provider import Provider, sign_in
 from local.session import client
-from local.step import StepError, fail, say, tail, write_private
+from local.step import StepError, demand_space, fail, say, tail, write_private
 from local.system import System, running_system
 
 DIRECTORY: Final = Path(".local")
@@ -50,8 +50,8 @@ def main() -> int:
         signal.signal(number, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
         signal.signal(signal.SIGHUP, _interrupt)
-    DIRECTORY.mkdir(exist_ok=True)
     try:
+        DIRECTORY.mkdir(exist_ok=True)
         if given.command == "invoke":
             return invoke(DIRECTORY, given.event, given.function, given.way, given.image)
         return run() if given.command == "run" else token()
@@ -60,6 +60,8 @@ def main() -> int:
         return 0
     except StepError as error:
         return fail(error)
+    except OSError as error:
+        return fail(StepError(f"{error.filename or 'A file'}: {error.strerror or error}."))
 
 
 def run() -> int:
@@ -67,6 +69,7 @@ def run() -> int:
 
     :raises StepError: a part failed.
     """
+    demand_space(DIRECTORY)
     with _only_one(), running_system(DIRECTORY) as system, _outputs(system):
         credentials = {"api_key": system.api_key, "jwt": system.jwt}
         with calls.headers(DIRECTORY, credentials) as files:

@@ -101,11 +101,14 @@ def main() -> None:
     With `--alone`, one such command runs at a time in this checkout.
     """
     words = sys.argv[1:]
-    enter()
+    try:
+        enter()
+        if words[0] == "--alone":
+            words = words[1:]
+            _wait_for_turn()
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}. This checkout is where everything is written.")
     given = dict(os.environ)
-    if words[0] == "--alone":
-        words = words[1:]
-        _wait_for_turn()
     if words[0] == "--download":
         words, given = words[1:], download()
     os.execvpe(words[0], words, given)  # noqa: S606 - to be what starts a program is its purpose

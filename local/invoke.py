@@ -21,7 +21,8 @@ from local.build import FOR_LAMBDA, build
 from local.decisions import Decision, parse
 from local.emulator import REGION, Endpoint, running_emulator
 from local.forward import forwarding
-from local.step import StepError, say, step
+from local.session import client
+from local.step import StepError, demand_space, say, step
 
 WAYS: Final = ("docker", "rie")
 
@@ -103,7 +104,7 @@ def invoker(directory: Path, image: str | None = None) -> Iterator[Invoker]:
             build(environment.download(), directory / "sam-build.log", FOR_LAMBDA)
         sample.copy_build(directory / "build")
         with running_emulator(directory) as emulator:
-            sample.make_table(emulator)
+            sample.make_table(client(emulator, "dynamodb"))
             yield Invoker(directory, emulator, image)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -125,6 +126,7 @@ def invoke(directory: Path, file: Path, function: str | None, way: str | None, i
     name = function or ("Authorizer" if event.get("type") == "REQUEST" else "Me")
     chosen = way or ("docker" if docker.has_docker() else "rie")
     what = f"{name}, by {'sam local invoke' if chosen == 'docker' else 'the Runtime Interface Emulator'}"
+    demand_space(directory)
     with invoker(directory / f"invoke-{uuid4().hex[:8]}", image) as functions, step(what):
         made = functions.invoke(name, event, chosen)
     if made.has_failed:

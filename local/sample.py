@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from keys.deployment.template import load
 from local.build import FOR_LAMBDA
-from local.emulator import Endpoint
-from local.session import client
 
 EVENTS: Final = Path("events")
 TABLE: Final = "sample-keys"
@@ -25,20 +23,12 @@ PROVIDER: Final = {
 }
 
 
-def make_table(emulator: Endpoint) -> None:
-    """The template's table, of which no more than its key matters here, with the sample's item."""
-    tables = ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
-    resources = load(Path("template.yaml"))["Resources"].values()
-    properties = next(resource["Properties"] for resource in resources if resource["Type"] in tables)
-    keys = {key["AttributeName"] for key in properties["KeySchema"]}
-    dynamodb = client(emulator, "dynamodb")
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=properties["KeySchema"],
-        AttributeDefinitions=[one for one in properties["AttributeDefinitions"] if one["AttributeName"] in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    dynamodb.put_item(TableName=TABLE, Item=read("api_key_item.json"))
+def make_table(dynamodb: Any, name: str = TABLE) -> None:
+    """The template's table, with the sample's item in it."""
+    properties = load(Path("template.yaml"))["Resources"]["ApiKeysTable"]["Properties"]
+    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+    dynamodb.create_table(TableName=name, **{property_: properties[property_] for property_ in wanted})
+    dynamodb.put_item(TableName=name, Item=read("api_key_item.json"))
 
 
 def copy_build(folder: Path) -> None:
@@ -50,4 +40,5 @@ def copy_build(folder: Path) -> None:
 
 
 def read(name: str) -> Any:
+    """A JSON file beside the sample events."""
     return json.loads((EVENTS / name).read_text(encoding="utf-8"))

@@ -1,13 +1,17 @@
 """Steps that take a while: shown while they run, and explained when they fail."""
 
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
+
+NEEDED_MB: Final = 200
 
 _console = Console(stderr=True, highlight=False)
 
@@ -44,6 +48,13 @@ def run(what: str, command: Sequence[str | Path], *, environment: Mapping[str, s
         ).returncode
     if code:
         raise StepError(f"{what} failed with code {code}; its output is in {log}.", tail(log))
+
+
+def demand_space(directory: Path, megabytes: int = NEEDED_MB) -> None:
+    """:raises StepError: there is not enough for what builds and runs in this directory."""
+    free = shutil.disk_usage(directory).free // 2**20
+    if free < megabytes:
+        raise StepError(f"{directory.resolve()} has {free} MB of free space; {megabytes} MB are needed.")
 
 
 def tail(log: Path, lines: int = 30) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from local.docker import has_docker, has_image, image
 from local.invoke import WAYS, Invocation, Invoker, invoker
 from local.rie import executable
 from tests.e2e import lambda_image
-from tests.unit.test_events import EXPECTED, EXPECTED_OF_ME, load
+from tests.unit.test_events import EVENTS, EXPECTED, EXPECTED_OF_ME, load
 
 REASONS = {
     "docker": None if has_docker() else "no Docker daemon answers",
@@ -107,6 +108,22 @@ def test_the_command_prints_the_answer_and_the_decision_and_leaves_nothing_behin
     assert "Authorizer: allow" in finished.stderr
     assert "api_key" in finished.stderr.splitlines()[-1]
     assert not list(Path(".local").glob("invoke-*"))
+
+
+LINES = re.findall(r"^    make (invoke .*)$", (EVENTS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_of_the_page_works(line: str, stand_in: str | None) -> None:
+    if all(REASONS.values()):
+        pytest.skip(", ".join(filter(None, REASONS.values())))
+    # What set this checkout up is not to be done again under the running tests.
+    command = ["make", "-o", ".venv/ready", "-o", ".tools/ready", *line.split()]
+    finished = subprocess.run(
+        [*command, *([f"IMAGE={stand_in}"] if stand_in else [])], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)
 
 
 @pytest.mark.parametrize(
