@@ -54,9 +54,15 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     tables = {name: list(_tables(top, name, lines, directory, mistakes)) for name in TABLES}
     named = settings.read_entries(tables["settings"])
     limit = named.get("max_policy_bytes", MAX_POLICY_BYTES)
+    providers = read_providers(tables["provider"])
+    for entry in tables["settings"]:
+        if named.get("simple_responses") and tables["rule"]:
+            entry.wrong("simple_responses", "a simple response is for every route: leave it out, or all [[rule]]")
+        if named.get("jwks_seed") and len(providers) > 1:
+            entry.wrong("jwks_seed", "a seed goes with one provider: leave it out, or give each its own deployment")
     read = AuthFile(
         named,
-        read_providers(tables["provider"]),
+        providers,
         rules_file.read(tables["rule"], limit) if tables["rule"] else None,
     )
     if mistakes:

@@ -81,26 +81,26 @@ def _jwt_authenticator(
         timeout=settings.jwks_timeout_seconds,
     )
     seed = _seed(directory, settings.jwks_seed) if settings.jwks_seed else None
-    public = fetch or HttpsFetch()
-    providers = []
-    for provider in settings.providers:
-        try:
-            of_provider = HttpsFetch(provider.ca_bundle) if provider.ca_bundle and fetch is None else public
-        except FetchError as error:
-            raise SettingsError([f"ca_bundle of {provider.issuer}, {provider.ca_bundle}: {error}"]) from None
-        try:
-            keys = SigningKeys(
-                provider.issuer,
-                provider.jwks_url,
-                fetch=of_provider,
-                clock=clock,
-                report=telemetry.event,
-                times=times,
-                seed=seed,
+    fetches = {bundle: fetch or HttpsFetch(bundle) for bundle in {each.ca_bundle for each in settings.providers}}
+    try:
+        providers = [
+            (
+                provider,
+                SigningKeys(
+                    provider.issuer,
+                    provider.jwks_url,
+                    fetch=fetches[provider.ca_bundle],
+                    clock=clock,
+                    report=telemetry.event,
+                    times=times,
+                    uses=provider.key_uses,
+                    seed=seed,
+                ),
             )
-        except FetchError as error:
-            raise SettingsError([f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}"]) from None
-        providers.append((provider, keys))
+            for provider in settings.providers
+        ]
+    except FetchError as error:
+        raise SettingsError([f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}"]) from None
     return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,15 +37,18 @@ class KeySet:
     unusable: Counter[str]
 
     @classmethod
-    def parse(cls, body: bytes) -> KeySet:
-        """:raises FetchError: the body is not a key set, or holds no usable key."""
+    def parse(cls, body: bytes, uses: Collection[str] = ("sig",)) -> KeySet:
+        """`uses`: see `SigningKey.from_jwk`.
+
+        :raises FetchError: the body is not a key set, or holds no usable key.
+        """
         members = parse_object(body).get("keys")
         if not isinstance(members, list):
             raise FetchError("not a key set")
         keys, unusable = [], Counter[str]()
         for member in members:
             try:
-                keys.append(SigningKey.from_jwk(member))
+                keys.append(SigningKey.from_jwk(member, uses))
             except UnusableKey as error:
                 unusable[str(error)] += 1
         if not keys:
@@ -107,9 +110,10 @@ class SigningKeys:
         clock: Callable[[], float],
         report: Callable[[str, str], None],
         times: KeyTimes,
+        uses: Collection[str] = ("sig",),
         seed: bytes | None = None,
     ) -> None:
-        """`jwks_url` None: it is discovered from the issuer.
+        """`jwks_url` None: it is discovered from the issuer. `uses`: see `SigningKey.from_jwk`.
 
         `seed`: a key set to start with. Its member `fetched_at`, in seconds since 1970, says how old it is; without
         one it is due for a refresh at once, and each use of it is reported as stale.
@@ -122,6 +126,7 @@ class SigningKeys:
         self._clock = clock
         self._report = report
         self._times = times
+        self._uses = uses
         self._key_set: KeySet | None = None
         self._fetched_at: float | None = None
         self._attempted_at: float | None = None
@@ -219,7 +224,7 @@ class SigningKeys:
         return url
 
     def _parse(self, body: bytes) -> KeySet:
-        key_set = KeySet.parse(body)
+        key_set = KeySet.parse(body, self._uses)
         if key_set.unusable:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(key_set.unusable.items()))
             self._report("jwks_key_skipped", f"{self._issuer}: {reasons}")

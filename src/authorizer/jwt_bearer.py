@@ -161,11 +161,11 @@ def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, s
     # No extension is understood here, so none may be critical (RFC 7515, 4.1.11; `b64` is RFC 7797's).
     if "crit" in header or "b64" in header:
         raise _refused(Reason.CRITICAL_HEADER)
-    token_type = header.get("typ")
-    if token_type is not None or "typ" in header:
-        media_type = token_type.lower().removeprefix("application/") if isinstance(token_type, str) else None
-        if media_type not in provider.token_types:
-            raise _refused(Reason.WRONG_TYPE)
+    # Without one it is a plain JWT: whoever asks for access tokens alone (RFC 9068, 4) is not given another.
+    token_type = header.get("typ", "JWT")
+    media_type = token_type.lower().removeprefix("application/") if isinstance(token_type, str) else None
+    if media_type not in provider.token_types:
+        raise _refused(Reason.WRONG_TYPE)
     kid = header.get("kid")
     if "kid" in header and not (isinstance(kid, str) and kid):
         raise _refused(Reason.MALFORMED_HEADER)

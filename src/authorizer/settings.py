@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 MOST_WAITING_SECONDS: Final = 8
 """Below the function's timeout in the template, so that an outage is answered and logged, and not cut off."""
+_LONGEST_WAIT: Final = (
+    f"at most {MOST_WAITING_SECONDS} seconds: one decision may wait for both, and the function is ended at 10"
+)
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,16 @@ class Settings:
         path = variables.get("AUTH_CONFIG")
         # Most deployments have no such file: they need not wait for these imports.
         if path is None:
-            return cls._read(variables, directory, {}, (), "none", None)
+            return cls._read(variables, directory, {}, (), "none", None, [])
         from authorizer import auth_file
 
+        mistakes: list[str] = []
         try:
             file = auth_file.load(directory / path)
         except SettingsError as error:
-            raise SettingsError(f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes) from None
-        return cls._read(variables, directory, file.settings, file.providers, path, file.rules)
+            file = auth_file.AuthFile()
+            mistakes = [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
+        return cls._read(variables, directory, file.settings, file.providers, path, file.rules, mistakes)
 
     @classmethod
     def _read(
@@ -80,8 +85,8 @@ class Settings:
         providers: tuple[Provider, ...],
         path: str,
         rules: "AccessRules | None",
+        mistakes: list[str],
     ) -> "Settings":
-        mistakes: list[str] = []
         given: dict[str, Any] = dict(file_settings)
         for name, kind in {**PARAMETERS, **TUNING}.items():
             if (text := variables.get(name.upper())) is not None:
@@ -100,11 +105,8 @@ class Settings:
                 "SIMPLE_RESPONSES cannot be true together with [[rule]]: a simple response is for every route. Leave "
                 "it out, and turn the HTTP API's simple responses off"
             )
-        if not mistakes and settings.api_key_timeout_seconds + settings.jwks_timeout_seconds > MOST_WAITING_SECONDS:
-            mistakes.append(
-                "API_KEY_TIMEOUT_SECONDS and JWKS_TIMEOUT_SECONDS together must be at most "
-                f"{MOST_WAITING_SECONDS} seconds: one decision may wait for both, and the function is ended at 10"
-            )
+        if not mistakes and _waits_too_long(given):
+            mistakes.append(f"API_KEY_TIMEOUT_SECONDS and JWKS_TIMEOUT_SECONDS together must be {_LONGEST_WAIT}")
         if settings.jwks_seed and len(settings.providers) > 1:
             mistakes.append("JWKS_SEED goes with one provider: leave it out, or give each its own deployment")
         if mistakes:
@@ -192,7 +194,17 @@ def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
                 found[name] = str(path.absolute()) if (path := entry.file(name)) else None
             else:
                 found[name] = value
+        if _waits_too_long(found):
+            names = ("api_key_timeout_seconds", "jwks_timeout_seconds")
+            last = max((name for name in names if name in found), key=list(entry.members).index)
+            entry.wrong(last, f"{' and '.join(names)} together must be {_LONGEST_WAIT}")
     return found
+
+
+def _waits_too_long(given: Mapping[str, Any]) -> bool:
+    defaults = Settings.api_key_timeout_seconds, Settings.jwks_timeout_seconds
+    api_key, jwks = given.get("api_key_timeout_seconds", defaults[0]), given.get("jwks_timeout_seconds", defaults[1])
+    return bool(api_key + jwks > MOST_WAITING_SECONDS)
 
 
 def _providers(
@@ -214,11 +226,18 @@ def _providers(
     return read_providers([entry]), "JWT_ISSUER"
 
 
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is twice in one object: remove one of them")
+    return members
+
+
 def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
     try:
-        listed = json.loads(text)
+        listed = json.loads(text, object_pairs_hook=_members)
     except (ValueError, RecursionError) as error:
-        mistakes.append(f"JWT_PROVIDERS is not JSON: {error}")
+        mistakes.append(f"JWT_PROVIDERS cannot be read as JSON: {error}")
         return ()
     if not isinstance(listed, list) or not listed or not all(isinstance(members, dict) for members in listed):
         mistakes.append("JWT_PROVIDERS must be a JSON list of at least one object, and of nothing else")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,11 +50,13 @@ class SigningKey:
     _verifiers: Mapping[str, tuple[Algorithm, Any]] = field(compare=False, repr=False)
 
     @classmethod
-    def from_jwk(cls, jwk: object) -> SigningKey:
-        """:raises UnusableKey: not a public key for asymmetric signatures that is strong enough."""
+    def from_jwk(cls, jwk: object, uses: Collection[str] = ("sig",)) -> SigningKey:
+        """`uses`: what its `use` may be, where it has one.
+
+        :raises UnusableKey: not a public key for asymmetric signatures that is strong enough."""
         if not isinstance(jwk, dict):
             raise UnusableKey("not an object")
-        _check_purpose(jwk)
+        _check_purpose(jwk, uses)
         kid = jwk.get("kid")
         if kid is not None and not (isinstance(kid, str) and kid):
             raise UnusableKey("kid is not a text")
@@ -75,9 +77,9 @@ class SigningKey:
         return verifier.verify(message, key, signature)
 
 
-def _check_purpose(jwk: Mapping[str, Any]) -> None:
+def _check_purpose(jwk: Mapping[str, Any], uses: Collection[str]) -> None:
     use, key_ops = jwk.get("use"), jwk.get("key_ops")
-    if use is not None and use != "sig":
+    if use is not None and not (isinstance(use, str) and use in uses):
         raise UnusableKey("not for signatures")
     if key_ops is not None and not (isinstance(key_ops, list) and "verify" in key_ops):
         raise UnusableKey("not for verifying")

@@ -22,7 +22,7 @@ def test_settings_providers_and_rules_are_read() -> None:
         """
         [settings]
         jwt_leeway_seconds = 5
-        simple_responses = true
+        data_encoding = "base64url"
 
         [[provider]]
         issuer = "https://a.example/"
@@ -35,7 +35,7 @@ def test_settings_providers_and_rules_are_read() -> None:
         route = "GET /me"
         """
     )
-    assert read.settings == {"jwt_leeway_seconds": 5, "simple_responses": True}
+    assert read.settings == {"jwt_leeway_seconds": 5, "data_encoding": "base64url"}
     assert read.providers == (
         Provider(
             "https://a.example/",
@@ -92,6 +92,14 @@ issuer = "http://a.example"
         ("required_claims = { 'a..b' = 1 }", "empty part"),
         ("required_claims = { 'a.b' = 1, a = { b = 1 } }", "'a.b' is there twice"),
         ("scope_claims = ['a.']", "empty part"),
+        ("required_claims = { a = 2026-01-01 }", "no token can have 2026-01-01 in 'a'"),
+        ("required_claims = { a = { b = [1, inf] } }", "no token can have [1, inf] in 'a.b'"),
+        ("required_claims = { a = nan }", "no token can have nan in 'a'"),
+        ("key_uses = ['sig', 'enc']", "key_uses may hold sig and jwt-svid"),
+        ("ca_bundle = 'authority.pem'", "names 'authority.pem', which is not beside it in the function's code"),
+        ("ca_bundle = 'template.yaml'", "template.yaml holds no certificate in PEM"),
+        ("max_token_bytes = 10241", "a whole number from 1,024 to 10,240"),
+        ("max_token_bytes = true", "a whole number from 1,024 to 10,240"),
     ],
 )
 def test_a_wrong_member_of_a_provider_is_told_with_its_line(line: str, problem: str) -> None:
@@ -117,6 +125,25 @@ def test_a_wrong_setting_is_told_with_its_line(line: str, problem: str) -> None:
     (mistake,) = mistakes(f"[settings]\n{line}\n")
     assert mistake.startswith("line 2: ")
     assert problem in mistake
+
+
+def test_settings_that_cannot_go_together_are_told_with_the_line_of_one() -> None:
+    provider = "[[provider]]\nissuer = 'https://{}.example'\naudience = 'a'\n"
+    rule = "[[rule]]\nroute = 'GET /'\n"
+    times = "jwks_timeout_seconds = 4\napi_key_timeout_seconds = 4.1\n"
+    settings = f"[settings]\n{times}simple_responses = true\njwks_seed = 'template.yaml'\n"
+    told = mistakes(settings + provider.format("a") + provider.format("b") + rule)
+    assert [mistake.split(":")[0] for mistake in told] == ["line 3", "line 4", "line 5"]
+    (mistake,) = mistakes("[settings]\njwks_timeout_seconds = 7\n")
+    assert mistake.startswith("line 2: api_key_timeout_seconds and jwks_timeout_seconds together must be at most 8")
+    assert auth_file.parse("[settings]\njwks_timeout_seconds = 6\n").settings
+
+
+def test_a_media_type_in_full_is_the_same_as_in_short() -> None:
+    (provider,) = auth_file.parse(
+        "[[provider]]\nissuer = 'https://a.example'\naudience = 'a'\ntoken_types = ['application/AT+JWT']\n"
+    ).providers
+    assert provider.token_types == {"at+jwt"}
 
 
 def test_an_issuer_of_two_providers_is_told_with_both_lines() -> None:

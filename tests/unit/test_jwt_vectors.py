@@ -51,6 +51,7 @@ def decide(text: str, keys: bytes, provider: Provider = PROVIDER) -> tuple[Ident
         clock=lambda: NOW,
         report=lambda _event, _detail: None,
         times=KeyTimes(),
+        uses=provider.key_uses,
     )
     authenticator = JwtAuthenticator([(provider, source)], leeway_seconds=LEEWAY, clock=lambda: NOW)
     try:
@@ -244,6 +245,8 @@ SHAPE = [
 ]
 
 HEADER = [
+    Vector("no typ, where access tokens alone are asked for", with_header(typ=None), Reason.WRONG_TYPE,
+           provider=provider(token_types=frozenset({"at+jwt"}))),
     *(
         Vector(f"alg {alg!r}", with_header(alg=alg), Reason.WRONG_ALGORITHM)
         for alg in [
@@ -428,6 +431,15 @@ SIGNATURE = [
 ]  # fmt: skip
 
 KEYS = [
+    Vector("a key for SPIFFE's tokens, where they are asked for", token, ALLOWED, rs(use="jwt-svid"),
+           provider(key_uses=frozenset({"jwt-svid"}))),
+    Vector("a key without use, where SPIFFE's tokens are asked for", token, ALLOWED, rs(),
+           provider(key_uses=frozenset({"jwt-svid"}))),
+    Vector("only a key for signatures, where only SPIFFE's are asked for", token, UNAVAILABLE, rs(use="sig"),
+           provider(key_uses=frozenset({"jwt-svid"}))),
+    Vector("only a key for SPIFFE's certificates", token, UNAVAILABLE, rs(use="x509-svid"),
+           provider(key_uses=frozenset({"jwt-svid"}))),
+    Vector("only a key for SPIFFE's tokens, which are not asked for", token, UNAVAILABLE, rs(use="jwt-svid")),
     Vector("no kid, and two keys that fit", with_header(kid=None), Reason.AMBIGUOUS_SIGNING_KEY,
            lambda: key_set(jwk(), jwk("RS-other", "k2"))),
     Vector("one kid for two keys", token, ALLOWED, lambda: key_set(jwk("RS-other", "k1"), jwk())),

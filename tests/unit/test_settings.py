@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 
 from authorizer.entry import SettingsError
@@ -59,6 +60,10 @@ def test_several_providers_replace_the_one() -> None:
         ({"JWT_ISSUER": "https://i.example", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "ftp://i.example"}, "JWT_JWKS_URL"),
         ({"JWT_PROVIDERS": "{"}, "JWT_PROVIDERS"),
         ({"JWT_PROVIDERS": "[]"}, "JWT_PROVIDERS"),
+        (
+            {"JWT_PROVIDERS": '[{"issuer": "https://i.example", "audience": "a", "audience": "b"}]'},
+            "twice in one object",
+        ),
         ({"JWT_PROVIDERS": json.dumps([PROVIDER, PROVIDER])}, "that of JWT_PROVIDERS.0. as well"),
     ],
 )
@@ -139,7 +144,8 @@ def test_an_authority_s_file_must_be_there() -> None:
     def several(ca_bundle: str) -> Settings:
         return read(JWT_PROVIDERS=json.dumps([{**PROVIDER, "ca_bundle": ca_bundle}]))
 
-    assert several("pyproject.toml").providers[0].ca_bundle == Path("pyproject.toml")
+    authorities = Path(botocore.__file__).with_name("cacert.pem")
+    assert several(str(authorities)).providers[0].ca_bundle == authorities
     with pytest.raises(SettingsError, match=r"ca_bundle names 'no\.pem', which is not beside it"):
         several("no.pem")
 
@@ -189,6 +195,14 @@ class TestFile:
     def test_a_half_configured_provider_in_variables_is_an_error_beside_a_file_too(self, directory: Path) -> None:
         with pytest.raises(SettingsError, match="JWT_ISSUER is missing"):
             self.read(directory, JWT_AUDIENCE="c")
+
+    def test_mistakes_in_the_file_and_in_variables_are_told_all_at_once(self, directory: Path) -> None:
+        (directory / "auth.toml").write_text(f"{self.FILE}\n        colour = 'red'\n", encoding="utf-8")
+        with pytest.raises(SettingsError) as caught:
+            self.read(directory, API_KEY_PREFIX="Mak", JWT_AUDIENCE="c")
+        in_file, *in_variables = caught.value.mistakes
+        assert in_file.startswith("AUTH_CONFIG, auth.toml, line 11: 'colour' is not known")
+        assert [mistake.split()[0] for mistake in in_variables] == ["API_KEY_PREFIX", "JWT_ISSUER"]
 
     def test_a_seed_is_beside_the_file(self, directory: Path) -> None:
         (directory / "stages").mkdir()

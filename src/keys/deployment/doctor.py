@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -52,13 +52,12 @@ def examine(
         settings = Settings.read(deployment.environment, rules.FUNCTION_CODE)
     except SettingsError as error:
         return [Finding("settings", State.WRONG, f"{error}. Every decision is a 503 until then.")]
-    fetch = fetch or HttpsFetch()
     findings = [Finding("settings", State.OK, f"{len(settings.providers)} identity providers and API keys")]
     if not deployment.is_released:
         remedy = "deploy again, with another Release"
         findings.append(Finding("release", State.WRONG, f"APIs invoke a version with older settings: {remedy}"))
     for provider in settings.providers:
-        findings += _provider(provider, fetch, clock, date_of or _date_of)
+        findings += _provider(provider, fetch or HttpsFetch(provider.ca_bundle), clock, date_of or _date_of)
     findings += _table(settings, deployment, clock)
     findings.append(_rules(settings))
     findings.append(_revocation(settings, deployment))
@@ -92,14 +91,18 @@ def _provider(
             yield Finding(name, State.OK, "its discovery document agrees with the settings")
     url = provider.jwks_url or announced
     if url:
-        yield from _key_set(url, fetch, clock, date_of)
+        yield from _key_set(url, provider.key_uses, fetch, clock, date_of)
 
 
 def _key_set(
-    url: str, fetch: Fetch, clock: Callable[[], float], date_of: Callable[[str], str | None]
+    url: str,
+    uses: Collection[str],
+    fetch: Fetch,
+    clock: Callable[[], float],
+    date_of: Callable[[str], str | None],
 ) -> Iterator[Finding]:
     try:
-        key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS))
+        key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS), uses)
     except FetchError as error:
         yield Finding("signing keys", State.WRONG, f"{url}: {error}. No JWT can be checked without them.")
         return

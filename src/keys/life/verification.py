@@ -101,6 +101,7 @@ def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float])
             clock=clock,
             report=lambda _event, _detail: None,
             times=KeyTimes(),
+            uses=provider.key_uses,
             seed=key_set,
         )
     except FetchError as error:
