@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,13 @@ from bench import cold, counts, report, warm
 from bench.backend import event, running_backend
 from bench.cost import Load, Prices, plot
 from bench.report import Figures, RulesFigures
-from bench.targets import cold_ratios, warm_ratios
+from bench.targets import Ratio, cold_ratios, warm_ratios
 from local import environment
+from local.build import FOLDER
 from local.step import StepError, fail, say, step
 
 DIRECTORY: Final = Path(".local/bench")
+ARTIFACT: Final = FOLDER / "Authorizer"
 REPORT: Final = Path("docs/benchmarks.md")
 PLOT: Final = Path("docs/cost.svg")
 TOLERANCE: Final = 1.5
@@ -43,7 +46,8 @@ def main() -> int:
 
 
 def _full(rounds: int) -> int:
-    cold_times, warm_times = _measure(rounds, 2000)
+    measured = _measure(rounds, 2000)
+    warm_times = measured.warm_times
     with step("100,000 mixed decisions"):
         workload = counts.mixed(100_000)
     with step("memory for 10, 10,000 and 1,000,000 credentials"):
@@ -51,9 +55,10 @@ def _full(rounds: int) -> int:
     figures = Figures(
         when=datetime.now(UTC),
         rounds=rounds,
-        cold=cold_times,
+        versions=measured.versions,
+        cold=measured.cold_times,
         warm=warm_times,
-        ratios=[*cold_ratios(cold.medians(cold_times)), *warm_ratios(warm_times)],
+        ratios=measured.ratios,
         artifact_bytes=_artifact_bytes(),
         workload=workload,
         memory=memory,
@@ -64,7 +69,8 @@ def _full(rounds: int) -> int:
             [warm_times["ours, JWT RS256"].median, warm_times["ours, API key in memory"].median]
         )
         / 1000,
-        bytes_logged=workload.bytes_logged / workload.decisions,
+        accepted_bytes=measured.logged.accepted,
+        refused_bytes=measured.logged.refused,
     )
     plot(load, Prices(), PLOT)
     text = report.markdown(figures, load, Prices(), PLOT.name)
@@ -75,19 +81,32 @@ def _full(rounds: int) -> int:
 
 
 def _smoke() -> int:
-    cold_times, warm_times = _measure(3, 300, of=(cold.FLOOR, "ours", "the usual sample"))
+    measured = _measure(3, 300, of=(cold.FLOOR, "ours", "the usual sample"))
     workload = counts.mixed(5_000)
     memory = {distinct: counts.memory_held(distinct) for distinct in (10, 30_000, 36_000)}
-    ratios = [*cold_ratios(cold.medians(cold_times)), *warm_ratios(warm_times)]
-    for ratio in ratios:
+    for ratio in measured.ratios:
         say(f"  {ratio.value:5.2f} (at most {ratio.most:.1f}, here {ratio.most * TOLERANCE:.2f})  {ratio.what}")
-    high = [f"{r.what} is {r.value:.2f}, and may be {r.most:.1f}" for r in ratios if r.value > r.most * TOLERANCE]
+    high = [
+        f"{r.what} is {r.value:.2f}, and may be {r.most:.1f}" for r in measured.ratios if r.value > r.most * TOLERANCE
+    ]
     return _complain([*high, *_wrong_counts(workload, memory, full=30_000)])
 
 
-def _measure(
-    rounds: int, count: int, of: tuple[str, ...] = ("",)
-) -> tuple[dict[str, list[float]], dict[str, warm.Time]]:
+@dataclass(frozen=True)
+class Measured:
+    """Times by name, bytes logged by outcome, and the versions of the libraries in the artifact."""
+
+    cold_times: dict[str, list[float]]
+    warm_times: dict[str, warm.Time]
+    logged: cold.Logged
+    versions: dict[str, str]
+
+    @property
+    def ratios(self) -> list[Ratio]:
+        return [*cold_ratios(cold.medians(self.cold_times)), *warm_ratios(self.warm_times)]
+
+
+def _measure(rounds: int, count: int, of: tuple[str, ...] = ("",)) -> Measured:
     """Cold starts of those whose names begin so, and warm decisions."""
     key_set = Path("events/jwks.json").read_bytes()
     with step("sam build of ours and of the peers"):
@@ -95,11 +114,12 @@ def _measure(
     try:
         with step(f"{rounds} x {len(contenders)} cold starts"), running_backend(DIRECTORY, key_set) as backend:
             cold_times = cold.measure(contenders, backend, rounds, DIRECTORY)
+            logged = cold.logged(next(c for c in contenders if c.name.startswith("ours")), backend, DIRECTORY)
     finally:
         cold.release(DIRECTORY)
     with step("warm decisions"), running_backend(DIRECTORY, warm.KEY_SET) as backend:
-        warm_times = warm.measure(backend, count)
-    return cold_times, warm_times
+        warm_times, versions = warm.measure(backend, ARTIFACT, count)
+    return Measured(cold_times, warm_times, logged, versions)
 
 
 def _wrong_counts(workload: counts.Workload, memory: dict[int, int], full: int) -> list[str]:
@@ -119,7 +139,7 @@ def _wrong_counts(workload: counts.Workload, memory: dict[int, int], full: int) 
 
 
 def _artifact_bytes() -> int:
-    return sum(path.stat().st_size for path in Path(".local/build/Authorizer").rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in ARTIFACT.rglob("*") if path.is_file())
 
 
 def _rules() -> RulesFigures:

@@ -75,12 +75,7 @@ def release(directory: Path) -> None:
 
 def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, directory: Path) -> dict[str, list[float]]:
     """Milliseconds of each start by name. The contenders take turns, so that all have the same weather."""
-    # A folder that root can write to is not read-only for root: this says so to Python.
-    environment = backend.environment | {
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "JWKS_FILE": str(Path("events/jwks.json").resolve()),
-        "AWS_LAMBDA_FUNCTION_NAME": "Authorizer",
-    }
+    environment = _environment(backend)
     times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
@@ -88,8 +83,47 @@ def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, dire
     return times
 
 
+@dataclass(frozen=True)
+class Logged:
+    """Bytes in the log for one warm decision: the function's line, the runtime's and the platform's."""
+
+    accepted: int
+    refused: int
+
+
+def logged(contender: Contender, backend: Backend, directory: Path) -> Logged:
+    """As the Runtime Interface Emulator writes them, in the form of Lambda's own lines."""
+    log = directory / "rie-lines.log"
+    garbage = {**contender.event, "headers": {"Authorization": "Bearer hello"}, "multiValueHeaders": {}}
+    environment = _environment(backend)
+    with running_function(contender.command, contender.folder, environment, log) as url:
+        sizes = []
+        for request in (contender.event, contender.event, garbage):
+            invoke(url, request)
+            sizes.append(_size_at_rest(log))
+    return Logged(sizes[1] - sizes[0], sizes[2] - sizes[1])
+
+
+def _size_at_rest(log: Path) -> int:
+    """The last line is written after the answer: when nothing has come for a while, it is there."""
+    size = -1
+    while (now := log.stat().st_size) != size:
+        size = now
+        time.sleep(0.2)
+    return size
+
+
 def medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _environment(backend: Backend) -> dict[str, str]:
+    return backend.environment | {
+        # A folder that root can write to is not read-only for root: this says so to Python.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "JWKS_FILE": str(Path("events/jwks.json").resolve()),
+        "AWS_LAMBDA_FUNCTION_NAME": "Authorizer",
+    }
 
 
 def _start(contender: Contender, environment: Mapping[str, str], log: Path) -> float:

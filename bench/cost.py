@@ -1,7 +1,7 @@
 """What a million requests cost: the counts, times the published prices."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +28,20 @@ class Load:
 
     `milliseconds`: of one whole processor. `read_milliseconds`: what DynamoDB takes to answer, which no local
     measurement can tell. `key_share`: API keys among the credentials. `kept_share`: of those, found in memory.
+    `accepted_bytes` and `refused_bytes`: all that is logged for one decision. All credentials are accepted, unless
+    the load is `refused()`.
     """
 
     milliseconds: float
-    bytes_logged: float
+    accepted_bytes: float
+    refused_bytes: float
     key_share: float = 0.5
     kept_share: float = 0.5
     read_milliseconds: float = 4.0
+
+    def refused(self) -> "Load":
+        """Nothing but tokens that no read is needed for."""
+        return replace(self, accepted_bytes=self.refused_bytes, key_share=0.0)
 
 
 def dollars_a_million(load: Load, prices: Prices, *, hit_rate: float, memory_mb: int) -> float:
@@ -46,7 +53,7 @@ def dollars_a_million(load: Load, prices: Prices, *, hit_rate: float, memory_mb:
         prices.lambda_request
         + billed / 1000 * memory_mb / 1024 * prices.lambda_gb_second_arm
         + reads * 0.5 * prices.read_request_unit
-        + load.bytes_logged / 1e9 * prices.log_gb
+        + load.accepted_bytes / 1e9 * prices.log_gb
     )
     return (1 - hit_rate) * one * 1e6
 

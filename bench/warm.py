@@ -1,4 +1,4 @@
-"""Decisions in a function that is warm, in this process, each with its log line and metric."""
+"""Decisions in a function that is warm, by the artifact in an interpreter of its own, each with log line and metric."""
 
 import json
 import os
@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import botocore.session
+import boto3
 import joserfc.jwt
 import jwt
 from aws_lambda_powertools.utilities.auth_alpha import JWTVerifier
@@ -20,10 +21,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import KeySet
 
 from authorizer import api_key
-from authorizer.composition import build
-from authorizer.decision import Decider, Unauthorized
 from bench.backend import TABLE, Backend, event
 from bench.cold import NODE
+from tests.artifact.interpreter import Artifact, running
 from tests.unit.tokens import AUDIENCE, ISSUER, claims, jwk, key_set, private_key, token
 
 YEAR_2100: Final = 4_102_444_800
@@ -35,7 +35,8 @@ TOKENS: Final = {
 }
 ROUNDS: Final = 20
 
-Case = Callable[[], object]
+Case = Callable[[int], list[int]]
+"""Does a thing so often; nanoseconds of each time."""
 
 
 @dataclass(frozen=True)
@@ -46,63 +47,63 @@ class Time:
     p99: float
 
 
-def measure(backend: Backend, count: int) -> dict[str, Time]:
-    """Each case `count` times. They take turns in rounds, so that all have the same weather."""
+def measure(backend: Backend, artifact: Path, count: int) -> tuple[dict[str, Time], dict[str, str]]:
+    """Each case `count` times, and the versions of the libraries in the artifact.
+
+    The cases take turns in rounds, so that all have the same weather.
+    """
+    kept = {"API_KEY_CACHE_SECONDS": "3600"}
+    read = {"API_KEY_CACHE_SECONDS": "0"}
     with (
         _environment(backend.environment),
-        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
-        redirect_stdout(nowhere),
         _one_processor(),
+        running(artifact, **backend.environment | kept) as keeping,
+        running(artifact, **backend.environment | read) as reading,
     ):
-        cases = {**_peers(), **_ours(backend)}
+        versions = keeping.start()["versions"]
+        reading.start()
+        cases = {**_peers(), **_ours(keeping, reading)}
         for case in cases.values():
-            case()
+            case(1)
         times: dict[str, list[int]] = {name: [] for name in cases}
         for _ in range(ROUNDS):
             for name, case in cases.items():
-                times[name] += _repeated(case, max(count // ROUNDS, 5))
+                times[name] += case(max(count // ROUNDS, 5))
     measured = {name: _summary(sorted(values)) for name, values in times.items()}
-    return measured | _node(count)
+    return measured | _node(count), versions
 
 
-def _ours(backend: Backend) -> dict[str, Case]:
-    kept = build(backend.environment | {"API_KEY_CACHE_SECONDS": "3600"}, Path("src/authorizer"))
-    read = build(backend.environment | {"API_KEY_CACHE_SECONDS": "0"}, Path("src/authorizer"))
+def _ours(keeping: Artifact, reading: Artifact) -> dict[str, Case]:
     key: str = event("api_key")["headers"]["Authorization"].removeprefix("Bearer ")
     wrong_checksum = key[:-1] + ("x" if key[-1] != "x" else "y")
     unknown_kid = token(claims(exp=YEAR_2100), {"kid": "unknown"})
     return {
-        "ours, API key from DynamoDB": _decision(read, key),
-        "ours, API key in memory": _decision(kept, key),
-        **{f"ours, JWT {name}": _decision(kept, text) for name, text in TOKENS.items()},
-        "ours, garbage": _decision(kept, "hello"),
-        "ours, wrong checksum": _decision(kept, wrong_checksum),
-        "ours, unknown kid": _decision(kept, unknown_kid),
-        "ours, unknown API key": _decision(kept, api_key.generate("mak")),
+        "ours, API key from DynamoDB": _decision(reading, key),
+        "ours, API key in memory": _decision(keeping, key),
+        **{f"ours, JWT {name}": _decision(keeping, text) for name, text in TOKENS.items()},
+        "ours, garbage": _decision(keeping, "hello"),
+        "ours, wrong checksum": _decision(keeping, wrong_checksum),
+        "ours, unknown kid": _decision(keeping, unknown_kid),
+        "ours, unknown API key": _decision(keeping, api_key.generate("mak")),
     }
 
 
-def _decision(decider: Decider, credential: str) -> Case:
+def _decision(artifact: Artifact, credential: str) -> Case:
     made: dict[str, Any] = event("api_key")
     made["headers"]["Authorization"] = f"Bearer {credential}"
     made["multiValueHeaders"]["Authorization"] = [f"Bearer {credential}"]
-
-    def decide() -> None:
-        with suppress(Unauthorized):
-            decider.decide(made)
-
-    return decide
+    return partial(artifact.times, made)
 
 
 def _peers() -> dict[str, Case]:
-    client: Any = botocore.session.get_session().create_client("dynamodb")
+    client: Any = boto3.client("dynamodb")
     pk = event("api_key_item")["pk"]
     powertools = JWTVerifier(issuer=ISSUER, audience=AUDIENCE, algorithms=["RS256", "ES256"], jwks=json.loads(KEY_SET))
     keys: Any = KeySet.import_key_set({"keys": KEYS})
     registry = joserfc.jwt.JWTClaimsRegistry(
         iss={"essential": True, "value": ISSUER}, aud={"essential": True, "value": AUDIENCE}, exp={"essential": True}
     )
-    cases: dict[str, Case] = {}
+    cases: dict[str, Callable[[], object]] = {}
     for name, text in TOKENS.items():
         cases |= {
             f"OpenSSL through cryptography {name}": _raw(name, text),
@@ -111,11 +112,11 @@ def _peers() -> dict[str, Case]:
             f"Powertools' verifier {name}": _powertools(powertools, text),
             f"Powertools' authorizer {name}": _powertools_authorizer(powertools, text),
         }
-    cases["botocore GetItem"] = lambda: client.get_item(TableName=TABLE, Key={"pk": pk})
-    return cases
+    cases["boto3 GetItem"] = lambda: client.get_item(TableName=TABLE, Key={"pk": pk})
+    return {name: partial(_repeated, case) for name, case in cases.items()}
 
 
-def _raw(name: str, text: str) -> Case:
+def _raw(name: str, text: str) -> Callable[[], object]:
     signed, _, last = text.rpartition(".")
     message, signature = signed.encode(), jwt.utils.base64url_decode(last)
     key: Any = private_key("RS" if name == "RS256" else name).public_key()
@@ -125,20 +126,20 @@ def _raw(name: str, text: str) -> Case:
     return lambda: key.verify(utils.encode_dss_signature(*numbers), message, ec.ECDSA(SHA256()))
 
 
-def _pyjwt(name: str, text: str) -> Case:
+def _pyjwt(name: str, text: str) -> Callable[[], object]:
     key: Any = private_key("RS" if name == "RS256" else name).public_key()
     return lambda: jwt.decode(text, key, algorithms=[name], audience=AUDIENCE, issuer=ISSUER)
 
 
-def _joserfc(name: str, text: str, keys: Any, registry: Any) -> Case:
+def _joserfc(name: str, text: str, keys: Any, registry: Any) -> Callable[[], object]:
     return lambda: registry.validate(joserfc.jwt.decode(text, keys, algorithms=[name]).claims)
 
 
-def _powertools(verifier: JWTVerifier, text: str) -> Case:
+def _powertools(verifier: JWTVerifier, text: str) -> Callable[[], object]:
     return lambda: verifier.verify(text)
 
 
-def _powertools_authorizer(verifier: JWTVerifier, text: str) -> Case:
+def _powertools_authorizer(verifier: JWTVerifier, text: str) -> Callable[[], object]:
     made: dict[str, Any] = event("jwt")
     made["headers"]["Authorization"] = f"Bearer {text}"
     made["multiValueHeaders"]["Authorization"] = [f"Bearer {text}"]
@@ -161,7 +162,7 @@ def _node(count: int) -> dict[str, Time]:
     return {f"Node: {name}": Time(*measured) for name, measured in json.loads(answer.stdout).items()}
 
 
-def _repeated(case: Case, count: int) -> list[int]:
+def _repeated(case: Callable[[], object], count: int) -> list[int]:
     times = []
     for _ in range(count):
         started = time.perf_counter_ns()

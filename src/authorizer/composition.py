@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from authorizer import dynamodb, policy
+from authorizer import api_key, dynamodb, policy
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
 from authorizer.entry import SettingsError
@@ -28,10 +29,12 @@ def build(
     clock: Callable[[], float] = time.time,
     fetch: "Fetch | None" = None,
     client: "DynamoDBClient | None" = None,
+    before_snapshot: Callable[[Callable[[], None]], None] = lambda _work: None,
 ) -> Decider:
     """The decider for these environment variables. Paths in them are relative to `directory`, the function's code.
 
     `clock`, `fetch` (of key sets) and `client` (of DynamoDB): other ones than those of production, for tests.
+    `before_snapshot` is handed what is to be done before a snapshot of the process is taken.
 
     :raises SettingsError: one is missing or wrong, or a file that it names.
     """
@@ -43,12 +46,14 @@ def build(
         stack=settings.stack_name,
         starts_cold=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency",
     )
+    client = client or dynamodb.client(settings.api_key_timeout_seconds)
     store = KeyStore(
-        client or dynamodb.client(settings.api_key_timeout_seconds),
+        client,
         settings.api_keys_table,
         cache_seconds=settings.api_key_cache_seconds,
         clock=clock,
     )
+    before_snapshot(partial(_prime, store, client))
     authenticators: list[Authenticator] = [
         ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=settings.accept_imported_keys, clock=clock),
     ]
@@ -65,6 +70,14 @@ def build(
         versions,
     )
     return Decider(authenticators, _responder(settings), telemetry)
+
+
+def _prime(store: KeyStore, client: "DynamoDBClient") -> None:
+    """Does what the first read of the table does only once. Its connection would be dead after a restore."""
+    # The table may not be there yet; the first request will tell.
+    with suppress(Exception):
+        store.find(api_key.digest(""))
+    client.close()
 
 
 def _jwt_authenticator(

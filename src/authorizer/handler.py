@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,18 @@ def _start() -> "Decider":
     try:
         from authorizer.composition import build
 
-        return build(os.environ, Path(__file__).parent)
+        return build(os.environ, Path(__file__).parent, before_snapshot=_before_snapshot)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _before_snapshot(work: Callable[[], None]) -> None:
+    """Hands the work to the runtime, which does it once before it takes a snapshot, where there is SnapStart."""
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from snapshot_restore_py import register_before_snapshot  # type: ignore[import-untyped]
+
+        register_before_snapshot(work)
 
 
 _decider = _start()

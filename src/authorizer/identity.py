@@ -17,6 +17,8 @@ MAX_CONTEXT_BYTES: Final = 8192
 SCOPE_PATTERN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749, section 3.3. Such a scope can stand in a JSON text, and in a list separated by spaces, as it is."""
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 class IdentityTooLarge(Exception):
     """The identity does not fit `MAX_CONTEXT_BYTES`. It is refused: cut short, it would be another identity."""
@@ -47,7 +49,7 @@ class Identity:
 
         :raises IdentityTooLarge: the values do not fit `MAX_CONTEXT_BYTES`.
         """
-        data = json.dumps(self.data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        data = _JSON.encode(self.data)
         if encoding == "base64url":
             data = base64.urlsafe_b64encode(data.encode()).rstrip(b"=").decode()
         scope = " ".join(sorted(filter(SCOPE_PATTERN.fullmatch, self.scopes)))

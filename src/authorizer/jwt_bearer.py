@@ -5,6 +5,7 @@ request nor turn an outage of the provider into an answer.
 """
 
 import base64
+import functools
 import json
 import math
 import re
@@ -89,13 +90,19 @@ class UnverifiedToken:
         parts = _TOKEN.fullmatch(token)
         if parts is None:
             raise _refused(Reason.MALFORMED_TOKEN)
-        header, claims, signature = (_decode(part) for part in parts.groups())
+        header, claims, signature = parts.groups()
         return cls(
-            _parse_object(header, Reason.MALFORMED_HEADER),
-            _parse_object(claims, Reason.MALFORMED_CLAIMS),
+            _parse_header(header),
+            _parse_object(_decode(claims), Reason.MALFORMED_CLAIMS),
             token[: parts.end(2)].encode("ascii"),
-            signature,
+            _decode(signature),
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _parse_header(part: str) -> Mapping[str, Any]:
+    """A provider's tokens have the same header as long as they have the same key."""
+    return _parse_object(_decode(part), Reason.MALFORMED_HEADER)
 
 
 def _decode(part: str) -> bytes:
@@ -111,9 +118,7 @@ def _decode(part: str) -> bytes:
 def _parse_object(text: bytes, reason: Reason) -> Mapping[str, Any]:
     """A JSON object in UTF-8, with nothing in it that two parsers could read in two ways (RFC 8259, 4 to 9)."""
     try:
-        parsed = json.loads(
-            text.decode(), object_pairs_hook=_unique, parse_constant=_refuse_number, parse_float=_finite
-        )
+        parsed = _STRICT.decode(text.decode())
         if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_too_deep(parsed):
             raise ValueError("objects and lists within each other, too many")
         # An escape can make a lone surrogate, which is no text: nothing that is encoded later could hold it.
@@ -150,6 +155,9 @@ def _finite(text: str) -> float:
 
 def _refuse_number(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_number, parse_float=_finite)
 
 
 def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, str | None]:

@@ -28,6 +28,8 @@ _QUIET_EVENTS: Final = frozenset({"jwks_fetched"})
 _NONE: Final = "none"
 """A dimension has a value always."""
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 Dimensions = tuple[tuple[str, str], ...]
 
 
@@ -55,6 +57,7 @@ class Telemetry:
             use_rfc3339=True,
             location=None,
             xray_trace_id=None,
+            json_serializer=_JSON.encode,
         )
         # Loggers of one name are one: it may be there already, with another level.
         self._logger.setLevel(level)
@@ -106,7 +109,7 @@ class Telemetry:
         if level >= self._logger.log_level:
             self._writers[level](message, extra={**metrics, **logged})
         elif metrics:
-            _write(json.dumps(metrics, separators=(",", ":")))
+            _write(_JSON.encode(metrics))
 
 
 class _StandardOutput(logging.Handler):

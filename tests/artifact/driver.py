@@ -6,8 +6,10 @@
 import base64
 import io
 import json
+import os
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,6 @@ class Session:
         self._decide: Any = None
 
     def build(self, env: dict[str, str], now: float | None, key_set: str | None, *, with_table: bool) -> None:
-        import time
-
         from authorizer.composition import build
 
         given: dict[str, Any] = {}
@@ -63,6 +63,21 @@ class Session:
         except Exception as error:
             answer = {"raised": type(error).__name__, "text": str(error)}
         return answer | {"fetched": list(self._fetched)}
+
+    def times(self, event: object, count: int) -> list[int]:
+        """Nanoseconds of each of so many decisions about the event, whose lines are written to nowhere."""
+        found, before = [], sys.stdout
+        with Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
+            for _ in range(count):
+                started = time.perf_counter_ns()
+                try:
+                    self._decide(event)
+                except Exception as error:
+                    if str(error) != "Unauthorized":
+                        raise
+                found.append(time.perf_counter_ns() - started)
+        sys.stdout = before
+        return found
 
     def verify(self, jwk: object, algorithm: str, message: str, signature: str) -> bool:
         from authorizer.signing_key import SigningKey

@@ -70,9 +70,15 @@ class Artifact:
         encoded = base64.b64encode(key_set).decode() if key_set is not None else None
         self._ask("build", env=dict(env), now=now, key_set=encoded, with_table=with_table)
 
-    def start(self) -> None:
-        """The decider of the handler, for the environment of the interpreter."""
-        self._ask("start")
+    def start(self) -> dict[str, Any]:
+        """The decider of the handler, for the environment of the interpreter. Returns the line of the start."""
+        line: dict[str, Any] = json.loads(self._ask("start")[1])
+        return line
+
+    def times(self, event: object, count: int) -> list[int]:
+        """Nanoseconds of each of so many decisions about an event, with their lines."""
+        found: list[int] = self._ask("times", event=event, count=count)[0]
+        return found
 
     def set_clock(self, now: float) -> None:
         self._ask("set_clock", now=now)

@@ -14,17 +14,10 @@ from authorizer.provider import Provider
 from tests.artifact.interpreter import Artifact, ArtifactError, running
 from tests.unit.key_table import MAY, rows
 from tests.unit.test_jwt_vectors import ALLOWED, UNAVAILABLE, VECTORS, Vector
-from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
+from tests.unit.tokens import ALGORITHMS, ALL_TYPES, AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
 BEARER_REASONS = ("malformed_authorization",)
 """Tokens with characters that no header field may have do not get as far as the JWT's own checks."""
-
-ALGORITHMS = {
-    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RS"),
-    **{name: name for name in ("ES256", "ES256K", "ES384", "ES512", "Ed25519", "Ed448")},
-}
-KINDS = sorted(set(ALGORITHMS.values()))
-ALL_TYPES = [jwk(kind, kid=f"the {kind} key") for kind in KINDS]
 
 
 def environment(provider: Provider) -> dict[str, str]:

@@ -16,6 +16,7 @@ from local.session import client
 from local.step import StepError, tail
 from local.system import System, create_key, run_keys, running_system
 from tests.e2e.issuer import Issuer
+from tests.unit.tokens import ALL_TYPES
 
 DIRECTORY = Path(".local") / f"test-{uuid4().hex[:8]}"
 CACHE_SECONDS = 1
@@ -37,7 +38,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[Issuer]:
-    with Issuer().serving() as issuer:
+    with Issuer(*ALL_TYPES).serving() as issuer:
         yield issuer
 
 

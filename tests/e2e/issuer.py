@@ -16,12 +16,12 @@ AUDIENCE: Final = "https://api.example"
 
 
 class Issuer:
-    """Signs tokens with one key, and serves its public half on loopback."""
+    """Signs tokens with one key, and serves its public half on loopback, besides `others`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Mapping[str, Any]) -> None:
         self.key: RSAPrivateKey = generate_private_key(65537, 2048)
         jwk = RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        self._body = json.dumps({"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "RS256"}]}).encode()
+        self._body = json.dumps({"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "RS256"}, *others]}).encode()
         self.fetches = 0
         issuer = self
 

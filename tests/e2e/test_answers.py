@@ -16,6 +16,7 @@ from local.provider import sign_in
 from local.system import System
 from tests.e2e.conftest import Answer, Caller, Keys
 from tests.e2e.issuer import Issuer
+from tests.unit.tokens import ALGORITHMS, base64url, token
 
 
 def assert_refused(answer: Answer) -> None:
@@ -51,6 +52,17 @@ def test_a_cognito_token_is_answered_with_its_claims(token: str, system: System,
 def test_a_second_provider_is_accepted_beside_the_first(caller: Caller, issuer: Issuer) -> None:
     answer = caller.bearer(issuer.token(sub="Zoë"))
     assert (answer.status, answer.body["sub"]) == (200, "Zoë")
+
+
+@pytest.mark.parametrize(("algorithm", "kind"), ALGORITHMS.items())
+def test_a_token_of_each_algorithm_is_accepted_and_a_forged_one_is_not(
+    algorithm: str, kind: str, caller: Caller, issuer: Issuer
+) -> None:
+    right = token(issuer.claims(), {"kid": f"the {kind} key"}, alg=algorithm)
+    header, _claims, signature = right.split(".")
+    forged = f"{header}.{base64url(json.dumps(issuer.claims(sub='admin')).encode())}.{signature}"
+    assert caller.bearer(right).status == 200
+    assert_refused(caller.bearer(forged))
 
 
 @pytest.mark.parametrize(("scheme", "header"), [("bearer", "authorization"), ("BEARER", "AUTHORIZATION")])

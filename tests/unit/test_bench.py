@@ -29,9 +29,12 @@ def test_two_hundred_rules_make_one_policy_within_the_bound() -> None:
 
 def test_cost_is_invocations_time_reads_and_logs() -> None:
     prices = Prices(lambda_request=1e-6, lambda_gb_second_arm=1e-3, read_request_unit=4e-6, log_gb=1.0)
-    load = Load(milliseconds=1.0, bytes_logged=1000, key_share=1.0, kept_share=0.0, read_milliseconds=1.0)
+    load = Load(
+        milliseconds=1.0, accepted_bytes=1000, refused_bytes=500, key_share=1.0, kept_share=0.0, read_milliseconds=1.0
+    )
     assert dollars_a_million(load, prices, hit_rate=0.0, memory_mb=2048) == pytest.approx(1 + 4 + 2 + 1)
     assert dollars_a_million(load, prices, hit_rate=0.75, memory_mb=2048) == pytest.approx(2)
+    assert dollars_a_million(load.refused(), prices, hit_rate=0.0, memory_mb=2048) == pytest.approx(1 + 2 + 0.5)
 
 
 @pytest.mark.parametrize(("seconds", "rate"), [(0, 0.0), (10, 0.5), (30, 0.75)])
@@ -40,10 +43,10 @@ def test_the_hit_rate_is_that_of_entries_with_a_fixed_life(seconds: int, rate: f
 
 
 def test_the_page_says_which_targets_are_met_and_which_are_not() -> None:
-    cold = {FLOOR: [200.0], "ours, API key": [180.0], "ours, JWT": [210.0]}
+    cold = {FLOOR: [200.0], "ours, API key": [180.0], "ours, JWT": [230.0]}
     samples = {"the usual sample, API key": [400.0], "the usual sample, JWT": [400.0]}
     medians = {name: values[0] for name, values in {**cold, **samples}.items()}
     page = report.targets(cold_ratios(medians), artifact_bytes=1024, memory={100_000: 10, 1_000_000: 10})
-    assert "| cold start, API key / floor | 0.90 | 1.0 | yes |" in page
-    assert "| cold start, JWT / floor | 1.05 | 1.0 | **no** |" in page
+    assert "| cold start, API key / floor | 0.90 | 1.1 | yes |" in page
+    assert "| cold start, JWT / floor | 1.15 | 1.1 | **no** |" in page
     assert not Ratio("x", 1.1, 1.0).is_met

@@ -8,10 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.artifact import dynamodb
+
 SCRIPT = """
 import json, sys
 from authorizer import handler
 print(json.dumps(sorted(sys.modules)))
+"""
+SNAPSHOT = """
+import snapshot_restore_py
+from authorizer import api_key, handler
+for work, arguments, named in snapshot_restore_py.get_before_snapshot():
+    work(*arguments, **named)
+try:
+    handler.lambda_handler({"headers": {"Authorization": f"Bearer {api_key.generate('mak')}"}}, None)
+except Exception as error:
+    print(error)
 """
 PROVIDER = {"JWT_ISSUER": "https://issuer.example/", "JWT_AUDIENCE": "https://api.example"}
 JWT_HALF = {"jwt", "cryptography", "authorizer.jwt_bearer", "authorizer.signing_key", "authorizer.jwks"}
@@ -20,6 +32,11 @@ NEVER = {"authorizer.access", "authorizer.rules_file", "keys", "me"}
 
 def start(variables: dict[str, str]) -> tuple[set[str], dict[str, str]]:
     """The modules that are loaded once the function has started, and the versions that it names."""
+    line, modules = run(SCRIPT, variables)
+    return set(json.loads(modules)), json.loads(line)["versions"]
+
+
+def run(script: str, variables: dict[str, str]) -> list[str]:
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(Path("src").resolve()),
@@ -27,10 +44,9 @@ def start(variables: dict[str, str]) -> tuple[set[str], dict[str, str]]:
         "API_KEYS_TABLE": "keys",
     }
     started = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment | variables, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], env=environment | variables, capture_output=True, text=True, check=True
     )
-    line, modules = started.stdout.splitlines()
-    return set(json.loads(modules)), json.loads(line)["versions"]
+    return started.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +73,21 @@ def test_with_a_provider_it_is(with_provider: tuple[set[str], dict[str, str]]) -
 
 def test_what_no_decision_needs_is_not_loaded(with_provider: tuple[set[str], dict[str, str]]) -> None:
     assert with_provider[0] & NEVER == set()
+
+
+def test_before_a_snapshot_the_table_is_read_once_and_no_connection_is_left() -> None:
+    with dynamodb.serving() as table:
+        variables = {
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+            "AWS_ENDPOINT_URL_DYNAMODB": table.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+        *_lines, answer = run(SNAPSHOT, variables)
+        assert answer == "Unauthorized"
+        assert (table.reads, len(table.connections)) == (2, 2)
+
+
+def test_a_table_that_cannot_be_read_does_not_keep_a_snapshot_from_being_taken() -> None:
+    variables = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}
+    assert run(SNAPSHOT, variables)[-1].startswith("The credential could not be checked")

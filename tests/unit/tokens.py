@@ -80,3 +80,13 @@ def sign(message: bytes, alg: str, kind: str) -> bytes:
 
 def base64url(part: bytes) -> str:
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
+ALGORITHMS: Final = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RS"),
+    **{name: name for name in ("ES256", "ES256K", "ES384", "ES512", "Ed25519", "Ed448")},
+}
+"""Each algorithm, and the kind of its key."""
+KINDS: Final = sorted(set(ALGORITHMS.values()))
+ALL_TYPES: Final = [jwk(kind, kid=f"the {kind} key") for kind in KINDS]
+"""A key of each kind."""
