@@ -13,13 +13,15 @@ VERSIONS: Final = {"boto3": boto3.__version__, "botocore": botocore.__version__}
 
 
 def client(timeout_seconds: float) -> "DynamoDBClient":
-    """A client whose two attempts together stay within the time, with a connection kept open between requests."""
-    attempt = timeout_seconds / 4
+    """A client whose two attempts together stay within the time, with a connection kept open between requests.
+
+    An attempt may wait for the connection, for TLS, and for the answer; each address of the name adds to the first.
+    """
     return boto3.client(
         "dynamodb",
         config=Config(
-            connect_timeout=attempt,
-            read_timeout=attempt,
+            connect_timeout=timeout_seconds / 8,
+            read_timeout=timeout_seconds / 4,
             retries={"total_max_attempts": 2, "mode": "legacy"},
             tcp_keepalive=True,
             parameter_validation=False,

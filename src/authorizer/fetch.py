@@ -154,7 +154,8 @@ def _target(url: SplitResult) -> str:
 
 def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, remaining: Remaining) -> None:
     """Asks the proxy for a connection to the server (RFC 9110, 9.3.6)."""
-    server = f"{url.hostname}:{url.port or 443}"
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    server = f"{host}:{url.port or 443}"
     headers = {"Host": server}
     if proxy.username is not None:
         credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"

@@ -21,6 +21,8 @@ FIRST_BACKOFF_SECONDS: Final = 2.0
 LONGEST_BACKOFF_SECONDS: Final = 30.0
 FIRST_PATIENCE_SECONDS: Final = 0.3
 """How long a request waits for newer keys that can be decided without them."""
+MOST_MEMBERS: Final = 1000
+"""Of a key set; what is beyond costs no time."""
 MOST_OF_ONE_KID: Final = 4
 """Providers publish two keys under one id while they change them; each one costs a verification."""
 
@@ -46,11 +48,16 @@ class KeySet:
         if not isinstance(members, list):
             raise FetchError("not a key set")
         keys, unusable = [], Counter[str]()
-        for member in members:
+        for member in members[:MOST_MEMBERS]:
             try:
                 keys.append(SigningKey.from_jwk(member, uses))
             except UnusableKey as error:
                 unusable[str(error)] += 1
+            except Exception as error:
+                # Whatever it is, it costs this member alone.
+                unusable[type(error).__name__] += 1
+        if len(members) > MOST_MEMBERS:
+            unusable[f"beyond the first {MOST_MEMBERS:,}"] = len(members) - MOST_MEMBERS
         if not keys:
             raise FetchError("no usable key")
         return cls(tuple(keys), unusable)
@@ -115,8 +122,8 @@ class SigningKeys:
     ) -> None:
         """`jwks_url` None: it is discovered from the issuer. `uses`: see `SigningKey.from_jwk`.
 
-        `seed`: a key set to start with. Its member `fetched_at`, in seconds since 1970, says how old it is; without
-        one it is due for a refresh at once, and each use of it is reported as stale.
+        `seed`: a key set to start with. Its member `fetched_at`, in seconds since 1970, says how old it is. Without
+        one it is due for a refresh at once, each use of it is reported as stale, and it ends like keys of now.
 
         :raises FetchError: the seed is not a key set.
         """
@@ -128,6 +135,7 @@ class SigningKeys:
         self._times = times
         self._uses = uses
         self._key_set: KeySet | None = None
+        self._started_at = clock()
         self._fetched_at: float | None = None
         self._attempted_at: float | None = None
         self._failures = 0
@@ -141,26 +149,25 @@ class SigningKeys:
         :raises KeysUnavailable: one may have, but the keys cannot be had.
         """
         keys = self._usable(kid, algorithm)
-        if self._is_due():
+        if is_due := self._is_due():
             self._refresh(can_do_without=bool(keys))
             keys = self._usable(kid, algorithm)
         is_verified = _any_verifies(keys, algorithm, message, signature)
-        if not is_verified and self._may_ask_again():
+        if not is_verified and not is_due and self._may_ask_again():
             self._refresh(can_do_without=bool(keys))
             keys = self._usable(kid, algorithm)
             is_verified = _any_verifies(keys, algorithm, message, signature)
-        if not keys:
-            if self._failures:
+        if not is_verified:
+            # Keys at hand under the token's own id answer for it; without an id, any newer one may have made it.
+            if self._failures and not (keys and kid):
                 raise KeysUnavailable("the key is not among those at hand, and the newest could not be fetched")
-            raise InvalidCredential(Reason.UNKNOWN_SIGNING_KEY, "jwt")
+            raise InvalidCredential(Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_SIGNING_KEY, "jwt")
         if self._is_stale():
             self._report("jwks_stale_served", self._issuer)
-        if not is_verified:
-            raise InvalidCredential(Reason.BAD_SIGNATURE, "jwt")
 
     def _usable(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
-        is_too_old = self._fetched_at is not None and self._age(self._fetched_at) >= self._times.stale
-        if self._key_set is None or (self._is_stale() and is_too_old):
+        known_at = self._started_at if self._fetched_at is None else self._fetched_at
+        if self._key_set is None or (self._is_stale() and self._age(known_at) >= self._times.stale):
             return ()
         return self._key_set.fitting(kid, algorithm)
 

@@ -53,7 +53,8 @@ class SigningKey:
     def from_jwk(cls, jwk: object, uses: Collection[str] = ("sig",)) -> SigningKey:
         """`uses`: what its `use` may be, where it has one.
 
-        :raises UnusableKey: not a public key for asymmetric signatures that is strong enough."""
+        :raises UnusableKey: not a public key for asymmetric signatures that is strong enough.
+        """
         if not isinstance(jwk, dict):
             raise UnusableKey("not an object")
         _check_purpose(jwk, uses)

@@ -25,6 +25,7 @@ class World:
 
     now: float = NOW
     slowness: float = 0
+    step: float = 0
     documents: dict[str, bytes] = field(default_factory=lambda: {URL: key_set(jwk())})
     fetched: list[str] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
@@ -34,7 +35,7 @@ class World:
     def fetch(self, url: str, seconds: float) -> bytes:
         self.fetched.append(url)
         self.waited.append(min(self.slowness, seconds))
-        self.now += self.waited[-1]
+        self.now += self.waited[-1] + self.step
         if self.slowness > seconds:
             raise FetchError("timeout")
         if self.down or url not in self.documents:
@@ -279,7 +280,7 @@ def test_the_seed_serves_until_a_fetch_succeeds_and_never_after(world: World) ->
     keys = world.keys(seed=key_set(jwk("RS-other", "seed")))
     assert serves(keys, "seed", "RS-other")
     assert len(world.fetched) == 1
-    world.now = NOW + 48 * 3600
+    world.now = NOW + 23 * 3600
     assert serves(keys, "seed", "RS-other")
     world.down, world.now = False, NOW + 49 * 3600
     assert is_refused(keys, "seed")
@@ -311,6 +312,8 @@ def test_each_use_of_a_seed_of_unknown_age_is_reported(world: World) -> None:
     assert serves(keys)
     assert serves(keys)
     assert world.reports.count("jwks_stale_served") == 2
+    world.now = NOW + TIMES.stale
+    assert is_unavailable(keys)
 
 
 @pytest.mark.parametrize("moment", ["2026-01-01", True, [], {}])
@@ -378,6 +381,26 @@ def test_a_bad_signature_is_refused_also_when_newer_keys_cannot_be_had(world: Wo
     assert is_refused(keys, "k1", Reason.BAD_SIGNATURE, "RS-other")
 
 
+def test_a_bad_signature_without_a_kid_is_undecided_while_newer_keys_cannot_be_had(world: World) -> None:
+    world.documents[URL] = key_set(jwk(kid=None))
+    keys = world.keys()
+    serves(keys, None)
+    world.down, world.now = True, NOW + 10
+    with pytest.raises(KeysUnavailable):
+        serves(keys, None, "RS-other")
+    assert serves(keys, None)
+
+
+def test_a_request_fetches_once_also_when_the_clock_steps_meanwhile(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    fetched, world.now = len(world.fetched), NOW + 480
+    world.slowness = 0.2
+    world.step = 3600
+    assert is_refused(keys, "k2")
+    assert len(world.fetched) == fetched + 1
+
+
 @pytest.mark.parametrize("kid", ["k1", None])
 @pytest.mark.parametrize("second", [{}, {"alg": "RS256"}, {"use": "sig"}, {"alg": "RS512"}])
 def test_a_key_that_is_there_twice_is_one(second: dict[str, str], kid: str | None, world: World) -> None:
@@ -400,13 +423,13 @@ def test_different_keys_are_not_tried_for_a_token_that_names_none(world: World) 
 
 def test_a_key_set_full_of_rubbish_is_reported_in_one_line(world: World) -> None:
     members: list[object] = [0] * 200_000
-    world.documents[URL] = key_set(*members, jwk(use="enc"), jwk())
+    world.documents[URL] = key_set(jwk(use="enc"), jwk(), *members)
     details: list[str] = []
     keys = SigningKeys(
         ISSUER, URL, fetch=world.fetch, clock=lambda: NOW, report=lambda _e, detail: details.append(detail), times=TIMES
     )
     assert serves(keys)
-    assert details == [f"{ISSUER}: 200000 not an object, 1 not for signatures", ISSUER]
+    assert details == [f"{ISSUER}: 199002 beyond the first 1,000, 998 not an object, 1 not for signatures", ISSUER]
 
 
 def test_an_outage_rotations_and_random_kids_through_a_day(world: World) -> None:
