@@ -15,7 +15,7 @@ SAM := $(DOWNLOAD) .tools/sam/bin/sam
 FOR ?= 60
 EVENT ?= events/api_key.json
 
-.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check format lock build clean
+.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check docs format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -61,6 +61,9 @@ check: .venv/ready .tools/ready ## linters, types, templates, access rules
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml examples/*/template.yaml
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 	$(CLEAN) .venv/bin/keys rules check src/authorizer/auth.toml --template template.yaml
+
+docs: .venv/ready ## the pages that are made from the code
+	$(CLEAN) .venv/bin/python -m docs
 
 format: .venv/ready ## let ruff write the format
 	$(CLEAN) .venv/bin/ruff check --fix-only .

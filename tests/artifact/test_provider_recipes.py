@@ -1,0 +1,149 @@
+"""The recipes of docs/providers.md on their way to production: the SAM CLI's parser, the template, what ships."""
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authorizer import auth_file
+from authorizer.settings import Settings
+from docs.pages import parameters
+from keys.deployment.template import load
+from local import environment
+from tests import fault_server as faults
+from tests.artifact.interpreter import Artifact
+from tests.authority import Authority
+from tests.fault_server import FaultServer
+from tests.provider_tokens import FOLDER, TOKENS, with_other_signature
+from tests.unit.tokens import NOW, claims, jwk, key_set, token
+
+PAGE = Path("docs/providers.md")
+TEMPLATE = load(Path("template.yaml"))
+NAMES = sorted(TOKENS)
+
+
+def recipe(name: str) -> Path:
+    return (FOLDER / f"{name}.toml").resolve()
+
+
+def overrides(*arguments: str | Path) -> dict[str, str]:
+    """The parameters that the SAM CLI reads from this."""
+    command = [Path(".tools/sam/bin/python"), "-I", Path(__file__).with_name("sam_parameters.py"), *arguments]
+    done = subprocess.run(command, env=environment.clean(), capture_output=True, text=True, check=True)
+    parsed: dict[str, str] = json.loads(done.stdout)
+    return parsed
+
+
+def variables(given: dict[str, str]) -> dict[str, str]:
+    """The function's, for these parameters, which the template takes."""
+    for name, value in given.items():
+        assert re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value)
+    declared = TEMPLATE["Resources"]["Authorizer"]["Properties"]["Environment"]["Variables"]
+    referring = {name: next(iter(value.values())) for name, value in declared.items() if isinstance(value, dict)}
+    return {"API_KEYS_TABLE": "keys"} | {
+        name: given[parameter]
+        for name, parameter in referring.items()
+        if isinstance(parameter, str) and parameter in given
+    }
+
+
+def settings(given: dict[str, str]) -> Settings:
+    return Settings.read(variables(given), Path())
+
+
+@pytest.fixture(scope="module")
+def read_by_sam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Each recipe's parameters as a JSON list in a table of samconfig.toml, and as three of them in a text."""
+    environments: dict[str, Any] = {}
+    for name in NAMES:
+        providers = json.dumps(tomllib.loads(recipe(name).read_text(encoding="utf-8"))["provider"])
+        environments[name] = f"[{name}.deploy.parameters.parameter_overrides]\nJwtProviders = '{providers}'\n"
+        if words := parameters(recipe(name).read_text(encoding="utf-8")):
+            environments[f"{name}-text"] = f"[{name}-text.deploy.parameters]\nparameter_overrides = '{words}'\n"
+    file = tmp_path_factory.mktemp("sam") / "samconfig.toml"
+    file.write_text("version = 0.1\n" + "\n".join(environments.values()), encoding="utf-8")
+    return {name: overrides("--config-file", file, "--config-env", name) for name in environments}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_as_a_list_in_a_table_of_samconfig_is_read_whole(
+    name: str, read_by_sam: dict[str, dict[str, str]]
+) -> None:
+    assert settings(read_by_sam[name]).providers == auth_file.load(recipe(name)).providers
+
+
+def test_recipes_that_fit_into_parameters_are_the_same_providers_but_for_what_is_said_to_be_left_out(
+    read_by_sam: dict[str, dict[str, str]],
+) -> None:
+    fitting = [name for name in NAMES if f"{name}-text" in read_by_sam]
+    assert {"auth0", "okta", "entra-v1", "entra-v2", "supabase"} <= set(fitting)
+    for name in fitting:
+        (given,), (full,) = settings(read_by_sam[f"{name}-text"]).providers, auth_file.load(recipe(name)).providers
+        assert (given.issuer, given.audiences, given.jwks_url) == (full.issuer, full.audiences, full.jwks_url)
+        assert given.audience_claims == full.audience_claims
+        assert (given.subject_claims, given.key_uses, given.token_types) == (
+            full.subject_claims,
+            full.key_uses,
+            full.token_types,
+        )
+
+
+def test_the_page_s_command_line_gives_its_provider() -> None:
+    (line,) = re.findall(r"^    sam deploy --parameter-overrides (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    (provider,) = settings(overrides("--parameter-overrides", *line.split())).providers
+    assert provider.issuer == "https://TENANT.eu.auth0.com/"
+    assert provider.audiences == {"https://api.example.com"}
+
+
+def test_the_page_s_table_for_samconfig_gives_its_providers(tmp_path: Path) -> None:
+    (table,) = re.findall(r"```toml\n(\[prod\.deploy.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "samconfig.toml").write_text(f"version = 0.1\n{table}", encoding="utf-8")
+    providers = settings(overrides("--config-file", tmp_path / "samconfig.toml", "--config-env", "prod")).providers
+    assert [provider.issuer for provider in providers] == [
+        "https://TENANT.eu.auth0.com/",
+        "https://ORG.okta.com/oauth2/default",
+    ]
+
+
+def test_as_a_text_such_a_list_is_cut_which_the_template_refuses(tmp_path: Path) -> None:
+    text = """parameter_overrides = 'JwtProviders=[{"issuer":"https://a.example","audience":"a"}]'"""
+    (tmp_path / "samconfig.toml").write_text(f"version = 0.1\n[prod.deploy.parameters]\n{text}\n", encoding="utf-8")
+    with pytest.raises(AssertionError):
+        variables(overrides("--config-file", tmp_path / "samconfig.toml", "--config-env", "prod"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_ships_decides_about_the_provider_s_tokens(name: str, authorizer: Artifact) -> None:
+    tokens = TOKENS[name]
+    # Every fetch brings this: it is the discovery document and the key set in one.
+    served = json.loads(tokens.key_set) | {
+        "issuer": tokens.samples[0].claims["iss"],
+        "jwks_uri": "https://issuer.example/jwks",
+    }
+    variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": str(recipe(name))}
+    authorizer.build(variables, now=NOW, key_set=json.dumps(served).encode())
+    for sample in tokens.samples:
+        decision = authorizer.bearer(tokens.text(sample))
+        assert decision.outcome == (("refuse", sample.refused.value) if sample.refused else ("allow", None))
+        if decision.response:
+            context = decision.response["context"]
+            assert (context["sub"], context.get("scope", "")) == (sample.sub, " ".join(sorted(sample.scopes)))
+    forged = with_other_signature(tokens.text(tokens.samples[0]))
+    assert authorizer.bearer(forged).outcome == ("refuse", "bad_signature")
+
+
+@pytest.mark.parametrize(("is_named", "outcome"), [(True, "allow"), (False, "fail")])
+def test_a_private_authority_is_trusted_when_the_provider_names_it_and_not_else(
+    is_named: bool, outcome: str, authorizer: Artifact, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    with FaultServer(authority.server()).running() as server:
+        server.behaviour = faults.body(key_set(jwk()))
+        entry = {"issuer": claims()["iss"], "audience": claims()["aud"], "jwks_url": server.url}
+        named = {"ca_bundle": str(authority.ca_bundle)} if is_named else {}
+        authorizer.build({"API_KEYS_TABLE": "keys", "JWT_PROVIDERS": json.dumps([entry | named])}, now=NOW)
+        assert authorizer.bearer(token()).outcome[0] == outcome
