@@ -18,6 +18,8 @@ from local.step import StepError, say, step
 
 KEYS: Final = Path(".venv/bin/keys")
 CONSUMER: Final = "acme"
+PREFIX: Final = "mak"
+"""The template's default for `ApiKeyPrefix`, which no table tells as long as it is empty."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def create_key(emulator: Emulator, table: str, *arguments: str) -> dict[str, str
 
     :raises StepError: it failed.
     """
-    answer = run_keys(emulator, table, "create", *arguments)
+    answer = run_keys(emulator, table, "create", "--prefix", PREFIX, *arguments)
     if answer.returncode:
         raise StepError("keys create failed.", answer.stderr)
     created: dict[str, str] = json.loads(answer.stdout)

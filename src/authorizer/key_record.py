@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MalformedRecord(Exception):
-    """The item in the table is not an API key's."""
+    """The item in the table is not an API key's. The text says what is wrong, and has no value of the item in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +33,28 @@ class KeyRecord:
         """:raises MalformedRecord: the item is of another form."""
         consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
         if not consumer or not key_id or not consumer.isprintable():
-            raise MalformedRecord
+            raise MalformedRecord("consumer or key_id is missing, or is no visible text")
         enabled = _value(item, "enabled", "BOOL")
         if not isinstance(enabled, bool):
-            raise MalformedRecord
+            raise MalformedRecord("enabled is missing")
         scopes = _value(item, "scopes", "SS") or ()
         identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), frozenset(scopes), key_id)
         return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
 
     def refusal(self, now: float) -> Reason | None:
         """Why the key may not be used at this time, or None. Exact to the second: DynamoDB removes items days late."""
-        if self.revoked_at is not None:
-            return Reason.REVOKED_KEY
-        if not self.enabled:
-            return Reason.DISABLED_KEY
-        if self.expires_at is not None and now >= self.expires_at:
-            return Reason.EXPIRED_KEY
-        return None
+        return refusal(enabled=self.enabled, expires_at=self.expires_at, revoked_at=self.revoked_at, now=now)
+
+
+def refusal(*, enabled: bool, expires_at: int | None, revoked_at: int | None, now: float) -> Reason | None:
+    """Why a key in this state may not be used at this time, or None."""
+    if revoked_at is not None:
+        return Reason.REVOKED_KEY
+    if not enabled:
+        return Reason.DISABLED_KEY
+    if expires_at is not None and now >= expires_at:
+        return Reason.EXPIRED_KEY
+    return None
 
 
 def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:
@@ -58,7 +63,7 @@ def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> A
     if attribute is None:
         return None
     if kind not in attribute:
-        raise MalformedRecord
+        raise MalformedRecord(f"{name} is not of type {kind}")
     return attribute[kind]
 
 
@@ -67,7 +72,7 @@ def _time(item: Mapping[str, AttributeValueTypeDef], name: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise MalformedRecord
+        raise MalformedRecord(f"{name} is not a time in whole seconds")
     return int(text)
 
 
@@ -78,9 +83,9 @@ def _json_object(text: str | None) -> Mapping[str, Any]:
         data = json.loads(text, parse_constant=_refuse)
         text.encode()
     except (ValueError, RecursionError):
-        raise MalformedRecord from None
+        raise MalformedRecord("data is not JSON") from None
     if not isinstance(data, dict):
-        raise MalformedRecord
+        raise MalformedRecord("data is not a JSON object")
     return data
 
 

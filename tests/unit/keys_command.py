@@ -61,7 +61,7 @@ class KeysCommand:
         return list(items)
 
     def app(self) -> App:
-        return App(clock=self.clock, sleep=lambda seconds: None, env={}, connect=self._connect)  # noqa: ARG005
+        return App(clock=self.clock, sleep=lambda seconds: None, env={}, connect=self._connect, terminal=lambda: None)  # noqa: ARG005
 
     def _connect(self, target: Target, env: Mapping[str, str]) -> Table:
-        return Table(self.client, self.table, target.prefix or "mak", bool(target.accept_imported))
+        return Table(self.client, self.table, target.prefix or "mak", target.accept_imported, lambda: "tester")

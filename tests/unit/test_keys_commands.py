@@ -18,11 +18,13 @@ def test_create_shows_the_key_once_and_stores_only_its_digest(keys: KeysCommand)
     assert created == {
         "key_id": created["key_id"],
         "consumer": "acme",
+        "description": "",
         "state": "active",
         "data": {"plan": "gold"},
         "scopes": ["read", "write"],
         "tags": {"a": "b"},
         "enabled": True,
+        "disabled_with_consumer": False,
         "created_at": "2027-01-15T08:00:00Z",
         "expires_at": "2027-04-15T08:00:00Z",
         "revoked_at": None,
@@ -147,9 +149,9 @@ def test_a_revoked_key_stays_as_it_is(keys: KeysCommand) -> None:
     first = keys.json("revoke", key_id, "--yes")
     keys.clock.advance(60)
     again = keys.run("revoke", key_id)
-    assert again.exit_code == 0
-    assert "already, at 2027-01-15T08:00:00Z" in again.stdout
-    assert keys.json("show", key_id) == first
+    assert again.exit_code == 8
+    assert "already, at 2027-01-15T08:00:00Z" in again.stderr
+    assert first.items() <= keys.json("show", key_id).items()
     for command in ("enable", "disable", "roll"):
         refused = keys.run(command, key_id)
         assert refused.exit_code == 4
@@ -172,11 +174,14 @@ def test_a_key_can_be_revoked_whatever_its_time_of_removal(keys: KeysCommand) ->
     assert keys.json("revoke", created["key_id"], "--yes")["state"] == "revoked"
 
 
-def test_disabling_and_enabling_can_be_repeated(keys: KeysCommand) -> None:
+def test_disabling_and_enabling_again_has_no_effect_and_says_so(keys: KeysCommand) -> None:
     key_id = keys.create()["key_id"]
-    assert "not disabled" in keys.run("enable", key_id).stdout
+    repeated = keys.run("enable", key_id)
+    assert (repeated.exit_code, "not disabled" in repeated.stderr) == (8, True)
     assert keys.json("disable", key_id)["state"] == "disabled"
-    assert "already" in keys.run("disable", key_id).stdout
+    repeated = keys.run("disable", key_id, "--output", "json")
+    assert (repeated.exit_code, "already" in repeated.stderr) == (8, True)
+    assert json.loads(repeated.stdout)["state"] == "disabled"
     assert keys.json("enable", key_id)["state"] == "active"
 
 
@@ -204,7 +209,7 @@ def test_a_rolled_key_ends_after_the_grace_and_the_new_one_is_like_it(keys: Keys
     assert new["rolled_from"] == old["key_id"]
     shown = keys.json("show", old["key_id"])
     assert (shown["rolled_to"], shown["expires_at"]) == (new["key_id"], "2027-01-18T08:00:00Z")
-    assert new["old"] == shown
+    assert new["old"].items() <= shown.items()
 
 
 def test_a_roll_never_makes_the_old_key_last_longer(keys: KeysCommand) -> None:
@@ -338,7 +343,7 @@ def test_every_command_has_help_with_an_example(keys: KeysCommand) -> None:
     for group in groups:
         members = keys.run(group, "--help").stdout.split("Commands:")[1]
         commands += [[group, line.split()[0]] for line in members.splitlines() if line.strip()]
-    assert len(commands) == 22
+    assert len(commands) == 26
     for command in commands:
         shown = keys.run(*command, "--help")
         assert shown.exit_code == 0

@@ -32,6 +32,7 @@ class Expected:
     expires_at: float | None
     unrolled_expires_at: float | None = None
     enabled: bool = True
+    with_consumer: bool = False
     revoked: bool = False
     rolled_to: str | None = None
 
@@ -59,6 +60,7 @@ class LifeOfKeys(RuleBasedStateMachine):
         self.expected: dict[str, Expected] = {}
         self.gone: list[str] = []
         self.plans = {"acme": 0, "beta": 0}
+        self.closed: set[str] = set()
         self.imported = 0
 
     def teardown(self) -> None:
@@ -70,16 +72,22 @@ class LifeOfKeys(RuleBasedStateMachine):
             assert self.keys.run("consumer", "create", name, "--data", '{"plan": 0}').exit_code == 0
 
     @rule(target=key_ids, consumer=CONSUMERS, hours=st.none() | st.integers(1, 5))
-    def create(self, consumer: str, hours: int | None) -> str:
-        made = self.keys.create(*([] if hours is None else ["--expires-in", f"{hours}h"]), consumer=consumer)
+    def create(self, consumer: str, hours: int | None) -> Any:
+        lifetime = [] if hours is None else ["--expires-in", f"{hours}h"]
+        if consumer in self.closed:
+            assert self.keys.run("create", "--consumer", consumer, *lifetime).exit_code == 4
+            return multiple()
+        made = self.keys.create(*lifetime, consumer=consumer)
         return self.add(made, None if hours is None else self.clock.now + hours * HOUR)
 
     @rule(target=key_ids, consumer=CONSUMERS, hours=st.none() | st.integers(1, 5))
-    def import_one(self, consumer: str, hours: int | None) -> str:
+    def import_one(self, consumer: str, hours: int | None) -> Any:
         self.imported += 1
         secret = f"legacy-key-{self.imported:08}"
         expires_at = None if hours is None else int(self.clock.now + hours * HOUR)
-        self.import_line(f"{secret},{consumer},{expires_at or ''}")
+        self.import_line(f"{secret},{consumer},{expires_at or ''}", exit_code=6 if consumer in self.closed else 0)
+        if consumer in self.closed:
+            return multiple()
         (key_id,) = {key["key_id"] for key in self.keys.json("list")} - self.expected.keys()
         return self.add({"key": secret, "key_id": key_id, "consumer": consumer}, expires_at)
 
@@ -87,15 +95,20 @@ class LifeOfKeys(RuleBasedStateMachine):
     def import_again(self, key_id: str) -> None:
         """A key that is there stays as it is, whatever happened to it."""
         if key_id in self.expected:
-            self.import_line(f"{self.expected[key_id].secret},{self.expected[key_id].consumer},")
+            key = self.expected[key_id]
+            self.import_line(f"{key.secret},{key.consumer},", exit_code=6 if key.consumer in self.closed else 0)
 
     @rule(key_id=key_ids)
     def disable(self, key_id: str) -> None:
-        self.change("disable", key_id, refused_for={"revoked"}, enabled=False)
+        self.change("disable", key_id, refused_for={"revoked"}, enabled=False, with_consumer=False)
 
     @rule(key_id=key_ids)
     def enable(self, key_id: str) -> None:
-        self.change("enable", key_id, refused_for={"revoked"}, enabled=True)
+        key = self.expected.get(key_id)
+        if key and key.consumer in self.closed and not key.revoked and not key.enabled:
+            assert self.keys.run("enable", key_id).exit_code == 4
+        else:
+            self.change("enable", key_id, refused_for={"revoked"}, enabled=True, with_consumer=False)
 
     @rule(key_id=key_ids)
     def revoke(self, key_id: str) -> None:
@@ -148,6 +161,22 @@ class LifeOfKeys(RuleBasedStateMachine):
             if key.consumer == consumer:
                 self.expected[key_id] = replace(key, plan=plan)
 
+    @rule(consumer=CONSUMERS)
+    def disable_consumer(self, consumer: str) -> None:
+        is_so = consumer in self.closed and not self.of(consumer, enabled=True)
+        assert self.keys.run("consumer", "disable", consumer, "--yes").exit_code == (8 if is_so else 0)
+        self.closed.add(consumer)
+        for key_id, key in self.of(consumer, enabled=True).items():
+            self.expected[key_id] = replace(key, enabled=False, with_consumer=True)
+
+    @rule(consumer=CONSUMERS)
+    def enable_consumer(self, consumer: str) -> None:
+        result = self.keys.run("consumer", "enable", consumer)
+        assert result.exit_code == (0 if consumer in self.closed else 8)
+        self.closed.discard(consumer)
+        for key_id, key in self.of(consumer, with_consumer=True).items():
+            self.expected[key_id] = replace(key, enabled=True, with_consumer=False)
+
     @rule(seconds=st.sampled_from([1, HOUR - 1, HOUR]))
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
@@ -169,6 +198,16 @@ class LifeOfKeys(RuleBasedStateMachine):
     def the_authorizer_does_not_know_deleted_keys(self) -> None:
         assert {self.decision(secret) for secret in self.gone} <= {None, "unknown_key"}
 
+    def of(self, consumer: str, **fields: bool) -> dict[str, Expected]:
+        """The consumer's keys that are not revoked and have these fields."""
+        return {
+            key_id: key
+            for key_id, key in self.expected.items()
+            if key.consumer == consumer
+            and not key.revoked
+            and all(getattr(key, name) is value for name, value in fields.items())
+        }
+
     def decision(self, secret: str) -> Identity | str | None:
         """What the authorizer makes of the key: the identity, or the reason of the refusal."""
         try:
@@ -184,17 +223,18 @@ class LifeOfKeys(RuleBasedStateMachine):
         key_id: str = made["key_id"]
         return key_id
 
-    def import_line(self, line: str) -> None:
+    def import_line(self, line: str, exit_code: int = 0) -> None:
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "keys.csv"
             file.write_text(f"key,consumer,expires_at\n{line}\n", encoding="utf-8")
-            assert self.keys.run("import", str(file)).exit_code == 0
+            assert self.keys.run("import", str(file)).exit_code == exit_code
 
     def change(self, command: str, key_id: str, *more: str, refused_for: set[str], **changes: bool) -> None:
         key = self.expected.get(key_id)
         refused = key is not None and key.state(self.clock.now) in refused_for
         result = self.keys.run(command, key_id, *more)
-        assert result.exit_code == (3 if key is None else 4 if refused else 0)
+        has_effect = key is not None and any(getattr(key, name) is not value for name, value in changes.items())
+        assert result.exit_code == (3 if key is None else 4 if refused else 0 if has_effect else 8)
         if key is not None and not refused:
             self.expected[key_id] = replace(key, **changes)  # type: ignore[arg-type]
 

@@ -103,7 +103,8 @@ def test_a_leak_can_be_read_from_a_file_of_any_bytes(keys: KeysCommand, tmp_path
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_a_key_that_is_typed_is_not_echoed() -> None:
     controller, terminal = pty.openpty()
-    script = "from keys.cli.main import main; main(['verify', '--table', 'x', '--region', 'eu-central-1'])"
+    arguments = ["verify", "--table", "x", "--prefix", "mak", "--region", "eu-central-1"]
+    script = f"from keys.cli.main import main; main({arguments})"
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=terminal, stdout=terminal, stderr=terminal, env=environment

@@ -76,8 +76,8 @@ def write_outputs(directory: Path, **changes: object) -> None:
 
 def test_a_table_that_is_named_comes_first(tmp_path: Path) -> None:
     write_outputs(tmp_path)
-    table, notes = resolve(tmp_path, Target(table="mine", stack="unused"), {**ENV, "API_KEYS_TABLE": "other"})
-    assert (table.name, table.prefix, table.accept_imported, notes) == ("mine", "mak", False, [])
+    table, notes = resolve(tmp_path, Target(table="mine"), {**ENV, "API_KEYS_TABLE": "other"})
+    assert (table.name, table.prefix, table.accept_imported, notes) == ("mine", None, None, [])
 
 
 def test_a_stack_gives_its_table_and_the_settings_of_its_authorizer(tmp_path: Path) -> None:
@@ -136,14 +136,9 @@ def test_without_any_table_the_ways_to_name_one_are_told(tmp_path: Path) -> None
         resolve(tmp_path, Target())
 
 
-def test_a_prefix_on_the_command_line_counts_most(tmp_path: Path) -> None:
-    table, _ = resolve(tmp_path, Target(table="mine", prefix="beta"), {**ENV, "API_KEY_PREFIX": "acme"})
-    assert table.prefix == "beta"
-
-
 def test_an_impossible_prefix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="prefix"):
-        resolve(tmp_path, Target(table="mine", prefix="Not good"))
+        resolve(tmp_path, Target(table="mine"), {**ENV, "API_KEY_PREFIX": "Not good"})
 
 
 def test_the_local_client_uses_the_runs_key_whatever_the_users_aws_settings_say(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, TextIO
 
 import click
 
+from keys.cli.output import visible
 from keys.deployment import stack
 from keys.deployment.connection import DEFAULT_PREFIX, LOCAL_OUTPUTS, Target, connect
 from keys.deployment.stack import Deployment
@@ -19,15 +24,30 @@ from keys.life import fields
 from keys.life.consumers import Consumers
 from keys.life.database import Database
 from keys.life.errors import BadInput
+from keys.life.history import Author
 from keys.life.store import Store
 from keys.life.table import Table
+
+SAMPLE: Final = 5_000
+"""So many keys are looked at to learn the prefix of a table's keys."""
 
 _SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "AUTH_CONFIG")
 
 
 def note(text: str) -> None:
-    """A line on standard error, which never has a secret in it."""
-    click.echo(text, err=True)
+    """A line on standard error, which never has a secret in it. What is on its way to standard output comes through
+    also where nothing reads standard error.
+    """
+    with contextlib.suppress(OSError):
+        click.echo(visible(text), err=True)
+
+
+def open_terminal() -> TextIO | None:
+    """The terminal that this command is controlled from, wherever its standard streams lead; None without one."""
+    try:
+        return Path("/dev/tty").open("r+", encoding="utf-8")
+    except OSError:
+        return None
 
 
 def _connect(target: Target, env: Mapping[str, str]) -> Table:
@@ -47,8 +67,10 @@ class App:
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     connect: Callable[[Target, Mapping[str, str]], Table] = _connect
     find_deployment: Callable[[Target, Mapping[str, str]], Deployment] = _find_deployment
+    terminal: Callable[[], TextIO | None] = open_terminal
     target: Target = field(default_factory=Target)
     output: str = "table"
+    command: str = "keys"
 
     @functools.cached_property
     def table(self) -> Table:
@@ -71,23 +93,59 @@ class App:
             return self.deployment.environment
         return self.env
 
-    @property
+    @functools.cached_property
     def prefix(self) -> str:
-        """The keys' prefix, for what needs no table: only that of a stack is asked for.
+        """The prefix of the keys that the table's authorizer looks up.
 
-        :raises KeysError: see `table.connect`.
+        :raises BadInput: `--prefix` is another than the stack's; or neither it, nor the stack, nor the table's keys
+            tell one, and there is nobody to ask.
+        :raises KeysError: see `connection.connect`.
         """
-        if self.target.stack and not self.target.prefix:
-            return self.table.prefix
-        return fields.check_prefix(self.target.prefix or self.env.get("API_KEY_PREFIX") or DEFAULT_PREFIX)
+        given, known = self.target.prefix, self.table.prefix
+        if given and known and given != known:
+            raise BadInput(
+                f"The authorizer looks up keys with the prefix {known} (ApiKeyPrefix), so one with {given} would never "
+                "be accepted. Leave --prefix out, or deploy with another ApiKeyPrefix first."
+            )
+        return given or known or self._own_prefix()
+
+    @property
+    def pattern_prefix(self) -> str:
+        """The prefix for what works without a table: that of `--prefix`, else of the table where one is named.
+
+        :raises KeysError: see `prefix`.
+        """
+        if self.target.prefix or not (self.target.stack or self.target.table or self.env.get("API_KEYS_TABLE")):
+            return fields.check_prefix(self.target.prefix or self.env.get("API_KEY_PREFIX") or DEFAULT_PREFIX)
+        return self.prefix
+
+    def _own_prefix(self) -> str:
+        first = itertools.islice(self.store.all(), SAMPLE)
+        prefixes = sorted({key.own_prefix for key in first if key.own_prefix})
+        if len(prefixes) == 1:
+            note(f"Prefix {prefixes[0]}: that of the keys in {self.table.name}.")
+            return prefixes[0]
+        found = f"its keys begin with {' or '.join(prefixes)}" if prefixes else "it has no key that would tell"
+        if not sys.stdin.isatty():
+            raise BadInput(
+                f"Which prefix do the keys of the table {self.table.name} have? Give --stack, or --prefix with the "
+                f"stack's ApiKeyPrefix: {found}."
+            )
+        note(f"Which prefix do the keys of the table {self.table.name} have? {found.capitalize()}.")
+        return fields.check_prefix(click.prompt("ApiKeyPrefix of its stack", default=DEFAULT_PREFIX, err=True))
+
+    @functools.cached_property
+    def author(self) -> Author:
+        """Who makes the changes, and by which command."""
+        return Author(self.table.who(), self.command)
 
     @functools.cached_property
     def consumers(self) -> Consumers:
-        return Consumers(self.database, clock=self.clock, sleep=self.sleep, report=note)
+        return Consumers(self.database, author=lambda: self.author, clock=self.clock, sleep=self.sleep, report=note)
 
     @functools.cached_property
     def store(self) -> Store:
-        return Store(self.database, self.consumers, clock=self.clock, report=note)
+        return Store(self.database, self.consumers, author=lambda: self.author, clock=self.clock, report=note)
 
     @property
     def json(self) -> bool:
@@ -98,15 +156,28 @@ class App:
     def database(self) -> Database:
         return Database(self.table.client, self.table.name, self.sleep)
 
+    def again(self, command: str) -> str:
+        """A command with the options that lead to the table of this one."""
+        target = self.target
+        given = {"table": target.table, "stack": target.stack, "region": target.region, "profile": target.profile}
+        return " ".join([command, *(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value)])
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Goes on only with the operator's consent.
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Goes on only with the operator's consent, asked on the controlling terminal where standard input is none.
 
-    :raises BadInput: there is nobody to ask, and `--yes` was not given.
-    :raises click.Abort: the answer is no.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BadInput("This needs a confirmation, and there is no terminal to ask on: give --yes.")
-    click.confirm(question, abort=True, err=True)
+        :raises BadInput: there is nobody to ask, and `--yes` was not given.
+        :raises click.Abort: the answer is no.
+        """
+        if yes:
+            return
+        if sys.stdin.isatty():
+            click.confirm(question, abort=True, err=True)
+            return
+        terminal = self.terminal()
+        if terminal is None:
+            raise BadInput("This needs a confirmation, and there is no terminal to ask on: give --yes.")
+        with terminal:
+            terminal.write(f"{visible(question)} [y/N]: ")
+            terminal.flush()
+            if terminal.readline().strip().lower() not in ("y", "yes"):
+                raise click.Abort

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
-from keys.cli.app import App
+from keys.cli.app import App, note
+from keys.cli.telling import silence
 from keys.life import aws_errors, duration, fields
-from keys.life.errors import BadInput, KeysError
+from keys.life.errors import BadInput, KeysError, ServiceFailure
+from keys.life.record import DIGEST
 
 T = TypeVar("T")
 
@@ -39,9 +43,13 @@ DURATION: Final = Parsed("duration", duration.parse)
 LIFETIME: Final = Parsed("duration", _lifetime)
 NAME: Final = Parsed("name", fields.check_name)
 DESCRIPTION: Final = Parsed("text", fields.check_description)
-KEY_ID: Final = Parsed("key_id", fields.check_key_id)
+REF: Final = Parsed("key_id", lambda text: text if DIGEST.fullmatch(text) else fields.check_key_id(text))
 PREFIX: Final = Parsed("text", fields.check_prefix)
 SCOPES: Final = Parsed("scopes", lambda text: fields.parse_scopes(text.split(",") if text.strip() else []))
+
+
+reason_option: Final = click.option("--reason", type=DESCRIPTION, help="Why: kept in the history.")
+yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 class Command(click.Command):
@@ -51,6 +59,10 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params += _shared_options()
         self.epilog = f"\b\nExample:\n  {example}"
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.ensure_object(App).command = " ".join(["keys", *ctx.command_path.split()[1:]])
+        return super().invoke(ctx)
 
 
 class Group(click.Group):
@@ -72,6 +84,12 @@ class Group(click.Group):
             return super().invoke(ctx)
         except KeysError as error:
             _fail(ctx, error)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            silence(sys.stdout)
+            named = f" ({error.filename})" if error.filename else ""
+            _fail(ctx, ServiceFailure(f"{error.strerror or error}{named}."))
         except Exception as error:
             failure = aws_errors.translate(error)
             if failure is None:
@@ -100,7 +118,7 @@ def tag_options(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
-    click.echo(f"Error: {error}", err=True)
+    note(f"Error: {error}")
     ctx.exit(error.exit_code)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
 
 from keys.cli import output
-from keys.cli.app import App, confirm, note
-from keys.cli.commands import DESCRIPTION, NAME, Group, tag_options
+from keys.cli.app import App, note
+from keys.cli.commands import DESCRIPTION, NAME, Group, reason_option, tag_options, yes_option
 from keys.cli.progress import counting
-from keys.life.errors import BadInput
+from keys.cli.telling import Told, telling
+from keys.life.errors import BadInput, NoEffect
 from keys.life.fields import parse_data
 from keys.life.record import Consumer
 
@@ -29,8 +32,10 @@ def consumer() -> None:
 @click.pass_obj
 def create(app: App, name: str, description: str, data: str, tags: dict[str, str]) -> None:
     """Makes a consumer, which has no keys yet."""
-    made = app.consumers.create(name, description=description, data=parse_data(data, name), tags=tags)
-    _show(app, made)
+    with _telling(app, name) as told:
+        made = app.consumers.create(name, description=description, data=parse_data(data, name), tags=tags)
+        told.fact = f"{name} was made."
+        _show(app, made)
 
 
 @consumer.command("list", example="keys consumer list --tag team=payments")
@@ -38,18 +43,26 @@ def create(app: App, name: str, description: str, data: str, tags: dict[str, str
 @click.pass_obj
 def list_consumers(app: App, tags: dict[str, str]) -> None:
     """Lists consumers, all or those with all these tags. The whole table is read."""
-    found = [made for made in app.consumers.all() if tags.items() <= made.tags.items()]
+    everything = list(app.consumers.all())
+    found = [made for made in everything if tags.items() <= made.tags.items()]
     found.sort(key=lambda made: made.name)
     if app.json:
         output.print_json([output.consumer_object(made) for made in found])
     elif found:
         rows = [
-            (made.name, made.description, made.data, output.iso(made.created_at) or "", output.tags_text(made.tags))
+            (
+                made.name,
+                "enabled" if made.enabled else "disabled",
+                made.description,
+                made.data,
+                output.iso(made.created_at) or "",
+                output.tags_text(made.tags),
+            )
             for made in found
         ]
-        output.print_table(("NAME", "DESCRIPTION", "DATA", "CREATED", "TAGS"), rows)
+        output.print_table(("NAME", "STATE", "DESCRIPTION", "DATA", "CREATED", "TAGS"), rows)
     else:
-        note("There are no such consumers.")
+        note(f"There are no such consumers, among {len(everything)} in {app.table.name}.")
 
 
 @consumer.command(example="keys consumer show acme")
@@ -61,7 +74,8 @@ def show(app: App, name: str) -> None:
     now = app.clock()
     states = Counter(key.state(now).value for key in app.consumers.keys_of(name))
     if app.json:
-        output.print_json({**output.consumer_object(found), "keys": dict(states)})
+        told = {**output.consumer_object(found), "keys": dict(states), "history": output.history_object(found)}
+        output.print_json(told)
     else:
         _show(app, found)
         output.print_fields([("Keys", ", ".join(f"{count} {state}" for state, count in states.items()) or "none")])
@@ -91,28 +105,83 @@ def update(
         changes["tags"] = tags
     if not changes:
         raise BadInput("Nothing to change: give --description, --data, --tag or --clear-tags.")
-    with counting("Keys with the new data") as progress:
-        changed, count = app.consumers.update(name, changes, progress)
-    if app.json:
-        output.print_json({**output.consumer_object(changed), "keys_updated": count})
-    else:
-        _show(app, changed)
-        output.print_fields([("Keys updated", str(count) if data is not None else None)])
+    with _telling(app, name) as told, counting("Keys updated", told.part("Keys updated")) as progress:
+        changed, count, is_new = app.consumers.update(name, changes, progress)
+        told.fact = f"{name} is changed, and {count} of its keys with it." if is_new else None
+        if app.json:
+            output.print_json({**output.consumer_object(changed), "keys_updated": count})
+        if not is_new:
+            raise NoEffect(f"{name} was like that already{', and so were its keys' if data is not None else ''}.")
+        if not app.json:
+            _show(app, changed)
+            output.print_fields([("Keys updated", str(count) if data is not None else None)])
+
+
+@consumer.command(example='keys consumer disable acme --reason "unpaid" --yes')
+@click.argument("name", type=NAME)
+@reason_option
+@yes_option
+@click.pass_obj
+def disable(app: App, name: str, reason: str | None, yes: bool) -> None:
+    """Stops all keys of a consumer, until it is enabled again.
+
+    It gets no new key meanwhile, and none of its keys can be enabled or rolled. Up to 99 keys are stopped in one
+    transaction, more in batches. When that is cut off, the same command does the rest.
+    """
+    app.confirm(f"Disable {name} and all its keys?", yes=yes)
+    _set_enabled(app, name, False, reason)
+
+
+@consumer.command(example="keys consumer enable acme")
+@click.argument("name", type=NAME)
+@reason_option
+@click.pass_obj
+def enable(app: App, name: str, reason: str | None) -> None:
+    """Lets a disabled consumer's keys work again, but for those that were disabled one by one."""
+    _set_enabled(app, name, True, reason)
+
+
+@consumer.command(example="keys consumer history acme")
+@click.argument("name", type=NAME)
+@click.pass_obj
+def history(app: App, name: str) -> None:
+    """Shows who changed a consumer, when, with which command and why: the first change and the last nine."""
+    output.show_history(app.consumers.find(name), as_json=app.json)
 
 
 @consumer.command(example="keys consumer delete acme --with-keys --yes")
 @click.argument("name", type=NAME)
 @click.option("--with-keys", is_flag=True, help="Delete its keys too. They stop working.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.pass_obj
 def delete(app: App, name: str, with_keys: bool, yes: bool) -> None:
     """Removes a consumer that has no keys, or with its keys."""
-    confirm(f"Delete {name}{' and all its keys' if with_keys else ''}?", yes=yes)
-    count = app.consumers.delete(name, with_keys=with_keys)
-    if app.json:
-        output.print_json({"name": name, "deleted": True, "keys_deleted": count})
-    else:
-        click.echo(f"{name} is deleted{f', with {count} keys' if count else ''}.")
+    app.confirm(f"Delete {name}{' and all its keys' if with_keys else ''}?", yes=yes)
+    with _telling(app, name) as told, counting("Keys deleted", told.part("Keys deleted")) as progress:
+        count = app.consumers.delete(name, with_keys=with_keys, progress=progress)
+        told.fact = f"{name} is deleted{f', with {count} keys' if count else ''}."
+        if app.json:
+            output.print_json({"name": name, "deleted": True, "keys_deleted": count})
+        else:
+            click.echo(told.fact)
+
+
+def _set_enabled(app: App, name: str, enabled: bool, reason: str | None) -> None:
+    state = "enabled" if enabled else "disabled"
+    with _telling(app, name) as told, counting(f"Keys {state}", told.part(f"Keys {state}")) as progress:
+        made, count, changed = app.consumers.set_enabled(name, enabled, reason, progress)
+        told.fact = f"{name} is {state}, and {count} of its keys with it." if changed else None
+        if app.json:
+            output.print_json({**output.consumer_object(made), "keys_changed": count})
+        if not changed:
+            raise NoEffect(f"{name} was {state} already, and so were its keys.")
+        if not app.json:
+            click.echo(told.fact)
+
+
+def _telling(app: App, name: str) -> AbstractContextManager[Told]:
+    look = app.again(f"keys consumer show {shlex.quote(name)}")
+    return telling(app, f"To see how it is: {look}\nThe same command does what is left.", consumer=name)
 
 
 def _show(app: App, made: Consumer) -> None:

@@ -69,7 +69,7 @@ def import_keys(ctx: click.Context, file: Path, form: str | None, report: TextIO
     with _opened(file) as stream, counting("Import") as progress:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         total = file.stat().st_size if file.is_file() else None
-        prefix = app.prefix if dry_run else app.table.prefix
+        prefix = app.pattern_prefix if dry_run else app.prefix
 
         def show_progress(summary: Summary) -> None:  # noqa: ARG001 - the position says it
             if total:
@@ -79,7 +79,7 @@ def import_keys(ctx: click.Context, file: Path, form: str | None, report: TextIO
         if dry_run:
             summary = _check(lines)
         else:
-            importer = Importer(app.database, clock=app.clock, sleep=app.sleep)
+            importer = Importer(app.database, author=app.author, clock=app.clock, sleep=app.sleep)
             try:
                 summary = importer.run(lines, show_progress)
             except BaseException:

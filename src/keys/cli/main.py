@@ -1,5 +1,8 @@
 """The command line `keys`: its commands, in the order of a key's life."""
 
+import io
+import sys
+
 import click
 
 from keys.cli import access_commands, consumer_commands, file_commands, key_commands, secret_commands
@@ -9,13 +12,14 @@ from keys.cli.commands import Group
 EXIT_CODES = """\b
 Exit codes:
   0  done
-  1  AWS failed or could not be reached, or you said no
+  1  AWS failed or could not be reached, the result could not be written, or you said no
   2  wrong usage or bad input
   3  no such key, consumer, stack or table
   4  the state of the key or consumer does not allow it
   5  verify, explain: the credential is not accepted, or may not call the route
   6  import: some lines were not imported
   7  doctor: something is wrong
+  8  nothing was changed, because it was so already
 """
 
 
@@ -29,12 +33,17 @@ def main(ctx: click.Context) -> None:
     run` has started in this directory.
     """
     ctx.ensure_object(App)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding does not have must not cost a result.
+            stream.reconfigure(errors="backslashreplace")
 
 
 for command in (
     key_commands.create,
     key_commands.list_keys,
     key_commands.show,
+    key_commands.history,
     key_commands.roll,
     key_commands.disable,
     key_commands.enable,

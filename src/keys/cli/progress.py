@@ -10,19 +10,20 @@ from keys.life.progress import Report
 
 
 @contextmanager
-def counting(title: str) -> Iterator[Report]:
-    """A progress bar for as long as the context lasts. It appears with the first report."""
+def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Report]:  # noqa: ARG005
+    """A progress bar for as long as the context lasts. It appears with the first report, which `also` gets too."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     if not sys.stderr.isatty():
-        yield lambda done, total: None  # noqa: ARG005 - the form of a report
+        yield also
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, visible=False)
 
         def report(done: int, total: int | None) -> None:
+            also(done, total)
             bar.update(task, completed=done, total=total, visible=True)
 
         yield report

@@ -22,7 +22,7 @@ from keys.cli.access_commands import (
     show_explanation,
     verdict_object,
 )
-from keys.cli.app import App, confirm, note
+from keys.cli.app import App, note
 from keys.cli.commands import Command, prefix_option
 from keys.deployment import rules
 from keys.life import scanning
@@ -46,7 +46,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
     """
     app: App = ctx.obj
     app.target.accept_imported = imported
-    verdict = verdict_on(_read_key(), app.table, app.clock)
+    verdict = verdict_on(_read_key(), app.table, app.prefix, app.clock)
     identity = verdict.identity
     explanation = None
     if identity and (request or rules_path):
@@ -87,7 +87,7 @@ def leak(app: App, file: TextIO, dry_run: bool, yes: bool) -> None:
     """
     if file.isatty():
         note("Paste the text, and end it with Ctrl-D on a line of its own.")
-    finds = scanning.find(file.read(), app.table.prefix)
+    finds = scanning.find(file.read(), app.prefix)
     known = [(key, find.lines) for find in finds if (key := _look_up(app, find.key))]
     now = app.clock()
     usable = [key for key, _ in known if key.state(now) in (State.ACTIVE, State.DISABLED)]
@@ -95,7 +95,7 @@ def leak(app: App, file: TextIO, dry_run: bool, yes: bool) -> None:
         _show_found(known, len(finds), now)
     revoked: list[str] = []
     if usable and not dry_run:
-        confirm(f"Revoke {len(usable)} of them, for good?", yes=yes)
+        app.confirm(f"Revoke {len(usable)} of them, for good?", yes=yes)
         revoked = [key.key_id for key in usable if _revoke(app, key)]
     if app.json:
         found = [{**output.key_object(key, now), "lines": lines} for key, lines in known]
@@ -110,7 +110,7 @@ def leak(app: App, file: TextIO, dry_run: bool, yes: bool) -> None:
 @click.pass_obj
 def scan_pattern(app: App, form: str) -> None:
     """Prints how a secret scanner can tell our keys: a regular expression, and the rule of the checksum."""
-    prefix = app.prefix
+    prefix = app.pattern_prefix
     if form == "json" or app.json:
         output.print_json(scanning.rule(prefix))
     elif form == "gitleaks":
@@ -142,13 +142,13 @@ def _look_up(app: App, secret: str) -> Key | None:
     try:
         return app.store.with_digest(api_key.digest(secret))
     except MalformedItem as error:
-        note(f"A key with the beginning {hint(secret, app.table.prefix)} cannot be revoked. {error}")
+        note(f"A key with the beginning {hint(secret, app.prefix)} cannot be revoked. {error}")
         return None
 
 
 def _revoke(app: App, key: Key) -> bool:
     try:
-        app.store.revoke(key.key_id)
+        app.store.revoke(key.digest)
     except NotFound:
         note(f"{key.key_id} was deleted meanwhile.")
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from keys.life import fields
 from keys.life.errors import BadInput, NotFound
@@ -56,37 +59,37 @@ def connect(
     """The table of the first of: `--table`, `--stack`, `API_KEYS_TABLE`, and the local system of this directory.
 
     The local system is taken only when no profile is named, and `note` is told. Prefix and accepted formats are the
-    stack's where a stack is given, otherwise those of `API_KEY_PREFIX` and `ACCEPT_IMPORTED_KEYS`.
+    stack's where one is given, also beside `--table`, and the local system's; otherwise those of `API_KEY_PREFIX` and
+    `ACCEPT_IMPORTED_KEYS`, or not known.
 
-    :raises BadInput: none of them is given, the local system's file is not usable, or the prefix cannot be one.
+    :raises BadInput: none of them is given, or the local system's file is not usable.
     :raises NotFound: there is no such stack, or it is not one of ours.
     """
-    prefix = env.get("API_KEY_PREFIX") or DEFAULT_PREFIX
-    imported = env.get("ACCEPT_IMPORTED_KEYS", "").lower() == "true"
-    name = target.table
-    if not name and target.stack:
-        outputs, parameters = describe_stack(
-            target.stack, session(target, env).client("cloudformation", config=_config())
-        )
-        if "ApiKeysTableName" not in outputs:
-            raise NotFound(f"The stack {target.stack!r} has no output ApiKeysTableName: is it another project's?")
-        name = outputs["ApiKeysTableName"]
-        prefix = parameters.get("ApiKeyPrefix", prefix)
-        imported = parameters.get("AcceptImportedKeys") == "true"
-    name = name or env.get("API_KEYS_TABLE")
-    prefix = fields.check_prefix(target.prefix or prefix)
-    imported = imported if target.accept_imported is None else target.accept_imported
-    if name:
-        return Table(session(target, env).client("dynamodb", config=_config()), name, prefix, imported)
     outputs_file = directory / LOCAL_OUTPUTS
-    if target.profile or not outputs_file.is_file():
+    name = target.table or (None if target.stack else env.get("API_KEYS_TABLE"))
+    if target.stack or name:
+        aws: Any = session(target, env)
+        client = functools.partial(aws.client, config=_config())
+    elif target.profile or not outputs_file.is_file():
         raise BadInput(
             "Which table? Give --stack NAME or --table NAME, set API_KEYS_TABLE, or start the local system with "
             "`make run` and call this in its directory."
         )
-    client, name = local_client(outputs_file, "dynamodb"), _local(outputs_file)["table"]
-    note(f"Using the local system at {client.meta.endpoint_url} ({LOCAL_OUTPUTS}).")
-    return Table(client, name, prefix, imported)
+    else:
+        client, name = functools.partial(local_client, outputs_file), _local(outputs_file)["table"]
+        note(f"Using the local system at {client('dynamodb').meta.endpoint_url} ({LOCAL_OUTPUTS}).")
+    prefix = env.get("API_KEY_PREFIX") or None
+    imported = {"true": True, "false": False}.get(env.get("ACCEPT_IMPORTED_KEYS", "").lower())
+    if target.stack:
+        outputs, parameters = describe_stack(target.stack, client("cloudformation"))
+        if "ApiKeysTableName" not in outputs:
+            raise NotFound(f"The stack {target.stack!r} has no output ApiKeysTableName: is it another project's?")
+        name = name or outputs["ApiKeysTableName"]
+        prefix = parameters.get("ApiKeyPrefix", DEFAULT_PREFIX)
+        imported = parameters.get("AcceptImportedKeys") == "true"
+    imported = imported if target.accept_imported is None else target.accept_imported
+    who = functools.partial(_who, client, target, env)
+    return Table(client("dynamodb"), name or "", prefix and fields.check_prefix(prefix), imported, who)
 
 
 def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dict[str, str], dict[str, str]]:
@@ -94,8 +97,6 @@ def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dic
 
     :raises NotFound: there is no such stack.
     """
-    from botocore.exceptions import ClientError
-
     try:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -112,7 +113,7 @@ def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dic
     return outputs, parameters
 
 
-def local_client(outputs_file: Path, service: str) -> Any:
+def local_client(outputs_file: Path, service: str, config: Config | None = None) -> Any:
     """A client that reaches the local system and nothing else: a loopback address, no proxy, its run's access key.
 
     Nothing of the user's AWS profile counts: it may name an account, or not be there.
@@ -134,7 +135,7 @@ def local_client(outputs_file: Path, service: str) -> Any:
         region_name=outputs["region"],
         aws_access_key_id=outputs["access_key"],
         aws_secret_access_key=outputs["access_key"],
-        config=_config().merge(Config(proxies={})),
+        config=(config or _config()).merge(Config(proxies={})),
     )
 
 
@@ -149,6 +150,19 @@ def _local(outputs_file: Path) -> dict[str, str]:
             f"{outputs_file} is not what `make run` writes: start it again, or give --table or --stack."
         ) from None
     return outputs
+
+
+def _who(client: Callable[..., Any], target: Target, env: Mapping[str, str]) -> str:
+    """Who AWS says that the caller is; where it does not answer at once, the profile, which it must not wait for."""
+    from botocore.config import Config
+
+    try:
+        impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+        identity: str = client("sts", config=_config().merge(impatient)).get_caller_identity()["Arn"]
+    except (BotoCoreError, ClientError):
+        profile = target.profile or env.get("AWS_PROFILE")
+        return f"profile {profile}" if profile else "unknown"
+    return identity
 
 
 def _config() -> Config:

@@ -27,10 +27,18 @@ def translate(error: Exception) -> KeysError | None:
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
             return NotFound("There is no such table: check its name, --region and --profile.")
-        remedy = _REMEDIES.get(code) or error.response["Error"].get("Message") or "No reason was given."
-        return ServiceFailure(f"AWS refused {error.operation_name} ({code}). {remedy}")
+        texts = [_REMEDIES.get(code), error.response["Error"].get("Message")]
+        said = " ".join(text.rstrip(".") + "." for text in texts if text) or "No reason was given."
+        return ServiceFailure(f"AWS refused {error.operation_name} ({code}). {said}")
     text = _explain(error)
     return None if text is None else ServiceFailure(text)
+
+
+def refused(error: exceptions.ClientError) -> bool:
+    """Whether AWS has surely done nothing: it has refused the first request. An error of its own, or a refusal of the
+    client's second request after an answer that was lost, leaves that open."""
+    answer = error.response.get("ResponseMetadata", {})
+    return answer.get("HTTPStatusCode", 400) < 500 and not answer.get("RetryAttempts")
 
 
 def _explain(error: Exception) -> str | None:

@@ -1,38 +1,71 @@
-"""The update that turns one item into another, unless somebody else has changed it meanwhile."""
+"""Conditional writes of one item: a new one, the update that turns one into another, and its removal."""
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder
+
+from keys.life.record import deserialized, serialized
+
 if TYPE_CHECKING:
-    from keys.life.record import Item
+    from keys.life.record import Record
 
 DERIVED: Final = frozenset(["delete_after"])
 """Follows from other attributes: what it was does not matter, so no change may fail because of it."""
 
+Write = dict[str, dict[str, Any]]
+"""One member of a transaction, without the table's name."""
 
-def update(old: Item, new: Item, unchanged: Iterable[str] = ()) -> dict[str, Any]:
-    """What UpdateItem takes, but for the table's name, to make the item `old` the item `new`.
 
-    Only the attributes that differ are written, and only if they, and those in `unchanged`, are still as in `old`:
-    so two changes that have nothing to do with each other both come through, and no update is lost.
+def put_new(record: Record) -> Write:
+    """The write of an item that must not be there yet."""
+    return {"Put": {"Item": record.to_item(), "ConditionExpression": "attribute_not_exists(pk)"}}
+
+
+def update(old: Record, new: Record, unchanged: Iterable[str] = ()) -> Write:
+    """The write that makes the item of `old`, as it was read, that of `new`.
+
+    Only the attributes that differ are written, and only if they, and those in `unchanged`, are still as they were
+    read: so two changes that have nothing to do with each other both come through, and no update is lost.
     """
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    guarded = sorted({"pk", *changed, *unchanged} - DERIVED)
-    sets = [f"#{name} = :new_{name}" for name in changed if name in new]
-    removes = [f"#{name}" for name in changed if name not in new]
-    conditions = [f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in guarded]
-    return {
-        "Key": {"pk": old["pk"]},
-        "UpdateExpression": " ".join(
-            [*(["SET " + ", ".join(sets)] if sets else []), *(["REMOVE " + ", ".join(removes)] if removes else [])]
-        ),
-        "ConditionExpression": " AND ".join(conditions),
-        # Placeholders throughout, because some of the names are reserved words of DynamoDB.
-        "ExpressionAttributeNames": {f"#{name}": name for name in {*guarded, *changed}},
-        "ExpressionAttributeValues": {
-            **{f":old_{name}": old[name] for name in guarded if name in old},
-            **{f":new_{name}": new[name] for name in changed if name in new},
-        },
+    before, after = old.attributes(), new.attributes()
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    guard = _guard(old, {*changed, *unchanged} - DERIVED)
+    set_ = ", ".join(f"#set_{name} = :set_{name}" for name in changed if name in after)
+    remove = ", ".join(f"#set_{name}" for name in changed if name not in after)
+    guard["UpdateExpression"] = " ".join(
+        [*([f"SET {set_}"] if set_ else []), *([f"REMOVE {remove}"] if remove else [])]
+    )
+    # Placeholders throughout, because some of the names are reserved words of DynamoDB.
+    guard["ExpressionAttributeNames"] |= {f"#set_{name}": name for name in changed}
+    values = serialized({f":set_{name}": after[name] for name in changed if name in after})
+    guard["ExpressionAttributeValues"] = guard.get("ExpressionAttributeValues", {}) | values
+    return {"Update": guard}
+
+
+def check(record: Record, names: Iterable[str]) -> Write:
+    """A check that these attributes of the item are still as they were read."""
+    return {"ConditionCheck": _guard(record, names)}
+
+
+def delete(pk: str) -> Write:
+    """The removal of an item, which may be gone already."""
+    return {"Delete": {"Key": {"pk": {"S": pk}}}}
+
+
+def _guard(record: Record, names: Iterable[str]) -> dict[str, Any]:
+    read = deserialized(record.stored)
+    is_there: ConditionBase = Attr("pk").exists()
+    as_read = (Attr(name).eq(read[name]) if name in read else Attr(name).not_exists() for name in sorted(names))
+    built = ConditionExpressionBuilder().build_expression(functools.reduce(operator.and_, as_read, is_there))
+    guard = {
+        "Key": {"pk": record.stored["pk"]},
+        "ConditionExpression": built.condition_expression,
+        "ExpressionAttributeNames": dict(built.attribute_name_placeholders),
     }
+    values = serialized(built.attribute_value_placeholders)
+    return {**guard, "ExpressionAttributeValues": values} if values else guard

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from keys.life.change import update
-from keys.life.database import MAX_TRANSACTION, Changed, Database, delete, put_new
+from keys.life.change import Write, check, delete, put_new, update
+from keys.life.database import MAX_TRANSACTION, Changed, Database
 from keys.life.errors import Conflict, MalformedItem, NotFound
+from keys.life.history import Author, Event
 from keys.life.progress import Report
-from keys.life.record import Consumer, Item, Key, consumer_pk
+from keys.life.record import Consumer, Key, consumer_pk
 
 INDEX_SECONDS: Final = 0.5
 """How far the index may be behind the table, by experience well less: a key made just before is seen after it."""
 
+Changes = Callable[[Key], Mapping[str, Any]]
+"""The fields of a key that a change of its consumer sets: none when they are so already."""
+
 
 class Consumers:
-    """The consumers in a table. `report` is told of items that are not consumers' or keys'."""
+    """The consumers in a table. `author` is who changes them; `report` is told of malformed items."""
 
     def __init__(
         self,
         database: Database,
         *,
+        author: Callable[[], Author],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         report: Callable[[str], None],
     ) -> None:
         self._database = database
+        self._author = author
         self._clock = clock
         self._sleep = sleep
         self._report = report
@@ -57,7 +61,7 @@ class Consumers:
             try:
                 yield Consumer.from_item(item)
             except MalformedItem as error:
-                self._report(f"Left out the malformed item {_pk(item)}: {error.problem}.")
+                self._report(f"Left out: {error}")
 
     def keys_of(self, name: str) -> list[Key]:
         """The consumer's keys, possibly a moment old."""
@@ -66,7 +70,7 @@ class Consumers:
             try:
                 keys.append(Key.from_item(item))
             except MalformedItem as error:
-                self._report(f"Left out a malformed key of {name!r}: {error.problem}.")
+                self._report(f"Left out: {error}")
         return keys
 
     def create(self, name: str, *, description: str, data: str, tags: Mapping[str, str]) -> Consumer:
@@ -74,18 +78,21 @@ class Consumers:
 
         :raises Conflict: there is one with this name.
         """
-        consumer = Consumer(name=name, description=description, data=data, tags=tags, created_at=int(self._clock()))
+        event = self._author().event("created", self._clock())
+        consumer = Consumer(
+            name=name, description=description, data=data, tags=tags, created_at=event.at, history=(event,)
+        )
 
         def attempt() -> Consumer:
             if self.get(name) is not None:
                 raise Conflict(f"There is a consumer {name!r} already. `keys consumer update` changes it.")
-            self._database.write([put_new(consumer.to_item())])
+            self._database.write([put_new(consumer)])
             return consumer
 
-        return self._database.attempt(attempt)
+        return self._database.attempt(attempt, lambda: self._landed(name, event))
 
-    def update(self, name: str, changes: Mapping[str, Any], progress: Report) -> tuple[Consumer, int]:
-        """The consumer with these fields changed, and how many of its keys got its data.
+    def update(self, name: str, changes: Mapping[str, Any], progress: Report) -> tuple[Consumer, int, bool]:
+        """The consumer with these fields changed, how many of its keys got its data, and whether anything was changed.
 
         With `data`, all keys of the consumer get it: together with the consumer in one transaction when they are at
         most `MAX_TRANSACTION` - 1, otherwise after it in batches. Then `progress` is told how many of how many are
@@ -93,92 +100,126 @@ class Consumers:
 
         :raises NotFound: there is no such consumer.
         """
-        done: set[str] = set()
 
-        def attempt() -> Consumer:
-            old = self.find(name)
-            new = dataclasses.replace(old, **changes)
-            pending = self._keys_with_other_data(new) if "data" in changes else []
-            together = pending if len(pending) < MAX_TRANSACTION else []
-            self._database.write([_updated(old, new), *(_with_data(key, new.data) for key in together)])
-            done.update(key.digest for key in together)
-            return new
+        def with_data(key: Key) -> Mapping[str, Any]:
+            return {} if key.data == changes["data"] else {"data": changes["data"]}
 
-        consumer = self._database.attempt(attempt)
-        if "data" in changes:
-            self._sleep(INDEX_SECONDS)
-            while pending := [key for key in self._keys_with_other_data(consumer) if key.digest not in done]:
-                self._update_keys(consumer, pending, done, progress)
-        return consumer, len(done)
+        of_key = with_data if "data" in changes else None
+        return self._change(name, self._author().event("updated", self._clock()), changes, of_key, progress)
 
-    def delete(self, name: str, *, with_keys: bool) -> int:
-        """Removes the consumer, and `with_keys` its keys too, of which it returns the number.
+    def set_enabled(self, name: str, enabled: bool, reason: str | None, progress: Report) -> tuple[Consumer, int, bool]:
+        """Disables the consumer and all its keys, or enables it and those that were disabled with it.
+
+        The authorizer reads a key's item and no other, so each key is changed: as `update` does it. A disabled consumer
+        gets no new key, and none of its keys can be enabled.
+
+        :raises NotFound: there is no such consumer.
+        """
+
+        def of_key(key: Key) -> Mapping[str, Any]:
+            stays = key.revoked_at is not None or not (key.disabled_with_consumer if enabled else key.enabled)
+            return {} if stays else {"enabled": enabled, "disabled_with_consumer": not enabled}
+
+        event = self._author().event("enabled" if enabled else "disabled", self._clock(), reason)
+        return self._change(name, event, {"enabled": enabled}, of_key, progress)
+
+    def delete(self, name: str, *, with_keys: bool, progress: Report) -> int:
+        """Removes the consumer, and `with_keys` its keys too, malformed ones as well, of which it returns the number.
 
         :raises NotFound: there is neither a consumer of this name nor a key.
         :raises Conflict: it has keys, and they are not to be removed.
         """
         deleted: set[str] = set()
-        while keys := self.keys_of(name):
+        while pks := [item["pk"]["S"] for item in self._database.of_consumer(name)]:
             if not with_keys:
-                raise Conflict(f"{name!r} still has keys ({len(keys)}). Delete them first, or with it: --with-keys.")
-            for start in range(0, len(keys), MAX_TRANSACTION):
-                batch = [key.digest for key in keys[start : start + MAX_TRANSACTION]]
-                self._database.attempt(functools.partial(self._database.write, [delete(pk) for pk in batch]))
+                raise Conflict(f"{name!r} still has keys ({len(pks)}). Delete them first, or with it: --with-keys.")
+            total = len(deleted | set(pks))
+            for start in range(0, len(pks), MAX_TRANSACTION):
+                batch = pks[start : start + MAX_TRANSACTION]
+                self._remove(batch)
                 deleted.update(batch)
+                progress(len(deleted), total)
             self._sleep(INDEX_SECONDS)
         if not deleted:
             self.find(name)
-        self._database.write([delete(consumer_pk(name))])
+        self._remove([consumer_pk(name)])
         return len(deleted)
 
-    def _keys_with_other_data(self, consumer: Consumer) -> list[Key]:
-        return [key for key in self.keys_of(consumer.name) if key.data != consumer.data]
+    def unchanged(self, consumer: Consumer, *names: str) -> Write:
+        """A check that the consumer is still enabled, and these attributes still as they were read.
 
-    def _update_keys(self, consumer: Consumer, pending: list[Key], done: set[str], progress: Report) -> None:
-        total = len(done) + len(pending)
-        for start in range(0, len(pending), MAX_TRANSACTION):
-            batch = pending[start : start + MAX_TRANSACTION]
-            self._database.attempt(_Batch(self._database, batch, consumer.data))
-            done.update(key.digest for key in batch)
-            progress(len(done), total)
+        :raises Conflict: it is disabled.
+        """
+        if not consumer.enabled:
+            raise Conflict(
+                f"The consumer {consumer.name!r} is disabled. `keys consumer enable` lets it have keys again."
+            )
+        return check(consumer, ("enabled", *names))
+
+    def _change(
+        self, name: str, event: Event, changes: Mapping[str, Any], of_key: Changes | None, progress: Report
+    ) -> tuple[Consumer, int, bool]:
+        done: set[str] = set()
+        change = of_key or (lambda _key: {})
+
+        def pending() -> list[Key]:
+            keys = self.keys_of(name) if of_key else []
+            return [key for key in keys if change(key) and key.digest not in done]
+
+        def attempt() -> tuple[Consumer, bool]:
+            old = self.find(name)
+            differs = any(getattr(old, field) != value for field, value in changes.items())
+            new = old.changed(event, **changes) if differs else old
+            waiting = pending()
+            together = waiting if len(waiting) < MAX_TRANSACTION else []
+            owner = update(old, new) if differs else check(old, ())
+            if differs or together:
+                self._database.write([owner, *(update(key, key.changed(event, **change(key))) for key in together)])
+            done.update(key.digest for key in together)
+            return new, differs
+
+        def landed() -> tuple[Consumer, bool] | None:
+            consumer = self._landed(name, event)
+            return None if consumer is None else (consumer, True)
+
+        consumer, changed = self._database.attempt(attempt, landed)
+        if of_key:
+            self._sleep(INDEX_SECONDS)
+        while waiting := pending():
+            total = len(done) + len(waiting)
+            for start in range(0, len(waiting), MAX_TRANSACTION):
+                batch = waiting[start : start + MAX_TRANSACTION]
+                self._database.attempt(_Batch(self._database, batch, event, change))
+                done.update(key.digest for key in batch)
+                progress(len(done), total)
+        return consumer, len(done), changed or bool(done)
+
+    def _remove(self, pks: list[str]) -> None:
+        self._database.attempt(
+            lambda: self._database.write([delete(pk) for pk in pks]),
+            lambda: None if any(self._database.get(pk) for pk in pks) else True,
+        )
+
+    def _landed(self, name: str, event: Event) -> Consumer | None:
+        consumer = self.get(name)
+        return consumer if consumer and event in consumer.history else None
 
 
 class _Batch:
-    """Writes the data to these keys in one transaction; reads them anew only when that did not succeed."""
+    """Makes the change of these keys in one transaction; reads them anew only when that did not succeed."""
 
-    def __init__(self, database: Database, keys: list[Key], data: str) -> None:
+    def __init__(self, database: Database, keys: list[Key], event: Event, of_key: Changes) -> None:
         self._database = database
         self._keys = keys
-        self._data = data
+        self._event = event
+        self._of_key = of_key
 
     def __call__(self) -> None:
         try:
-            self._database.write([_with_data(key, self._data) for key in self._keys])
+            self._database.write(
+                [update(key, key.changed(self._event, **self._of_key(key))) for key in self._keys if self._of_key(key)]
+            )
         except Changed:
             items = (self._database.get(key.digest) for key in self._keys)
-            keys = (Key.from_item(item) for item in items if item is not None)
-            self._keys = [key for key in keys if key.data != self._data]
+            self._keys = [Key.from_item(item) for item in items if item is not None]
             raise
-
-
-def _updated(old: Consumer, new: Consumer) -> dict[str, Any]:
-    if old == new:
-        return _unchanged(old)
-    return {"Update": update(old.to_item(), new.to_item())}
-
-
-def _unchanged(consumer: Consumer) -> dict[str, Any]:
-    return {
-        "ConditionCheck": {
-            "Key": {"pk": {"S": consumer_pk(consumer.name)}},
-            "ConditionExpression": "attribute_exists(pk)",
-        }
-    }
-
-
-def _with_data(key: Key, data: str) -> dict[str, Any]:
-    return {"Update": update(key.to_item(), dataclasses.replace(key, data=data).to_item())}
-
-
-def _pk(item: Item) -> str:
-    return ascii(item.get("pk", {}).get("S"))

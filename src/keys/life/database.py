@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from keys.life.errors import Conflict
+from keys.life.aws_errors import refused, translate
+from keys.life.errors import Conflict, KeysError, ServiceFailure, Unclear
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from keys.life.change import Write
     from keys.life.record import Item
 
 T = TypeVar("T")
@@ -20,17 +22,20 @@ MAX_TRANSACTION: Final = 100
 """The most writes that DynamoDB takes in one transaction."""
 
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
-_PASSING_REASONS = frozenset(
-    ["None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
-)
+_MEANWHILE = frozenset(["ConditionalCheckFailed", "TransactionConflict"])
+_AT_ITS_LIMIT = frozenset(["ThrottlingError", "ProvisionedThroughputExceeded"])
 
 
 class Changed(Exception):
-    """The write's condition does not hold any more, or another write was in its way. Nothing was written."""
+    """The write's condition does not hold any more, or another write was in its way. Nothing was written.
 
-    def __init__(self, item: Item | None = None) -> None:
+    `limit`: what DynamoDB said when it was the table's limit that was in the way.
+    """
+
+    def __init__(self, item: Item | None = None, limit: str | None = None) -> None:
         super().__init__()
         self.item: Final = item
+        self.limit: Final = limit
 
 
 class Database:
@@ -46,8 +51,8 @@ class Database:
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
         return answer.get("Item")
 
-    def pk_of_key_id(self, key_id: str) -> str | None:
-        """The partition key of the key with this id.
+    def pks_of_key_id(self, key_id: str) -> list[str]:
+        """The partition keys of the items with this key id: one, or none, unless items were made by other means.
 
         The index is a moment behind the table, so a key that is not found is looked for again within a second.
         """
@@ -58,11 +63,10 @@ class Database:
                 KeyConditionExpression="key_id = :key_id",
                 ExpressionAttributeValues={":key_id": {"S": key_id}},
             )["Items"]
-            if items:
-                return items[0]["pk"]["S"]
-            if wait is not None:
-                self._sleep(wait)
-        return None
+            if items or wait is None:
+                return [item["pk"]["S"] for item in items]
+            self._sleep(wait)
+        return []
 
     def of_consumer(self, name: str) -> Iterator[Item]:
         """The items of a consumer's keys, possibly a moment old."""
@@ -103,10 +107,11 @@ class Database:
             existing: Any = error.response
             raise Changed(existing.get("Item")) from None
 
-    def write(self, writes: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
-        """All of these writes, at most `MAX_TRANSACTION`, or none: each is `{"Put": ...}` and so on, without table.
+    def write(self, writes: Sequence[Write]) -> None:
+        """All of these writes, at most `MAX_TRANSACTION`, or none.
 
-        :raises Changed: a condition does not hold, or another write was in the way.
+        :raises Changed: a condition does not hold, or another write or the table's limit was in the way.
+        :raises Unclear: there was no answer, or it was interrupted. It may have been written.
         """
         if not writes:
             return
@@ -116,36 +121,63 @@ class Database:
         try:
             self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
-            if _is_passing(error):
-                raise Changed from None
-            raise
+            raise _cancelled(error) or (error if refused(error) else _unclear(error)) from error
+        except BaseException as error:
+            raise _unclear(error) from error
 
-    def attempt(self, operation: Callable[[], T]) -> T:
+    def attempt(self, operation: Callable[[], T], landed: Callable[[], T | None] = lambda: None) -> T:
         """What the operation returns. It reads, decides and writes, and is tried again when it raises `Changed`.
 
+        `landed` looks into the table for what the operation has written, and returns the same, or None: a write whose
+        answer was lost may have come through, and the client's own repetition of it is then in its own way.
+
         :raises Conflict: others changed the same items each time.
+        :raises ServiceFailure: the table was at its limit each time.
+        :raises Unclear: see `write`; and `landed` has not found it.
         """
+        limit = None
         for wait in _WAITS:
             try:
                 return operation()
-            except Changed:
+            except (Changed, Unclear) as error:
+                found = None if isinstance(error.__cause__, KeyboardInterrupt) else _looked(landed, error)
+                if found is not None:
+                    return found
+                if isinstance(error, Unclear):
+                    raise
+                limit = error.limit
                 self._sleep(wait)
+        if limit:
+            raise ServiceFailure(f"The table is at its limit: try again in a moment. AWS said: {limit}")
         raise Conflict("Somebody else is changing the same items at the same time. Try again.")
 
 
-def put_new(item: Item) -> dict[str, Any]:
-    """A transaction's write of an item that must not be there yet."""
-    return {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}}
+def _looked(landed: Callable[[], T | None], error: Changed | Unclear) -> T | None:
+    try:
+        return landed()
+    except KeysError:
+        return None
+    except Exception as failure:
+        raise (error if isinstance(error, Unclear) else _unclear(failure)) from failure
 
 
-def delete(pk: str) -> dict[str, Any]:
-    """A transaction's removal of an item, which may be gone already."""
-    return {"Delete": {"Key": {"pk": {"S": pk}}}}
+def _unclear(error: BaseException) -> Unclear:
+    if isinstance(error, KeyboardInterrupt):
+        return Unclear("Interrupted before AWS had answered.")
+    known = translate(error) if isinstance(error, Exception) else None
+    return Unclear(str(known) if known else f"No answer of AWS: {type(error).__name__}.")
 
 
-def _is_passing(error: ClientError) -> bool:
+def _cancelled(error: ClientError) -> Changed | None:
+    """What a transaction was cancelled for, if that passes; None for all other errors."""
     code = error.response["Error"]["Code"]
+    if code in ("TransactionConflictException", "TransactionInProgressException"):
+        return Changed()
     if code != "TransactionCanceledException":
-        return code in ("TransactionConflictException", "TransactionInProgressException")
+        return None
     response: Any = error.response
-    return {reason.get("Code", "None") for reason in response.get("CancellationReasons", [])} <= _PASSING_REASONS
+    reasons = {reason.get("Code", "None"): reason.get("Message") for reason in response.get("CancellationReasons", [])}
+    limits = [f"{code}: {text}" if text else code for code, text in reasons.items() if code in _AT_ITS_LIMIT]
+    if reasons.keys() - {"None"} <= _MEANWHILE | _AT_ITS_LIMIT:
+        return Changed(limit=", ".join(limits) or None)
+    return None

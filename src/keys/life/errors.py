@@ -1,5 +1,6 @@
 """What can go wrong for an operator, each with its exit code. The texts are meant for people and name the remedy."""
 
+import re
 from typing import ClassVar, Final
 
 
@@ -33,9 +34,20 @@ class Conflict(KeysError):
     exit_code = 4
 
 
-class MalformedItem(Conflict):
-    """An item of the table is of another form than ours. The text says which part."""
+class NoEffect(KeysError):
+    """Nothing was changed, because it was so already. The text says what is so."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(f"The item in the table is malformed: {problem}. If nobody needs it, delete it.")
+    exit_code = 8
+
+
+class MalformedItem(Conflict):
+    """An item of the table that the authorizer refuses whatever the token. The text says which part is wrong."""
+
+    def __init__(self, problem: str, pk: str) -> None:
+        remedy = f"`keys delete {pk}` removes it." if re.fullmatch("[0-9a-f]{64}", pk) else "No token leads to it."
+        super().__init__(f"The item {pk!a} in the table is malformed: {problem}. The authorizer refuses it. {remedy}")
         self.problem: Final = problem
+
+
+class Unclear(ServiceFailure):
+    """A write was sent, and whether it has come through is not known."""

@@ -76,7 +76,7 @@ def check_hint(text: str) -> str:
     return text
 
 
-def parse_data(text: str, consumer: str) -> str:
+def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
     """The JSON object in the text, as the compact text that is stored.
 
     :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name.
@@ -85,7 +85,7 @@ def parse_data(text: str, consumer: str) -> str:
         data = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The data is not JSON: {error}.") from None
-    return data_text(data, consumer)
+    return data_text(data, consumer, scopes)
 
 
 def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset()) -> str:

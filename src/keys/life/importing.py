@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from keys.life.database import Changed, Database
 from keys.life.errors import Conflict
+from keys.life.history import Author
 from keys.life.record import Consumer, Key, consumer_pk, key_id_of_digest
 from keys.life.rows import Line, Row
 
@@ -59,8 +60,16 @@ class Importer:
     has other content is refused. What happened to a key since, such as its revocation, stays.
     """
 
-    def __init__(self, database: Database, *, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        author: Author,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._database = database
+        self._author = author
         self._clock = clock
         self._sleep = sleep
         self._consumers: OrderedDict[str, Future[str]] = OrderedDict()
@@ -121,13 +130,14 @@ class Importer:
     def _ensure_consumer(self, name: str, data: str | None) -> str:
         item = self._patiently(lambda: self._database.get(consumer_pk(name)))
         if item is not None:
-            return Consumer.from_item(item).data
-        consumer = Consumer(name=name, data=data or "{}", tags={}, created_at=int(self._clock()))
+            return _data_of(Consumer.from_item(item))
+        event = self._author.event("created", self._clock())
+        consumer = Consumer(name=name, data=data or "{}", created_at=event.at, history=(event,))
         try:
             self._patiently(lambda: self._database.put_new(consumer.to_item()))
         except Changed as changed:
             if changed.item is not None:
-                return Consumer.from_item(changed.item).data
+                return _data_of(Consumer.from_item(changed.item))
         return consumer.data
 
     def _import(self, row: Row, data_of_consumer: Future[str]) -> Outcome | str:
@@ -143,6 +153,7 @@ class Importer:
         return Outcome.IMPORTED
 
     def _key(self, row: Row, data: str) -> Key:
+        event = self._author.event("imported", self._clock())
         return Key(
             digest=row.digest,
             key_id=key_id_of_digest(row.digest),
@@ -151,9 +162,10 @@ class Importer:
             scopes=row.scopes or frozenset(),
             tags=row.tags or {},
             enabled=row.enabled,
-            created_at=int(self._clock()) if row.created_at is None else row.created_at,
+            created_at=event.at if row.created_at is None else row.created_at,
             expires_at=row.expires_at,
             hint=row.hint,
+            history=(event,),
         )
 
     def _patiently(self, write: Callable[[], T]) -> T:
@@ -166,6 +178,13 @@ class Importer:
                     raise
                 self._sleep(min(10, 0.1 * 2**waits) * random.uniform(0.5, 1))  # noqa: S311 - spreads the load
         return write()
+
+
+def _data_of(consumer: Consumer) -> str:
+    """:raises Conflict: the consumer is disabled, and so gets no new key."""
+    if not consumer.enabled:
+        raise Conflict(f"The consumer {consumer.name!r} is disabled. `keys consumer enable` is the way back.")
+    return consumer.data
 
 
 def _compared(row: Row, existing: Key) -> Outcome | str:

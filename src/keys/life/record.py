@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from authorizer import api_key
 from authorizer.api_key import ALPHABET
+from authorizer.authentication import Reason
+from authorizer.key_record import KeyRecord, MalformedRecord, refusal
+from keys.life import history
 from keys.life.errors import MalformedItem
+from keys.life.history import Event, History
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -21,8 +28,12 @@ Item = Mapping[str, "AttributeValueTypeDef"]
 KEPT_SECONDS: Final = 30 * 86_400
 """How long a key's item stays after its end, for who asks what became of it."""
 
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
+
 _ID_LENGTH = 16
 _HINT_CHARACTERS = 4
+_OWN_HINT = re.compile(rf"(.+)_[0-9A-Za-z]{{{_HINT_CHARACTERS}}}")
 
 
 class State(StrEnum):
@@ -34,12 +45,44 @@ class State(StrEnum):
     REVOKED = "revoked"
 
 
+_STATES: Final = {
+    None: State.ACTIVE,
+    Reason.REVOKED_KEY: State.REVOKED,
+    Reason.DISABLED_KEY: State.DISABLED,
+    Reason.EXPIRED_KEY: State.EXPIRED,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Record:
+    """What keys and consumers have in common. `stored` is the item that it was read from, empty for a new one."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    created_at: int | None
+    history: History = ()
+    stored: Item = field(default_factory=dict, compare=False, repr=False)
+
+    def changed(self, event: Event, **changes: Any) -> Self:
+        """The record with these fields changed, and the event in its history."""
+        return dataclasses.replace(self, history=history.appended(self.history, event), **changes)
+
+    def attributes(self) -> dict[str, Any]:
+        """The item's attributes as plain values. What is absent or empty has none."""
+        raise NotImplementedError
+
+    def to_item(self) -> dict[str, AttributeValueTypeDef]:
+        """The item as DynamoDB takes it."""
+        return serialized(self.attributes())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(Record):
     """One API key, without the key itself: `digest` is all that is stored of it. Times in seconds since 1970.
 
-    `data` is a JSON object as compact text. `rolled_from` and `rolled_to` are the ids of the key before and after
-    this one; `unrolled_expires_at` is the expiry that the key had before it was rolled, to undo that.
+    `data` is a JSON object as compact text. `disabled_with_consumer`: it is disabled because its consumer is.
+    `rolled_from` and `rolled_to` are the ids of the key before and after this one; `unrolled_expires_at` is the expiry
+    that the key had before it was rolled, to undo that.
     """
 
     digest: str
@@ -47,9 +90,8 @@ class Key:
     consumer: str
     data: str
     scopes: frozenset[str] = frozenset()
-    tags: Mapping[str, str]
     enabled: bool = True
-    created_at: int
+    disabled_with_consumer: bool = False
     expires_at: int | None = None
     revoked_at: int | None = None
     rolled_from: str | None = None
@@ -57,15 +99,25 @@ class Key:
     unrolled_expires_at: int | None = None
     hint: str | None = None
 
+    @property
+    def ref(self) -> str:
+        """What names this key in every command: its id, or its digest when the id is not of our form."""
+        return self.key_id if KEY_ID.fullmatch(self.key_id) else self.digest
+
+    @property
+    def own_prefix(self) -> str | None:
+        """The prefix of a key in our own format, so far as its hint tells it; None for others."""
+        match = _OWN_HINT.fullmatch(self.hint or "")
+        return match[1] if match and self.key_id != key_id_of_digest(self.digest) else None
+
+    def is_looked_up(self, prefix: str, *, accept_imported: bool) -> bool:
+        """Whether an authorizer with these settings looks keys of this form up. In doubt, it does."""
+        return accept_imported or self.hint is None or self.hint.startswith(f"{prefix}_")
+
     def state(self, now: float) -> State:
-        """What the authorizer makes of the key at this time, in the order in which it looks."""
-        if self.revoked_at is not None:
-            return State.REVOKED
-        if not self.enabled:
-            return State.DISABLED
-        if self.expires_at is not None and now >= self.expires_at:
-            return State.EXPIRED
-        return State.ACTIVE
+        """What the authorizer makes of the key at this time."""
+        ends = {"expires_at": self.expires_at, "revoked_at": self.revoked_at}
+        return _STATES[refusal(enabled=self.enabled, **ends, now=now)]
 
     def expires_within(self, seconds: int, now: float) -> bool:
         """Whether the key is active now and will have expired after so many seconds."""
@@ -77,79 +129,116 @@ class Key:
         ends = self.revoked_at if self.revoked_at is not None else self.expires_at
         return None if ends is None else ends + KEPT_SECONDS
 
-    def to_item(self) -> dict[str, AttributeValueTypeDef]:
-        """The item as DynamoDB takes it. What is absent or empty has no attribute."""
+    def attributes(self) -> dict[str, Any]:
         return _present(
-            pk=_s(self.digest),
-            key_id=_s(self.key_id),
-            consumer=_s(self.consumer),
-            data=_s(self.data),
-            scopes={"SS": sorted(self.scopes)} if self.scopes else None,
-            tags=_m(self.tags),
-            enabled={"BOOL": self.enabled},
-            created_at=_n(self.created_at),
-            expires_at=_n(self.expires_at),
-            revoked_at=_n(self.revoked_at),
-            rolled_from=_s(self.rolled_from),
-            rolled_to=_s(self.rolled_to),
-            unrolled_expires_at=_n(self.unrolled_expires_at),
-            hint=_s(self.hint),
-            delete_after=_n(self.delete_after),
+            pk=self.digest,
+            key_id=self.key_id,
+            consumer=self.consumer,
+            description=self.description,
+            data=self.data,
+            scopes=set(self.scopes),
+            tags=dict(self.tags),
+            enabled=self.enabled,
+            disabled_with_consumer=self.disabled_with_consumer or None,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            revoked_at=self.revoked_at,
+            rolled_from=self.rolled_from,
+            rolled_to=self.rolled_to,
+            unrolled_expires_at=self.unrolled_expires_at,
+            hint=self.hint,
+            delete_after=self.delete_after,
+            history=[event.to_map() for event in self.history],
         )
 
     @classmethod
     def from_item(cls, item: Item) -> Key:
-        """:raises MalformedItem: the item is not a key's."""
-        enabled = _required(item, "enabled", "BOOL")
+        """What the authorizer accepts is a key here as well: of all that it does not read, the unreadable is left out.
+
+        :raises MalformedItem: the authorizer refuses the item, whatever the token.
+        """
+        values = deserialized(item)
+        digest = _text(values, "pk") or ""
+        try:
+            record = KeyRecord.from_item(item)
+        except MalformedRecord as error:
+            raise MalformedItem(str(error), digest) from None
+        if not DIGEST.fullmatch(digest):
+            raise MalformedItem("pk is not a SHA-256", digest)
+        hint_ = _text(values, "hint")
         return cls(
-            digest=_required(item, "pk", "S"),
-            key_id=_required(item, "key_id", "S"),
-            consumer=_required(item, "consumer", "S"),
-            data=_stored_data(item),
-            scopes=frozenset(_optional(item, "scopes", "SS") or ()),
-            tags=_stored_tags(item),
-            enabled=enabled,
-            created_at=_required_time(item, "created_at"),
-            expires_at=_time(item, "expires_at"),
-            revoked_at=_time(item, "revoked_at"),
-            rolled_from=_optional(item, "rolled_from", "S"),
-            rolled_to=_optional(item, "rolled_to", "S"),
-            unrolled_expires_at=_time(item, "unrolled_expires_at"),
-            hint=_optional(item, "hint", "S"),
+            digest=digest,
+            key_id=record.identity.key_id or "",
+            consumer=record.identity.sub,
+            description=_text(values, "description") or "",
+            data=_text(values, "data") or "{}",
+            scopes=record.identity.scopes,
+            tags=_tags(values),
+            enabled=record.enabled,
+            disabled_with_consumer=values.get("disabled_with_consumer") is True,
+            created_at=_time(values, "created_at"),
+            expires_at=record.expires_at,
+            revoked_at=record.revoked_at,
+            rolled_from=_text(values, "rolled_from"),
+            rolled_to=_text(values, "rolled_to"),
+            unrolled_expires_at=_time(values, "unrolled_expires_at"),
+            # Nothing but the beginning of a key may stand there, but others write items too.
+            hint=None if hint_ is None or api_key.digest(hint_) == digest else hint_,
+            history=history.parse(values.get("history")),
+            stored=item,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consumer:
+class Consumer(Record):
     """Who holds keys. Its name is their `sub`, its data is theirs unless they were made with data of their own."""
 
     name: str
-    description: str = ""
     data: str = "{}"
-    tags: Mapping[str, str]
-    created_at: int
+    enabled: bool = True
 
-    def to_item(self) -> dict[str, AttributeValueTypeDef]:
-        """The item as DynamoDB takes it. It has neither `consumer` nor `key_id`, which keeps it out of the indexes."""
+    def attributes(self) -> dict[str, Any]:
+        # Neither `consumer` nor `key_id`, which keeps the item out of the indexes.
         return _present(
-            pk=_s(consumer_pk(self.name)),
-            name=_s(self.name),
-            description=_s(self.description or None),
-            data=_s(self.data),
-            tags=_m(self.tags),
-            created_at=_n(self.created_at),
+            pk=consumer_pk(self.name),
+            name=self.name,
+            description=self.description,
+            data=self.data,
+            enabled=self.enabled,
+            tags=dict(self.tags),
+            created_at=self.created_at,
+            history=[event.to_map() for event in self.history],
         )
 
     @classmethod
     def from_item(cls, item: Item) -> Consumer:
         """:raises MalformedItem: the item is not a consumer's."""
+        values = deserialized(item)
+        name = _text(values, "name")
+        if not name or values.get("pk") != consumer_pk(name):
+            raise MalformedItem("name is missing, or is not the one of pk", str(values.get("pk")))
         return cls(
-            name=_required(item, "name", "S"),
-            description=_optional(item, "description", "S") or "",
-            data=_stored_data(item),
-            tags=_stored_tags(item),
-            created_at=_required_time(item, "created_at"),
+            name=name,
+            description=_text(values, "description") or "",
+            data=_text(values, "data") or "{}",
+            enabled=values.get("enabled", True) is True,
+            tags=_tags(values),
+            created_at=_time(values, "created_at"),
+            history=history.parse(values.get("history")),
+            stored=item,
         )
+
+
+def serialized(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
+    """Plain values as DynamoDB takes them."""
+    serialize = TypeSerializer().serialize
+    return {name: serialize(value) for name, value in values.items()}
+
+
+def deserialized(item: Item) -> dict[str, Any]:
+    """An item's attributes as plain values: numbers as `Decimal`."""
+    deserialize = TypeDeserializer().deserialize
+    return {name: deserialize(value) for name, value in item.items()}
 
 
 def consumer_pk(name: str) -> str:
@@ -179,67 +268,21 @@ def hint(key: str, prefix: str) -> str:
     return key[: shown + _HINT_CHARACTERS]
 
 
-def _s(text: str | None) -> AttributeValueTypeDef | None:
-    return None if text is None else {"S": text}
+def _present(**attributes: Any) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if value or value is False or value == 0}
 
 
-def _n(number: int | None) -> AttributeValueTypeDef | None:
-    return None if number is None else {"N": str(number)}
+def _text(values: Mapping[str, Any], name: str) -> str | None:
+    value = values.get(name)
+    return value if isinstance(value, str) else None
 
 
-def _m(texts: Mapping[str, str]) -> AttributeValueTypeDef | None:
-    return {"M": {name: {"S": text} for name, text in texts.items()}} if texts else None
+def _time(values: Mapping[str, Any], name: str) -> int | None:
+    text = str(values.get(name))
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
-def _present(**attributes: AttributeValueTypeDef | None) -> dict[str, AttributeValueTypeDef]:
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
-def _optional(item: Item, name: str, kind: str) -> Any:
-    attribute: Mapping[str, Any] | None = item.get(name)
-    if attribute is None:
-        return None
-    if kind not in attribute:
-        raise MalformedItem(f"{name} is not of type {kind}")
-    return attribute[kind]
-
-
-def _required(item: Item, name: str, kind: str) -> Any:
-    value = _optional(item, name, kind)
-    if value is None or (kind == "S" and not (value and value.isprintable())):
-        raise MalformedItem(f"{name} is missing, or is no visible text")
-    return value
-
-
-def _time(item: Item, name: str) -> int | None:
-    text = _optional(item, name, "N")
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,11}", text):
-        raise MalformedItem(f"{name} is not a time in whole seconds")
-    return int(text)
-
-
-def _required_time(item: Item, name: str) -> int:
-    time = _time(item, name)
-    if time is None:
-        raise MalformedItem(f"{name} is missing")
-    return time
-
-
-def _stored_data(item: Item) -> str:
-    text: str = _optional(item, "data", "S") or "{}"
-    try:
-        is_object = isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        is_object = False
-    if not is_object:
-        raise MalformedItem("data is not a JSON object")
-    return text
-
-
-def _stored_tags(item: Item) -> dict[str, str]:
-    tags: Mapping[str, Mapping[str, str]] = _optional(item, "tags", "M") or {}
-    if not all("S" in value for value in tags.values()):
-        raise MalformedItem("a tag is not a text")
-    return {name: value["S"] for name, value in tags.items()}
+def _tags(values: Mapping[str, Any]) -> dict[str, str]:
+    tags: object = values.get("tags")
+    pairs: Iterable[tuple[str, object]] = tags.items() if isinstance(tags, Mapping) else ()
+    return {name: value for name, value in pairs if isinstance(value, str)}

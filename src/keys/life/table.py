@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table, and the two settings of its authorizer that decide which tokens it looks up there."""
+    """The table; the two settings of its authorizer that decide which tokens it looks up there, None where they are not
+    known; and who it is that the table is reached as.
+    """
 
     client: DynamoDBClient
     name: str
-    prefix: str
-    accept_imported: bool
+    prefix: str | None
+    accept_imported: bool | None
+    who: Callable[[], str] = lambda: "unknown"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from authorizer import api_key
 from authorizer.authentication import Authenticator, InvalidCredential, Reason, authenticate
 from authorizer.bearer import BearerError, bearer_token
 from authorizer.fetch import FetchError
 from authorizer.identity import Identity, IdentityTooLarge
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator, KeySource
+from authorizer.key_record import KeyRecord, MalformedRecord
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
 from keys.life.errors import BadInput
@@ -68,14 +70,28 @@ class JwtSettings:
     key_set: bytes | None = None
 
 
-def verify(token: str, table: Table, clock: Callable[[], float]) -> Verdict:
-    """The verdict on an API key.
+def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) -> Verdict:
+    """The verdict on an API key. One that is in the table, and that the authorizer does not look up, is told.
 
     :raises Exception: DynamoDB failed, or did not answer in time.
     """
     store = KeyStore(table.client, table.name, cache_seconds=0, clock=clock)
-    authenticator = ApiKeyAuthenticator(store, table.prefix, accept_imported=table.accept_imported, clock=clock)
-    return _verdict(token, authenticator, "Not an API key. The authorizer would go on and check it as a JWT.")
+    authenticator = ApiKeyAuthenticator(store, prefix, accept_imported=bool(table.accept_imported), clock=clock)
+    verdict = _verdict(token, authenticator, "Not an API key. The authorizer would go on and check it as a JWT.")
+    if verdict.reason != Reason.UNRECOGNISED:
+        return verdict
+    try:
+        record = store.find(api_key.digest(token))
+    except MalformedRecord:
+        return verdict
+    return verdict if record is None else _not_looked_up(verdict, record, table)
+
+
+def _not_looked_up(verdict: Verdict, record: KeyRecord, table: Table) -> Verdict:
+    told = "It is in the table, but the authorizer looks keys of this form up with AcceptImportedKeys=true alone."
+    if table.accept_imported is None:
+        told += " Whether it is so is not known here: give --stack, or --imported."
+    return replace(verdict, explanation=told, key_id=record.identity.key_id)
 
 
 def verify_jwt(token: str, settings: JwtSettings, clock: Callable[[], float]) -> Verdict:
