@@ -86,10 +86,12 @@ class Invoker:
         command = [sys.executable, "-m", "awslambdaric", handler]
         log_file = self._directory / "rie.log"
         given = {**aws, **settings, **variables, "AWS_LAMBDA_FUNCTION_NAME": function}
-        with rie.running_function(command, self._directory / "build" / function, given, log_file) as url:
-            answer = rie.invoke(url, event)
-        lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        return Invocation(function, answer, "\n".join(line for line in lines if "(rapid)" not in line))
+        try:
+            with rie.running_function(command, self._directory / "build" / function, given, log_file) as url:
+                answer = rie.invoke(url, event)
+        except OSError as error:
+            raise StepError(f"{function} gave no answer: {error}.", rie.written(log_file)) from None
+        return Invocation(function, answer, rie.written(log_file))
 
 
 @contextmanager

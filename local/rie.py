@@ -58,6 +58,12 @@ def invoke(url: str, event: object) -> Any:
         return json.loads(response.read())
 
 
+def written(log: Path) -> str:
+    """What the function wrote, without what the emulator did."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(line for line in lines if "(rapid)" not in line)
+
+
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     host, port = address.split(":")
     ends_at = time.monotonic() + START_SECONDS

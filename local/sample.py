@@ -18,7 +18,8 @@ PROVIDER: Final = {
     "JWT_AUDIENCE": "https://api.example",
     "JWT_JWKS_URL": "https://issuer.example/jwks.json",
     "JWKS_SEED": SEED,
-    # Nobody answers there, so nothing is asked for: the seed is all the keys that there are.
+    # Nobody answers there, so nobody is asked for newer keys: the seed has just been fetched, so to say.
+    "JWKS_FRESH_SECONDS": "3600",
     "JWKS_COOLDOWN_SECONDS": "600",
 }
 

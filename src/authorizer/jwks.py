@@ -140,7 +140,8 @@ class SigningKeys:
         self._attempted_at: float | None = None
         self._failures = 0
         if seed is not None:
-            self._key_set, self._fetched_at = self._parse(seed), _fetched_at(seed)
+            self._key_set = self._parse(seed)
+            self._fetched_at = self._attempted_at = _fetched_at(seed)
 
     def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes) -> None:
         """Returns if a key of the issuer's, the one with this id, made the signature over the message.

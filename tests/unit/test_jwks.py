@@ -306,6 +306,15 @@ def test_a_seed_that_is_fresh_is_not_fetched_again(world: World) -> None:
     assert world.fetched == []
 
 
+def test_what_is_not_in_a_seed_is_asked_for_once_the_seed_is_older_than_the_cooldown(world: World) -> None:
+    keys = world.keys(seed=json.dumps({"fetched_at": NOW - TIMES.cooldown + 1, "keys": [jwk()]}).encode())
+    assert is_refused(keys, "unknown")
+    assert world.fetched == []
+    world.now += 1
+    assert is_refused(keys, "unknown")
+    assert world.fetched == [URL]
+
+
 def test_each_use_of_a_seed_of_unknown_age_is_reported(world: World) -> None:
     world.down = True
     keys = world.keys(seed=key_set(jwk()))
