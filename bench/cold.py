@@ -18,16 +18,23 @@ RUNTIME: Final = Path(".tools/runtime/bin/python")
 PEERS: Final = Path("bench/peers")
 NODE: Final = PEERS / "node"
 FLOOR: Final = "floor: a boto3 client, no request"
+MANY: Final = 200
+
+
+def in_file(count: int) -> str:
+    """The name of the contender with so many providers in its file."""
+    return f"ours, JWT, providers in a file: {count}"
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What is started, and the first request to it."""
+    """What is started, and the first request to it. `providers`: so many, in a file; 0 for the one in variables."""
 
     name: str
     folder: Path
     command: Sequence[str | Path]
     event: Any
+    providers: int = 0
 
 
 def prepare(directory: Path) -> list[Contender]:
@@ -50,6 +57,7 @@ def prepare(directory: Path) -> list[Contender]:
         Contender(FLOOR, built / "Floor", peer, {}),
         Contender("ours, API key", ours, entry, key),
         Contender("ours, JWT", ours, entry, jwt),
+        *(Contender(in_file(count), ours, entry, jwt, count) for count in (1, MANY)),
         Contender("the usual sample, API key", built / "Sample", peer, key),
         Contender("the usual sample, JWT", built / "Sample", peer, jwt),
         Contender("Powertools' auth_alpha, JWT", built / "Powertools", peer, jwt),
@@ -75,11 +83,11 @@ def release(directory: Path) -> None:
 
 def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, directory: Path) -> dict[str, list[float]]:
     """Milliseconds of each start by name. The contenders take turns, so that all have the same weather."""
-    environment = _environment(backend)
+    environments = {contender.name: _environment(backend, contender, directory) for contender in contenders}
     times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
-            times[contender.name].append(_start(contender, environment, directory / "rie.log"))
+            times[contender.name].append(_start(contender, environments[contender.name], directory / "rie.log"))
     return times
 
 
@@ -95,7 +103,7 @@ def logged(contender: Contender, backend: Backend, directory: Path) -> Logged:
     """As the Runtime Interface Emulator writes them, in the form of Lambda's own lines."""
     log = directory / "rie-lines.log"
     garbage = {**contender.event, "headers": {"Authorization": "Bearer hello"}, "multiValueHeaders": {}}
-    environment = _environment(backend)
+    environment = _environment(backend, contender, directory)
     with running_function(contender.command, contender.folder, environment, log) as url:
         sizes = []
         for request in (contender.event, contender.event, garbage):
@@ -117,13 +125,36 @@ def medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _environment(backend: Backend) -> dict[str, str]:
+def _environment(backend: Backend, contender: Contender, directory: Path) -> dict[str, str]:
+    providers = _in_file(backend.environment, contender.providers, directory) if contender.providers else {}
     return backend.environment | {
+        **providers,
         # A folder that root can write to is not read-only for root: this says so to Python.
         "PYTHONDONTWRITEBYTECODE": "1",
         "JWKS_FILE": str(Path("events/jwks.json").resolve()),
         "AWS_LAMBDA_FUNCTION_NAME": "Authorizer",
     }
+
+
+def _in_file(one: Mapping[str, str], count: int, directory: Path) -> dict[str, str]:
+    """Variables for a file of tenants of a large provider, of which the last is the one that variables have named."""
+    entry = """[[provider]]
+issuer = "https://login.microsoftonline.com/{number:036}/v2.0"
+audience = ["api://reports", "{number:036}"]
+scope_claims = ["scp", "roles"]
+required_claims = {{ tid = "{number:036}" }}
+data_claims = ["oid", "roles"]
+
+"""
+    last = {"issuer": one["JWT_ISSUER"], "audience": one["JWT_AUDIENCE"], "jwks_url": one["JWT_JWKS_URL"]}
+    file = (directory / f"providers-{count}.toml").absolute()
+    file.write_text(
+        "".join(entry.format(number=number) for number in range(count - 1))
+        + "[[provider]]\n"
+        + "".join(f'{name} = "{value}"\n' for name, value in last.items()),
+        encoding="utf-8",
+    )
+    return {"AUTH_CONFIG": str(file), "JWT_ISSUER": "", "JWT_AUDIENCE": "", "JWT_JWKS_URL": ""}
 
 
 def _start(contender: Contender, environment: Mapping[str, str], log: Path) -> float:

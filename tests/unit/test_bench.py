@@ -3,7 +3,7 @@
 import pytest
 
 from bench import counts, report
-from bench.cold import FLOOR
+from bench.cold import FLOOR, MANY, in_file
 from bench.cost import Load, Prices, dollars_a_million, hit_rate
 from bench.targets import Ratio, cold_ratios
 
@@ -43,10 +43,11 @@ def test_the_hit_rate_is_that_of_entries_with_a_fixed_life(seconds: int, rate: f
 
 
 def test_the_page_says_which_targets_are_met_and_which_are_not() -> None:
-    cold = {FLOOR: [200.0], "ours, API key": [180.0], "ours, JWT": [230.0]}
+    cold = {FLOOR: [200.0], "ours, API key": [180.0], "ours, JWT": [230.0], in_file(1): [200.0], in_file(MANY): [210.0]}
     samples = {"the usual sample, API key": [400.0], "the usual sample, JWT": [400.0]}
     medians = {name: values[0] for name, values in {**cold, **samples}.items()}
     page = report.targets(cold_ratios(medians), artifact_bytes=1024, memory={100_000: 10, 1_000_000: 10})
     assert "| cold start, API key / floor | 0.90 | 1.1 | yes |" in page
     assert "| cold start, JWT / floor | 1.15 | 1.1 | **no** |" in page
+    assert "| cold start, 200 providers / one, in a file | 1.05 | 1.2 | yes |" in page
     assert not Ratio("x", 1.1, 1.0).is_met
