@@ -3,10 +3,18 @@
 A page has its own text up to the line `MARK`; all that follows is made.
 """
 
+import ast
+import inspect
+import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from authorizer import provider
+from authorizer.provider import Provider
+from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
+from keys.deployment.template import load
 
 MARK: Final = "<!-- From here on made by `make docs`. -->"
 RECIPES: Final = Path("examples/providers")
@@ -47,6 +55,105 @@ def _recipes() -> Iterator[str]:
             yield from (f"As parameters{without}:", "", f"    {words}", "")
 
 
+def _configuration() -> Iterator[str]:
+    template = load(Path("template.yaml"))
+    yield from ("## Template parameters", "")
+    yield from (f"{len(template['Parameters'])} of them; none must be given.", "")
+    for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
+        yield from (f"### {group['Label']['default']}", "")
+        rows = ((name, template["Parameters"][name]) for name in group["Parameters"])
+        yield from _table(
+            ("parameter", "default", "may be", "meaning"),
+            ([f"`{name}`", _value(each["Default"]), _allowed(each), each["Description"]] for name, each in rows),
+        )
+    meanings = _docstrings(Settings)
+    yield from ("## `[settings]` of the file", "")
+    yield from _table(
+        ("setting", "variable", "default", "may be", "meaning"),
+        (
+            [f"`{name}`", f"`{name.upper()}`" if name in TUNING else "", _default(name), kind.expected, meanings[name]]
+            for name, kind in {**TUNING, **FILE_ONLY}.items()
+        ),
+    )
+    yield from ("## `[[provider]]` of the file", "", "And of each object in `JwtProviders`.", "")
+    of_provider = _docstrings(Provider)
+    yield from _table(
+        ("member", "default", "meaning"),
+        ([f"`{name}`", _of_provider(name), of_provider[_FIELDS.get(name, name)]] for name in provider.MEMBERS),
+    )
+    yield from (
+        "## Variables that the template sets",
+        "",
+        "Not to be set in the file, where they would have no effect.",
+        "",
+    )
+    yield from _table(
+        ("variable", "default", "may be", "meaning"),
+        ([f"`{name.upper()}`", _default(name), kind.expected, meanings[name]] for name, kind in PARAMETERS.items()),
+    )
+
+
+_FIELDS: Final = {"audience": "audiences"}
+"""Members of an entry that are called otherwise in the code."""
+
+
+def _docstrings(of: type) -> dict[str, str]:
+    """What stands below each field of a class (as Sphinx and IDEs read it)."""
+    (tree,) = ast.parse(inspect.getsource(of)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: " ".join(below.value.value.split())
+        for field, below in zip(tree.body, tree.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
+
+    columns = list(head)
+    yield line(columns)
+    yield line("---" for _ in columns)
+    yield from map(line, rows)
+    yield ""
+
+
+def _allowed(parameter: Mapping[str, Any]) -> str:
+    if "AllowedValues" in parameter:
+        return ", ".join(map(_value, parameter["AllowedValues"]))
+    if "MinValue" in parameter:
+        return f"from {parameter['MinValue']:,} to {parameter['MaxValue']:,}"
+    most = f"at most {parameter['MaxLength']} characters" if "MaxLength" in parameter else ""
+    return str(parameter.get("ConstraintDescription", most)).rstrip(".")
+
+
+def _default(setting: str) -> str:
+    return _value(getattr(Settings, setting, None))
+
+
+def _of_provider(member: str) -> str:
+    if member in ("issuer", "audience"):
+        return "must be given"
+    value = getattr(Provider, _FIELDS.get(member, member), None)
+    if member == "algorithms":
+        return "all: " + ", ".join(f"`{name}`" for name in sorted(Provider.algorithms))
+    if isinstance(value, tuple):
+        value = [".".join(path) for path in value]
+    return _value(sorted(value) if isinstance(value, frozenset) else value)
+
+
+def _value(value: object) -> str:
+    if value is None or value in ("", []):
+        return ""
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
 PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/providers.md"): _recipes,
+    Path("docs/configuration.md"): _configuration,
 }

@@ -25,33 +25,49 @@ _LONGEST_WAIT: Final = (
 
 @dataclass(frozen=True)
 class Settings:
-    """All of them; times in seconds.
-
-    `providers_from`: what names them, for the log. `rules`: None for each route to every accepted credential. The
-    others' names are those of the environment variables, in lower case.
-    """
+    """All of them; times in seconds. In lower case, the names of environment variables."""
 
     api_keys_table: str
+    """The DynamoDB table that holds the API keys."""
     api_key_prefix: str = "mak"
+    """The first part of every API key."""
     api_key_cache_seconds: float = 30
+    """How long a found API key is kept in memory."""
     api_key_timeout_seconds: float = 2
+    """The whole time of one lookup in DynamoDB, its attempts together."""
     accept_imported_keys: bool = False
+    """Whether tokens that are not in our own key format are looked up as well."""
     jwt_leeway_seconds: float = 30
+    """How far the clocks of provider and function may be apart, for a token's times."""
     jwks_fresh_seconds: float = 600
+    """How long signing keys are used before they are fetched again."""
     jwks_stale_seconds: float = 86_400
+    """How old the last good signing keys may be while the provider cannot be reached."""
     jwks_cooldown_seconds: float = 10
+    """The least time between two fetches that tokens with unknown keys cause."""
     jwks_timeout_seconds: float = 2.5
+    """The whole time of one fetch of signing keys, with discovery before it."""
     jwks_seed: str | None = None
+    """A key set in a file beside this one, to start with until the first fetch succeeds. With one provider only."""
     simple_responses: bool = False
+    """Whether the answer is that of HTTP APIs with simple responses: yes or no, for every route."""
     data_encoding: DataEncoding = "json"
+    """How `data` is written in the context: as JSON, or as the base64url of it."""
     max_policy_bytes: int = 8192
+    """The largest policy that access rules may make; more than API Gateway is known to take needs a trial on AWS."""
     powertools_log_level: str = "INFO"
+    """Which lines are logged: INFO has one for each decision, WARNING only what failed."""
     powertools_service_name: str = "authorizer"
+    """The `service` of log lines and metrics."""
     powertools_metrics_namespace: str = "MultiAuth"
+    """The namespace of the metrics."""
     stack_name: str | None = None
+    """The stack, a dimension of the metrics."""
     providers: tuple[Provider, ...] = ()
     providers_from: str = "none"
+    """What names the providers, for the log."""
     rules: "AccessRules | None" = None
+    """None for every route to every accepted credential."""
 
     @classmethod
     def read(cls, env: Mapping[str, str], directory: Path) -> "Settings":

@@ -34,9 +34,15 @@ def test_there_are_no_more_parameters_than_a_newcomer_can_read_and_the_provider_
     assert len(TEMPLATE["Parameters"]) <= 32
 
 
+def test_every_parameter_is_in_one_group_of_the_console_and_of_the_documentation() -> None:
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(TEMPLATE["Parameters"])
+
+
 def test_every_setting_has_a_variable_and_one_that_the_file_may_have_is_empty_there() -> None:
     assert VARIABLES.keys() >= {name.upper() for name in (*PARAMETERS, *TUNING)}
     assert {VARIABLES[name.upper()] for name in TUNING} == {""}
+    assert VARIABLES["AWS_ENDPOINT_URL_DYNAMODB"] == ""  # sam local invoke passes on what is declared, nothing else.
 
 
 def test_the_longest_wait_that_settings_allow_is_below_the_functions_timeout() -> None:
