@@ -46,6 +46,11 @@ class KeyRecord:
         return refusal(enabled=self.enabled, expires_at=self.expires_at, revoked_at=self.revoked_at, now=now)
 
 
+def is_deleted(item: Mapping[str, AttributeValueTypeDef]) -> bool:
+    """Whether the item only keeps a deleted key from being imported again: then there is no such key."""
+    return "deleted_at" in item and "consumer" not in item
+
+
 def refusal(*, enabled: bool, expires_at: int | None, revoked_at: int | None, now: float) -> Reason | None:
     """Why a key in this state may not be used at this time, or None."""
     if revoked_at is not None:

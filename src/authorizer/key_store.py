@@ -10,7 +10,7 @@ from authorizer import api_key
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.cache import ExpiringCache
 from authorizer.identity import Identity
-from authorizer.key_record import KeyRecord, MalformedRecord
+from authorizer.key_record import KeyRecord, MalformedRecord, is_deleted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,7 +54,7 @@ class KeyStore:
         started_at = self._clock()
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": digest}})
         item = answer.get("Item")
-        if item is None:
+        if item is None or is_deleted(item):
             _check_sender(answer)
             self._unknown.put(digest, True, started_at)
             return None

@@ -93,6 +93,12 @@ class App:
             return self.deployment.environment
         return self.env
 
+    @property
+    def has_table(self) -> bool:
+        """Whether a table is named, or the local system's is there."""
+        named = self.target.table or self.target.stack or self.env.get("API_KEYS_TABLE")
+        return bool(named) or (not self.target.profile and LOCAL_OUTPUTS.is_file())
+
     @functools.cached_property
     def prefix(self) -> str:
         """The prefix of the keys that the table's authorizer looks up.

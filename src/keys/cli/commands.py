@@ -11,7 +11,7 @@ import click
 
 from keys.cli.app import App, note
 from keys.cli.telling import silence
-from keys.life import aws_errors, duration, fields
+from keys.life import aws_errors, decoding, duration, fields
 from keys.life.errors import BadInput, KeysError, ServiceFailure
 from keys.life.record import DIGEST
 
@@ -44,6 +44,7 @@ LIFETIME: Final = Parsed("duration", _lifetime)
 NAME: Final = Parsed("name", fields.check_name)
 DESCRIPTION: Final = Parsed("text", fields.check_description)
 REF: Final = Parsed("key_id", lambda text: text if DIGEST.fullmatch(text) else fields.check_key_id(text))
+ENCODING: Final = Parsed("name", decoding.check_encoding)
 PREFIX: Final = Parsed("text", fields.check_prefix)
 SCOPES: Final = Parsed("scopes", lambda text: fields.parse_scopes(text.split(",") if text.strip() else []))
 

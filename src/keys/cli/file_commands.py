@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO
+from typing import BinaryIO, Final
 
 import click
 
 from keys.cli import output
 from keys.cli.app import App, note
-from keys.cli.commands import NAME, Command, prefix_option
+from keys.cli.commands import ENCODING, NAME, Command, prefix_option
 from keys.cli.progress import counting
-from keys.life.errors import BadInput
+from keys.cli.report import reporting, write
+from keys.cli.telling import Told, cause, telling
+from keys.life import rows
+from keys.life.errors import KeysError, ServiceFailure
+from keys.life.formats import FORMATS, Reading, read
+from keys.life.history import Author
 from keys.life.importing import Importer, Outcome, Summary
-from keys.life.rows import READERS, Line
+from keys.life.rehearsal import Rehearsal
+from keys.life.rows import Line, Options, parse_map
 
 SOME_FAILED: Final = 6
 MOST_SHOWN: Final = 20
 
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _EXPORTED = (
     "key_id",
     "consumer",
@@ -42,51 +46,65 @@ _EXPORTED = (
 )
 
 
-@click.command("import", cls=Command, example="keys import legacy.csv --report failed.jsonl")
+@click.command("import", cls=Command, example="keys import legacy.csv --dry-run --report failed.jsonl")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="[by the file's name]")
-@click.option(
-    "--report", type=click.File("w", encoding="utf-8", lazy=False), help="Write failed lines and reasons here."
-)
-@click.option("--dry-run", is_flag=True, help="Only check the lines, write nothing.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[recognised]")
+@click.option("--encoding", type=ENCODING, help="Of the text.  [Unicode, recognised]")
+@click.option("--delimiter", type=click.Choice([*",;|", "tab"]), help="Between the cells of CSV.  [recognised]")
+@click.option("--map", "names", multiple=True, metavar="THEIRS=OURS", help="What a column is called here; repeatable.")
+@click.option("--ignore-unknown", is_flag=True, help="Leave columns out that are not known.")
+@click.option("--utc", is_flag=True, help="Times without an offset are in UTC.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write failed lines and reasons here.")
+@click.option("--dry-run", is_flag=True, help="Do all but write; against the table, where one is given.")
 @prefix_option
 @click.pass_context
-def import_keys(ctx: click.Context, file: Path, form: str | None, report: TextIO | None, dry_run: bool) -> None:
-    """Takes over keys of any format, plain or already hashed, from a CSV or JSON Lines file.
+def import_keys(
+    ctx: click.Context,
+    file: Path,
+    form: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    names: tuple[str, ...],
+    ignore_unknown: bool,
+    utc: bool,
+    report: Path | None,
+    dry_run: bool,
+) -> None:
+    """Takes over keys of any format, plain or already hashed, from a CSV or JSON file.
 
-    Columns or members: consumer and either key (16 to 512 visible characters) or sha256 (hexadecimal); and, as needed,
-    data, scopes, tags, enabled, created_at, expires_at, hint. In CSV, data and tags are JSON objects.
+    Columns or members: consumer and either key (16 to 512 visible characters) or sha256 (hexadecimal or base64); and,
+    as needed, description, data, scopes, tags, enabled, created_at, expires_at, hint. In CSV, data and tags are JSON
+    objects. --map plan=data.plan makes a column a member of data, and likewise of tags.
+
+    Read as they are: Amazon API Gateway's file of keys and its get-api-keys, the tables of Unkey and Laravel Sanctum,
+    and `keys export --with-digests`.
 
     The authorizer looks keys of other formats up only with its parameter AcceptImportedKeys=true.
 
-    No key that is in the table already is changed, so the same file can be imported again.
+    No key that is in the table already is changed, so the same file can be imported again; one that has ended stays so.
     """
     app: App = ctx.obj
-    form = form or _FORMATS.get(file.suffix.lower())
-    if form is None:
-        raise BadInput("Say which format it is: --format csv or --format jsonl.")
-    read = READERS[form]
-    with _opened(file) as stream, counting("Import") as progress:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        total = file.stat().st_size if file.is_file() else None
-        prefix = app.pattern_prefix if dry_run else app.prefix
+    options = Options(parse_map(names), ignore_unknown, utc)
+    run = _Run(app, dry_run=dry_run)
+    total = file.stat().st_size if file.is_file() else None
+    with (
+        telling(app, "The same command imports the rest.") as told,
+        _opened(file) as stream,
+        reporting(report, file) as failures,
+        run.finished(told),
+        counting("Import") as progress,
+    ):
+        records = read(stream, file.suffix, Reading(form, encoding, "\t" if delimiter == "tab" else delimiter))
+        run.unit = records.unit
 
-        def show_progress(summary: Summary) -> None:  # noqa: ARG001 - the position says it
-            if total:
-                progress(stream.tell(), total)
+        def on_line(line: Line, outcome: Outcome | str) -> None:
+            run.lines += 1
+            if isinstance(outcome, str):
+                write(failures, {records.unit: line.number, "reason": outcome})
+            progress(stream.tell() if total else run.lines, total)
 
-        lines = read(text, prefix)
-        if dry_run:
-            summary = _check(lines)
-        else:
-            importer = Importer(app.database, author=app.author, clock=app.clock, sleep=app.sleep)
-            try:
-                summary = importer.run(lines, show_progress)
-            except BaseException:
-                note("Stopped. What was imported stays; the same command imports the rest.")
-                raise
-    _show_summary(app, summary, report, dry_run=dry_run)
-    if summary.failures:
+        run.importer.run(rows.read(records, options, run.prefix, run.notice), run.summary, on_line)
+    if run.summary.failed:
         ctx.exit(SOME_FAILED)
 
 
@@ -119,29 +137,92 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _check(lines: Iterable[Line]) -> Summary:
-    summary = Summary()
-    for line in lines:
-        summary.add(line.number, line.problem or Outcome.IMPORTED)
-    return summary
+class _Run:
+    """One import, and what is told of it at its end, however it ends."""
 
+    def __init__(self, app: App, *, dry_run: bool) -> None:
+        self._app = app
+        self._dry_run = dry_run
+        self._notices: list[str] = []
+        self.summary = Summary()
+        self.unit = "line"
+        self.lines = 0
+        table = app.table if not dry_run or app.has_table else None
+        self._accept_imported = table.accept_imported if table else None
+        self._has_table = table is not None
+        self.prefix = app.prefix if table else app.pattern_prefix
+        if dry_run and not table:
+            self.notice("No table is given, so the lines are checked by themselves, not against its keys.")
+        items = Rehearsal(app.database.get) if dry_run and table else Rehearsal() if dry_run else app.database
+        author = Author("dry run", app.command) if dry_run else app.author
+        self.importer = Importer(items, author=author, clock=app.clock, sleep=app.sleep)
 
-def _show_summary(app: App, summary: Summary, report: TextIO | None, *, dry_run: bool) -> None:
-    failures = [{"line": number, "reason": reason} for number, reason in summary.failures]
-    if report is not None:
-        report.writelines(json.dumps(failure) + "\n" for failure in failures)
-    if app.json:
-        imported = {"imported": summary.imported, "already_there": summary.already_there}
-        counts = {"valid": summary.imported} if dry_run else imported
-        output.print_json({**counts, "failed": len(failures), "failures": failures})
-        return
-    for failure in failures[:MOST_SHOWN]:
-        note(f"Line {failure['line']}: {failure['reason']}")
-    if len(failures) > MOST_SHOWN:
-        note(f"... and {len(failures) - MOST_SHOWN} more. --report FILE gets them all.")
-    new, old = summary.imported, summary.already_there
-    done = f"{new} lines are right" if dry_run else f"{new} imported, {old} already there"
-    click.echo(f"{done}, {len(failures)} failed.")
+    def notice(self, text: str) -> None:
+        """What is told at once, and in JSON at the end."""
+        self._notices.append(text)
+        note(text)
+
+    @contextmanager
+    def finished(self, told: Told) -> Iterator[None]:
+        """Shows how the import went when the context ends, also when it was stopped."""
+        try:
+            yield
+        except BaseException as error:
+            told.fact = self._counts()
+            if not self._app.json:
+                self._show_failures()
+                raise
+            self._show_json(stopped=cause(error))
+            known = error if isinstance(error, KeysError) else None
+            note(f"Error: {cause(error)}")
+            raise click.exceptions.Exit((known or ServiceFailure).exit_code) from None
+        told.fact = self._counts()
+        self._note_foreign()
+        if self._app.json:
+            self._show_json()
+        else:
+            self._show_failures()
+            click.echo(told.fact)
+
+    def _note_foreign(self) -> None:
+        count = self.summary.foreign
+        if not count or self._accept_imported:
+            return
+        what = f"{count} of them are not of the format {self.prefix}_..., and the authorizer looks such keys up only"
+        if self._accept_imported is None:
+            self.notice(f"{what} where its stack has AcceptImportedKeys=true.")
+        else:
+            self.notice(
+                f"{what} with AcceptImportedKeys=true, which this stack does not have: all of them are refused."
+            )
+
+    def _counts(self) -> str:
+        summary, dry = self.summary, self._dry_run
+        new = f"{summary.imported} {'would be imported' if dry else 'imported'}"
+        there = f"{summary.already_there} already there"
+        ended = f", {summary.ended} there and ended, which they stay" if summary.ended else ""
+        return f"{new}, {there}{ended}, {summary.failed} failed."
+
+    def _show_failures(self) -> None:
+        for number, reason in self.summary.failures[:MOST_SHOWN]:
+            note(f"{self.unit.capitalize()} {number}: {reason}")
+        if self.summary.failed > MOST_SHOWN:
+            note(f"... and {self.summary.failed - MOST_SHOWN} more. --report FILE gets them all.")
+
+    def _show_json(self, **more: str) -> None:
+        summary = self.summary
+        output.print_json(
+            {
+                "imported": summary.imported,
+                "already_there": summary.already_there,
+                "ended": summary.ended,
+                "failed": summary.failed,
+                "failures": [{self.unit: number, "reason": reason} for number, reason in summary.failures],
+                "dry_run": self._dry_run,
+                "notices": self._notices,
+                **more,
+            }
+        )
 
 
 def _cell(value: object) -> str:

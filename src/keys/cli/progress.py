@@ -18,12 +18,18 @@ def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Re
     if not sys.stderr.isatty():
         yield also
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[count]}"),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, visible=False)
+        task = bar.add_task(title, visible=False, count="")
 
         def report(done: int, total: int | None) -> None:
             also(done, total)
-            bar.update(task, completed=done, total=total, visible=True)
+            bar.update(task, completed=done, total=total, visible=True, count="" if total else f"{done:,}")
 
         yield report

@@ -52,7 +52,7 @@ def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
     except BaseException as error:
         if told.fact is None:
             raise
-        _last_word(app, f"{_cause(error)} {told.fact}", remedy, names)
+        _last_word(app, f"{cause(error)} {told.fact}", remedy, names)
         known = error if isinstance(error, KeysError) else None
         raise click.exceptions.Exit((known or ServiceFailure).exit_code) from None
 
@@ -77,7 +77,8 @@ def _last_word(app: App, text: str, remedy: str, names: dict[str, str]) -> None:
                 terminal.write(f"{line}\n")
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
+    """Why a command was stopped, in one sentence for its operator."""
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return "Interrupted."
     if isinstance(error, OSError):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder
 
-from keys.life.record import deserialized, serialized
+from keys.life.record import DIGEST, Deleted, deserialized, key_id_of_digest, serialized
 
 if TYPE_CHECKING:
-    from keys.life.record import Record
+    from keys.life.record import Item, Record
 
 DERIVED: Final = frozenset(["delete_after"])
 """Follows from other attributes: what it was does not matter, so no change may fail because of it."""
@@ -55,6 +55,16 @@ def check(record: Record, names: Iterable[str]) -> Write:
 def delete(pk: str) -> Write:
     """The removal of an item, which may be gone already."""
     return {"Delete": {"Key": {"pk": {"S": pk}}}}
+
+
+def removal(item: Item, now: float) -> Write:
+    """The removal of a key's item, which may be gone already. Of an imported key its digest stays, so that importing
+    its file again does not bring it back.
+    """
+    pk = item["pk"]["S"]
+    if not DIGEST.fullmatch(pk) or item.get("key_id") != {"S": key_id_of_digest(pk)}:
+        return delete(pk)
+    return {"Put": {"Item": Deleted(digest=pk, deleted_at=int(now), created_at=None).to_item()}}
 
 
 def _guard(record: Record, names: Iterable[str]) -> dict[str, Any]:

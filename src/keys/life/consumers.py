@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from keys.life.change import Write, check, delete, put_new, update
+from authorizer.key_record import is_deleted
+from keys.life.change import Write, check, delete, put_new, removal, update
 from keys.life.database import MAX_TRANSACTION, Changed, Database
 from keys.life.errors import Conflict, MalformedItem, NotFound
 from keys.life.history import Author, Event
@@ -130,19 +131,19 @@ class Consumers:
         :raises Conflict: it has keys, and they are not to be removed.
         """
         deleted: set[str] = set()
-        while pks := [item["pk"]["S"] for item in self._database.of_consumer(name)]:
+        while items := list(self._database.of_consumer(name)):
             if not with_keys:
-                raise Conflict(f"{name!r} still has keys ({len(pks)}). Delete them first, or with it: --with-keys.")
-            total = len(deleted | set(pks))
-            for start in range(0, len(pks), MAX_TRANSACTION):
-                batch = pks[start : start + MAX_TRANSACTION]
-                self._remove(batch)
+                raise Conflict(f"{name!r} still has keys ({len(items)}). Delete them first, or with it: --with-keys.")
+            total = len(deleted | {item["pk"]["S"] for item in items})
+            for start in range(0, len(items), MAX_TRANSACTION):
+                batch = {item["pk"]["S"]: item for item in items[start : start + MAX_TRANSACTION]}
+                self._remove({pk: removal(item, self._clock()) for pk, item in batch.items()})
                 deleted.update(batch)
                 progress(len(deleted), total)
             self._sleep(INDEX_SECONDS)
         if not deleted:
             self.find(name)
-        self._remove([consumer_pk(name)])
+        self._remove({consumer_pk(name): delete(consumer_pk(name))})
         return len(deleted)
 
     def unchanged(self, consumer: Consumer, *names: str) -> Write:
@@ -194,11 +195,14 @@ class Consumers:
                 progress(len(done), total)
         return consumer, len(done), changed or bool(done)
 
-    def _remove(self, pks: list[str]) -> None:
-        self._database.attempt(
-            lambda: self._database.write([delete(pk) for pk in pks]),
-            lambda: None if any(self._database.get(pk) for pk in pks) else True,
-        )
+    def _remove(self, writes: Mapping[str, Write]) -> None:
+        """The removals, each by its partition key."""
+
+        def landed() -> bool | None:
+            items = [item for pk in writes if (item := self._database.get(pk))]
+            return True if all(is_deleted(item) for item in items) else None
+
+        self._database.attempt(lambda: self._database.write(list(writes.values())), landed)
 
     def _landed(self, name: str, event: Event) -> Consumer | None:
         consumer = self.get(name)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
@@ -15,12 +18,22 @@ MAX_NAME_LENGTH: Final = 128
 MAX_DESCRIPTION_LENGTH: Final = 500
 MAX_SCOPES: Final = 100
 MAX_TAGS: Final = 50
+EARLIEST: Final = 946_684_800
+LATEST: Final = 7_258_118_400
+"""The beginnings of the years 2000 and 2200: no key's time is outside them."""
 
 _KEY_ID = re.compile(r"key_[0-9A-Za-z]{16}")
 _ANY_KEY_ID = f"key_{'0' * 16}"
 _HINT = re.compile(r"[\x21-\x7e]{1,25}")
+_HINT_BEGINNING = re.compile(r"(?:[a-z][a-z0-9]*_){0,4}")
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}")
-_TAG_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+_TAG_NAME = re.compile(r"[\w .:/=+@-]{1,128}")
+_HEX_DIGEST = re.compile(r"(?:0x|\\x)?([0-9a-f]{64})", re.IGNORECASE)
+_BASE64_DIGEST = re.compile(r"[0-9A-Za-z+/_-]{43}=?")
+_WORDS: Final = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n"), False),
+}
 
 
 def check_key_id(text: str) -> str:
@@ -34,10 +47,11 @@ def check_key_id(text: str) -> str:
 
 
 def check_name(text: str) -> str:
-    """The text, when it can be a consumer's name.
+    """The text in Unicode's composed form (NFC), when it can be a consumer's name: so what looks the same is the same.
 
     :raises BadInput: it is empty, too long, has control characters, or a space at an end.
     """
+    text = unicodedata.normalize("NFC", text)
     if not 1 <= len(text) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
         raise BadInput(f"A consumer's name has 1 to {MAX_NAME_LENGTH} visible characters, and no space at its ends.")
     return text
@@ -67,13 +81,69 @@ def check_description(text: str) -> str:
 
 
 def check_hint(text: str) -> str:
-    """The text, when it can be shown as the beginning of a key.
+    """What of the text may be shown as the beginning of a key: a prefix, if it has one, and four characters.
 
-    :raises BadInput: it has other characters, or is so long that it could be more than that.
+    :raises BadInput: it has other characters than a key, or is so long that it could be more than that.
     """
     if not _HINT.fullmatch(text):
         raise BadInput("A hint has 1 to 25 visible ASCII characters.")
-    return text
+    beginning = _HINT_BEGINNING.match(text)
+    return text[: (len(beginning[0]) if beginning else 0) + 4]
+
+
+def parse_digest(text: str) -> str:
+    """A SHA-256 as lower-case hexadecimal, from hexadecimal (also after `0x` or `\\x`), base64 or base64url.
+
+    :raises BadInput: it is neither.
+    """
+    if match := _HEX_DIGEST.fullmatch(text):
+        return match[1].lower()
+    if not _BASE64_DIGEST.fullmatch(text):
+        raise BadInput("sha256 must be the SHA-256 of the key: 64 hexadecimal digits, or base64 of its 32 bytes.")
+    return base64.urlsafe_b64decode(text.rstrip("=").replace("+", "-").replace("/", "_") + "=").hex()
+
+
+def parse_boolean(value: object, name: str) -> bool:
+    """A truth value as files have it: `true`, `t`, `1`, `yes`, and their contraries.
+
+    :raises BadInput: it is something else.
+    """
+    word = _WORDS.get(str(value).lower())
+    if word is None:
+        raise BadInput(f"{name} is true or false.")
+    return word
+
+
+def parse_time(value: object, name: str, *, utc: bool = False) -> int:
+    """A time in whole seconds since 1970, from that, from milliseconds, or from ISO 8601.
+
+    Times before 2000 and after 2200 are refused, since a date without separators, a year, or a spreadsheet's number of
+    days would pass for one. `utc`: a time without an offset is in UTC.
+
+    :raises BadInput: it is of another form, or outside these years.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,9})?", value):
+        value = float(value)
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+            if moment.tzinfo is None and not utc:
+                raise BadInput(
+                    f"{name} has no offset, so it would be another time on another machine. Write it like "
+                    "2030-01-31T00:00:00Z, or say that all such times are in UTC with --utc."
+                )
+            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            value = None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if EARLIEST <= value <= LATEST:
+            return int(value)
+        if EARLIEST * 1000 <= value <= LATEST * 1000:
+            return int(value // 1000)
+    raise BadInput(
+        f"{name} is a time between the years 2000 and 2200, like 2030-01-31T00:00:00Z, or in seconds or milliseconds "
+        "since 1970."
+    )
 
 
 def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
@@ -130,7 +200,7 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """
     for name, value in tags.items():
         if not _TAG_NAME.fullmatch(name):
-            raise BadInput("A tag's name has 1 to 64 letters, digits and _ . : / -")
+            raise BadInput("A tag's name has 1 to 128 letters, digits, spaces and _ . : / = + @ -")
         if not isinstance(value, str) or len(value) > 256 or not value.isprintable():
             raise BadInput("A tag's value is one line of at most 256 visible characters.")
     if len(tags) > MAX_TAGS:

@@ -108,7 +108,12 @@ class Key(Record):
     def own_prefix(self) -> str | None:
         """The prefix of a key in our own format, so far as its hint tells it; None for others."""
         match = _OWN_HINT.fullmatch(self.hint or "")
-        return match[1] if match and self.key_id != key_id_of_digest(self.digest) else None
+        return match[1] if match and not self.is_imported else None
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the key was not made here, so that it may be in a file that is imported again."""
+        return self.key_id == key_id_of_digest(self.digest)
 
     def is_looked_up(self, prefix: str, *, accept_imported: bool) -> bool:
         """Whether an authorizer with these settings looks keys of this form up. In doubt, it does."""
@@ -125,7 +130,11 @@ class Key(Record):
 
     @property
     def delete_after(self) -> int | None:
-        """When DynamoDB may remove the item; None for a key that has no end."""
+        """When DynamoDB may remove the item; None for a key that has no end, and for an imported one, which must stay
+        ended when its file is imported again.
+        """
+        if self.is_imported:
+            return None
         ends = self.revoked_at if self.revoked_at is not None else self.expires_at
         return None if ends is None else ends + KEPT_SECONDS
 
@@ -227,6 +236,27 @@ class Consumer(Record):
             history=history.parse(values.get("history")),
             stored=item,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted(Record):
+    """What stays of an imported key that was deleted, so that it does not come back with its file: its digest."""
+
+    digest: str
+    deleted_at: int
+
+    def attributes(self) -> dict[str, Any]:
+        # No consumer and no key_id: it is in no index, and no key to the authorizer.
+        return {"pk": self.digest, "deleted_at": self.deleted_at}
+
+    @classmethod
+    def from_item(cls, item: Item) -> Deleted:
+        """:raises MalformedItem: the item is not that of a deleted key."""
+        values = deserialized(item)
+        digest, deleted_at = _text(values, "pk") or "", _time(values, "deleted_at")
+        if deleted_at is None or not DIGEST.fullmatch(digest):
+            raise MalformedItem("deleted_at is not a time", digest)
+        return cls(digest=digest, deleted_at=deleted_at, created_at=None)
 
 
 def serialized(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:

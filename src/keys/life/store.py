@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from authorizer import api_key
-from keys.life.change import Write, delete, put_new, update
+from authorizer.key_record import is_deleted
+from keys.life.change import Write, put_new, removal, update
 from keys.life.consumers import Consumers
 from keys.life.database import Database
 from keys.life.errors import BadInput, Conflict, MalformedItem, NotFound
@@ -74,7 +75,7 @@ class Store:
         :raises MalformedItem: the authorizer refuses its item.
         """
         item = self._database.get(digest)
-        return None if item is None else Key.from_item(item)
+        return None if item is None or is_deleted(item) else Key.from_item(item)
 
     def all(self, consumer: str | None = None) -> Iterator[Key]:
         """All keys, or those of one consumer, possibly a moment old."""
@@ -172,16 +173,22 @@ class Store:
         return self._change(ref, self._author().event("disabled", self._clock(), reason), change)
 
     def delete(self, ref: str) -> None:
-        """Removes the key, whatever its state and form.
+        """Removes the key, whatever its state and form. Of an imported one the digest stays (see `change.removal`):
+        named by it, that is removed too.
 
         :raises NotFound: there is none.
         """
         pk = self._pk(ref)
-        if self._database.get(pk) is None:
+        item = self._database.get(pk)
+        if item is None:
             raise _not_found(ref)
-        self._database.attempt(
-            lambda: self._database.write([delete(pk)]), lambda: None if self._database.get(pk) else True
-        )
+
+        def landed() -> bool | None:
+            left = self._database.get(pk)
+            return True if left is None or (is_deleted(left) and not is_deleted(item)) else None
+
+        write = removal(item, self._clock())
+        self._database.attempt(lambda: self._database.write([write]), landed)
 
     def roll(
         self,
