@@ -23,17 +23,18 @@ class Interfered:
     client: Any
     happens: Callable[[], object]
     method: str = "transact_write_items"
+    always: bool = False
     happened: bool = False
 
     def __getattr__(self, name: str) -> Any:
         if name == self.method and not self.happened:
-            self.happened = True
+            self.happened = not self.always
             self.happens()
         return getattr(self.client, name)
 
 
-def run_interfered(keys: KeysCommand, happens: Callable[[], object], *arguments: str) -> Result:
-    client: Any = Interfered(keys.client, happens)
+def run_interfered(keys: KeysCommand, happens: Callable[[], object], *arguments: str, always: bool = False) -> Result:
+    client: Any = Interfered(keys.client, happens, always=always)
     table = Table(client, keys.table, "mak", accept_imported=False)
     app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, connect=lambda target, env: table)  # noqa: ARG005
     return CliRunner().invoke(main, arguments, obj=app, catch_exceptions=False)

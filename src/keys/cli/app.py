@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import itertools
 import os
 import shlex
@@ -45,9 +46,11 @@ def note(text: str) -> None:
 def open_terminal() -> TextIO | None:
     """The terminal that this command is controlled from, wherever its standard streams lead; None without one."""
     try:
-        return Path("/dev/tty").open("r+", encoding="utf-8")
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
         return None
+    # Unbuffered, as in the standard library's getpass: a buffer for both ways would need a file that can seek.
+    return io.TextIOWrapper(io.FileIO(descriptor, "w+"), encoding="utf-8", errors="backslashreplace")
 
 
 def _connect(target: Target, env: Mapping[str, str]) -> Table:

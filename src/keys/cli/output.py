@@ -29,7 +29,7 @@ _STYLES: Mapping[str, str] = {
 _WIDTH = 10_000
 """Where no terminal is, lines are as long as they need to be."""
 
-_GAP = 1
+_GAP = 2
 _LAST_SECOND = 253_402_300_799
 
 

@@ -61,6 +61,8 @@ def _parse_event(entry: object) -> Event | None:
     if not isinstance(entry, Mapping):
         return None
     what, at, by, how, reason = (entry.get(name) for name in ("what", "at", "by", "how", "reason"))
-    if not isinstance(at, Decimal | int):
+    if not isinstance(at, Decimal | int) or at < 0:
         return None
-    return Event(str(what), int(at), str(by), str(how), None if reason is None else str(reason))
+    if not (isinstance(what, str) and isinstance(by, str) and isinstance(how, str)):
+        return None
+    return Event(what, int(at), by, how, reason if isinstance(reason, str) else None)

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -308,8 +309,8 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
 
 
 def _time(values: Mapping[str, Any], name: str) -> int | None:
-    text = str(values.get(name))
-    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
+    value = values.get(name)
+    return int(value) if isinstance(value, Decimal) and re.fullmatch(r"[0-9]{1,12}", str(value)) else None
 
 
 def _tags(values: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,112 @@
+"""An address where DynamoDB answers, and loses answers on request: a small server in front of the imitation."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+WHO = "arn:aws:sts::123456789012:assumed-role/Operators/ada"
+
+Fault = Callable[[BaseHTTPRequestHandler], bool]
+"""Called after the request was carried out. True: it has answered in its own way, or not at all."""
+
+
+class DynamoDBEndpoint:
+    """Carries requests out on `client`. `faults`: by operation, what happens to its next answers, one after another.
+
+    `is_gone`: from now on nothing is carried out, and every connection is closed.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.faults: dict[str, list[Fault]] = {}
+        self.is_gone = False
+        self.url = ""
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The variables of a process that works on it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "API_KEYS_TABLE": "ApiKeys",
+            "API_KEY_PREFIX": "mak",
+            **more,
+        }
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        if self.is_gone:
+            lose(request)
+        elif target := request.headers.get("X-Amz-Target"):
+            operation = target.split(".")[1]
+            status, answer = self._carry_out(operation, json.loads(body))
+            fault = self.faults.get(operation, []) and self.faults[operation].pop(0)
+            if not (fault and fault(request)):
+                send(request, status, json.dumps(answer), "application/x-amz-json-1.0")
+        else:
+            send(request, 200, _IDENTITY, "text/xml")
+
+    def _carry_out(self, operation: str, parameters: Any) -> tuple[int, Mapping[str, Any]]:
+        method = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)[1:]
+        try:
+            answer = getattr(self.client, method)(**parameters)
+        except ClientError as error:
+            more: Any = error.response
+            named = {"__type": more["Error"]["Code"], "message": more["Error"]["Message"]}
+            return 400, {**named, **{name: more[name] for name in ("CancellationReasons", "Item") if name in more}}
+        return 200, {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+@contextmanager
+def running(client: Any) -> Iterator[DynamoDBEndpoint]:
+    """The endpoint, for as long as the block lasts."""
+    endpoint = DynamoDBEndpoint(client)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            endpoint.answer(self)
+
+        def log_message(self, *_arguments: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        endpoint.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield endpoint
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def send(request: BaseHTTPRequestHandler, status: int, text: str, content_type: str) -> None:
+    body = text.encode()
+    request.send_response(status)
+    request.send_header("Content-Type", content_type)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+def lose(request: BaseHTTPRequestHandler) -> bool:
+    """No answer: the connection ends."""
+    request.close_connection = True
+    return True
+
+
+def broken(request: BaseHTTPRequestHandler) -> bool:
+    """An error of DynamoDB's own, which tells nothing about what was done."""
+    send(request, 500, '{"__type": "InternalServerError", "message": "try later"}', "application/x-amz-json-1.0")
+    return True
+
+
+_IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>{WHO}</Arn><UserId>A:ada</UserId><Account>123456789012</Account></GetCallerIdentityResult>
+<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"""

@@ -1,0 +1,328 @@
+"""Every change is told after the fact: the real command, as a process, while answers, readers and disks go away."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from authorizer import api_key
+from tests.unit import dynamodb_endpoint
+from tests.unit.dynamodb_endpoint import WHO, DynamoDBEndpoint, broken, lose
+from tests.unit.keys_command import KeysCommand
+
+SECONDS = 60
+ATTEMPTS = 4
+"""What the client makes of one write before it gives up."""
+
+KEYS = [sys.executable, "-c", "from keys.cli.main import main; main(prog_name='keys')"]
+CREATE = ("create", "--consumer", "acme")
+
+
+@pytest.fixture
+def endpoint(keys: KeysCommand) -> Iterator[DynamoDBEndpoint]:
+    with dynamodb_endpoint.running(keys.client) as running:
+        yield running
+
+
+@pytest.fixture
+def real(keys: KeysCommand) -> KeysCommand:
+    """The command in this process, at the time of day: to make and look at what the process works on."""
+    keys.clock.now = time.time()
+    return keys
+
+
+def environment(endpoint: DynamoDBEndpoint, **more: str) -> dict[str, str]:
+    return {**os.environ, **endpoint.environment(**more)}
+
+
+def run(
+    endpoint: DynamoDBEndpoint, *arguments: str, stdout: int | IO[Any] = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*KEYS, *arguments],
+        env=environment(endpoint),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def key_ids(keys: KeysCommand) -> list[str]:
+    return [item["key_id"]["S"] for item in keys.items() if "key_id" in item]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [[lose], [broken], [lose] * ATTEMPTS, [broken] * ATTEMPTS],
+    ids=["one answer lost", "one error of AWS's own", "no answer at all", "nothing but errors"],
+)
+def test_a_key_whose_answer_was_lost_is_found_in_the_table_and_shown(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, faults: list[Callable[[BaseHTTPRequestHandler], bool]]
+) -> None:
+    endpoint.faults["TransactWriteItems"] = list(faults)
+    made = run(endpoint, *CREATE, "--output", "json")
+    assert made.returncode == 0, made.stderr
+    created = json.loads(made.stdout)
+    assert key_ids(real) == [created["key_id"]]
+    assert real.run("verify", stdin=created["key"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["revoke", "disable", "roll", "undo", "delete", "consumer"])
+def test_a_change_whose_answer_was_lost_is_found_in_the_table(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, command: str
+) -> None:
+    key_id = real.create()["key_id"]
+    if command == "undo":
+        real.run("roll", key_id)
+    arguments = {
+        "undo": ("roll", key_id, "--undo", "--yes"),
+        "delete": ("delete", key_id, "--yes"),
+        "revoke": ("revoke", key_id, "--yes"),
+        "consumer": ("consumer", "disable", "acme", "--yes"),
+    }.get(command, (command, key_id))
+    endpoint.faults["TransactWriteItems"] = [lose] * ATTEMPTS
+    done = run(endpoint, *arguments)
+    assert done.returncode == 0, done.stderr
+    states = {key["key_id"]: key["state"] for key in real.json("list")}
+    expected = {"revoke": "revoked", "disable": "disabled", "consumer": "disabled", "delete": None}
+    assert states.get(key_id) == expected.get(command, "active")
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_when_nothing_tells_whether_a_key_was_made_its_id_and_the_way_back_are_told(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, form: str
+) -> None:
+    def go(request: BaseHTTPRequestHandler) -> bool:
+        endpoint.is_gone = True
+        return lose(request)
+
+    endpoint.faults["TransactWriteItems"] = [go]
+    made = run(endpoint, *CREATE, "--output", form)
+    (key_id,) = key_ids(real)
+    assert made.returncode == 1
+    assert "may have been done" in made.stderr
+    assert f"keys revoke {key_id} --yes" in made.stderr
+    if form == "json":
+        assert json.loads(made.stderr)["key_id"] == key_id
+
+
+def full_disk() -> IO[Any]:
+    return Path("/dev/full").open("w")
+
+
+def no_reader() -> IO[Any]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return os.fdopen(writing, "w")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("form", ["table", "json"])
+@pytest.mark.parametrize("output", [full_disk, no_reader])
+def test_a_key_whose_result_is_lost_is_named_with_the_way_back(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, output: Callable[[], IO[Any]], form: str
+) -> None:
+    with output() as stream:
+        made = run(endpoint, *CREATE, "--output", form, stdout=stream)
+    (key_id,) = key_ids(real)
+    assert made.returncode == 1
+    assert f"{key_id} was made" in made.stderr
+    assert f"keys revoke {key_id} --yes" in made.stderr
+    assert "Traceback" not in made.stderr
+    assert "Exception ignored" not in made.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_every_other_change_is_told_on_a_full_disk(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
+    first, second = real.create()["key_id"], real.create()["key_id"]
+    for arguments, told in (
+        (("roll", first), f"keys roll {first} --undo --yes"),
+        (("disable", second), f"{second} is disabled"),
+        (("enable", second), f"{second} is enabled"),
+        (("revoke", second, "--yes"), f"{second} is revoked"),
+        (("delete", second, "--yes"), f"{second} is deleted"),
+        (("consumer", "disable", "acme", "--yes"), "acme is disabled, and 2 of its keys"),
+        (("consumer", "delete", "acme", "--with-keys", "--yes"), "acme is deleted, with 2 keys"),
+    ):
+        with full_disk() as stream:
+            done = run(endpoint, *arguments, stdout=stream)
+        assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_list_on_a_full_disk_is_one_line(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
+    real.create()
+    with full_disk() as stream:
+        listed = run(endpoint, "list", stdout=stream)
+    assert (listed.returncode, listed.stderr) == (1, "Error: No space left on device.\n")
+
+
+@pytest.mark.parametrize("command", ["create", "roll"])
+def test_an_interrupted_write_is_told_with_the_way_back(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, command: str
+) -> None:
+    old = real.create()["key_id"] if command == "roll" else ""
+    process: list[subprocess.Popen[str]] = []
+
+    def interrupt(request: BaseHTTPRequestHandler) -> bool:
+        process[0].send_signal(signal.SIGINT)
+        process[0].wait(SECONDS)
+        return lose(request)
+
+    endpoint.faults["TransactWriteItems"] = [interrupt]
+    process.append(
+        subprocess.Popen(
+            [*KEYS, *(CREATE if command == "create" else ("roll", old))],
+            env=environment(endpoint),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    )
+    _shown, told = process[0].communicate(timeout=SECONDS)
+    (key_id,) = set(key_ids(real)) - {old}
+    assert process[0].returncode == 1
+    assert "Interrupted" in told
+    assert (f"keys revoke {key_id} --yes" if command == "create" else f"keys roll {old} --undo --yes") in told
+
+
+def test_keys_that_are_left_when_a_change_stops_halfway_are_told(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
+    real.run("consumer", "create", "acme")
+    first = real.create()["key_id"]
+    (item,) = (item for item in real.items() if item.get("key_id") == {"S": first})
+    for number in range(149):
+        copied = {**item, "pk": {"S": f"{number:064x}"}, "key_id": {"S": f"key_{number:016}"}}
+        real.client.put_item(TableName=real.table, Item=copied)
+
+    def forbid(request: BaseHTTPRequestHandler) -> bool:
+        endpoint.is_gone = True
+        return broken(request)
+
+    endpoint.faults["TransactWriteItems"] = [lambda _request: False, forbid]
+    stopped = run(endpoint, "consumer", "disable", "acme", "--yes")
+    assert stopped.returncode == 1
+    endpoint.is_gone = False
+    assert "The same command does what is left" in stopped.stderr
+    again = run(endpoint, "consumer", "disable", "acme", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert {key["state"] for key in real.json("list")} == {"disabled"}
+
+
+def test_each_change_is_stamped_with_the_identity_that_aws_knows(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
+    key_id = json.loads(run(endpoint, *CREATE, "-o", "json").stdout)["key_id"]
+    run(endpoint, "revoke", key_id, "--reason", "ticket 4711", "--yes")
+    events = real.json("history", key_id)
+    assert [(event["what"], event["by"], event["how"], event["reason"]) for event in events] == [
+        ("created", WHO, "keys create", None),
+        ("revoked", WHO, "keys revoke", "ticket 4711"),
+    ]
+
+
+class Terminal:
+    """A process whose controlling terminal is a pseudo-terminal; its standard streams are those that are given."""
+
+    def __init__(
+        self, endpoint: DynamoDBEndpoint, arguments: tuple[str, ...], columns: int = 80, **streams: Any
+    ) -> None:
+        self._controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+        def take_control() -> None:
+            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [*KEYS, *arguments],
+            env={**environment(endpoint), "TERM": "dumb"},
+            start_new_session=True,
+            preexec_fn=take_control,
+            pass_fds=[terminal],
+            **{"stdin": terminal, "stdout": terminal, "stderr": terminal, **streams},
+        )
+        os.close(terminal)
+        self.shown = ""
+
+    def read_until(self, text: str) -> None:
+        while text not in self.shown:
+            self.shown += os.read(self._controller, 4096).decode()
+
+    def type(self, text: str) -> None:
+        os.write(self._controller, text.encode())
+
+    def finish(self) -> int:
+        """The exit code. What was shown until then is in `shown`."""
+        try:
+            while data := os.read(self._controller, 4096):
+                self.shown += data.decode()
+        except OSError:
+            pass  # Linux's way to say that nobody has the other end open any more.
+        os.close(self._controller)
+        return self.process.wait(SECONDS)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_where_standard_error_leads_nowhere_either_the_terminal_is_told(
+    endpoint: DynamoDBEndpoint, real: KeysCommand
+) -> None:
+    with full_disk() as stream:
+        terminal = Terminal(endpoint, CREATE, stdout=stream, stderr=stream)
+        assert terminal.finish() == 1
+    (key_id,) = key_ids(real)
+    assert f"keys revoke {key_id} --yes" in terminal.shown
+
+
+def test_a_question_is_asked_on_the_terminal_when_standard_input_is_the_text(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, tmp_path: Path
+) -> None:
+    created = real.create()
+    text = tmp_path / "log"
+    text.write_text(f"key={created['key']}\n", encoding="utf-8")
+    with text.open() as stdin:
+        terminal = Terminal(endpoint, ("leak", "-"), stdin=stdin)
+        terminal.read_until("[y/N]")
+        terminal.type("y\n")
+        assert terminal.finish() == 0, terminal.shown
+    assert real.json("show", created["key_id"])["state"] == "revoked"
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 250])
+def test_a_list_in_a_terminal_has_whole_ids_and_no_line_that_is_too_long(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, columns: int
+) -> None:
+    created = real.create("--tag", "environment=production", consumer="a rather long name of a consumer")
+    terminal = Terminal(endpoint, ("list",), columns)
+    assert terminal.finish() == 0
+    assert created["key_id"] in terminal.shown
+    assert "active" in terminal.shown
+    assert ("No room for" in terminal.shown) == (columns in (60, 80))
+    if columns >= 60:
+        listed = [line for line in terminal.shown.splitlines() if not line.startswith("No room")]
+        assert max(len(line.rstrip()) for line in listed) <= columns
+
+
+def test_a_secret_is_shown_whatever_the_encoding_of_the_output(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
+    made = subprocess.run(
+        [*KEYS, "create", "--consumer", "Zoë"],
+        env=environment(endpoint, PYTHONIOENCODING="ascii"),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    assert api_key.is_well_formed(made.stdout.split()[1], "mak")
+    assert len(key_ids(real)) == 1
