@@ -17,7 +17,12 @@ import aws_lambda_powertools
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-VERSIONS: Final = {"aws-lambda-powertools": aws_lambda_powertools.__version__}
+import authorizer
+
+VERSIONS: Final = {
+    "apigateway-multi-auth": authorizer.VERSION,
+    "aws-lambda-powertools": aws_lambda_powertools.__version__,
+}
 
 _EVENT_METRICS: Final = {
     "jwks_fetched": "JwksFetched",

@@ -181,7 +181,7 @@ def test_a_start_is_one_line_with_the_versions_of_the_libraries(written: Written
     warm().started("2 providers", {"boto3": "1.2.3"})
     line = written.line()
     assert (line["level"], line["message"], line["detail"]) == ("INFO", "started", "2 providers")
-    assert line["versions"].keys() == {"python", "aws-lambda-powertools", "boto3"}
+    assert line["versions"].keys() == {"apigateway-multi-auth", "python", "aws-lambda-powertools", "boto3"}
 
 
 def test_the_newest_level_counts_where_two_are_made(written: Written) -> None:

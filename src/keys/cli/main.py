@@ -5,6 +5,7 @@ import sys
 
 import click
 
+import authorizer
 from keys.cli import access_commands, consumer_commands, file_commands, key_commands, secret_commands
 from keys.cli.app import App
 from keys.cli.commands import Group
@@ -24,7 +25,7 @@ Exit codes:
 
 
 @click.group(cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="apigateway-multi-auth")
+@click.version_option(authorizer.VERSION, package_name="apigateway-multi-auth")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Makes and manages API keys.

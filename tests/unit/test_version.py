@@ -1,0 +1,40 @@
+"""The version is one number: in the package, the function's log, the command line, the stack and the changelog."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from authorizer import VERSION, telemetry
+from keys.cli.main import main
+from keys.deployment.template import load
+
+CHANGELOG = Path("CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_package_is_installed_with_it() -> None:
+    assert version("apigateway-multi-auth") == VERSION
+
+
+def test_the_start_of_the_function_names_it() -> None:
+    assert telemetry.VERSIONS["apigateway-multi-auth"] == VERSION
+
+
+def test_the_command_line_names_it() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output.split()[-1] == VERSION
+
+
+def test_the_stack_has_it_as_an_output() -> None:
+    assert load(Path("template.yaml"))["Outputs"]["Version"]["Value"] == VERSION
+
+
+def test_it_has_a_dated_section_in_the_changelog() -> None:
+    assert re.search(rf"^## {re.escape(VERSION)} - [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$", CHANGELOG, re.MULTILINE)
+
+
+def test_releases_stand_in_the_changelog_from_the_newest_to_the_oldest() -> None:
+    released = re.findall(r"^## ([0-9]+)\.([0-9]+)\.([0-9]+)", CHANGELOG, re.MULTILINE)
+    numbers = [tuple(map(int, number)) for number in released]
+    assert numbers
+    assert numbers == sorted(numbers, reverse=True)
