@@ -68,7 +68,15 @@ def test_without_a_provider_the_jwt_half_is_not_loaded(api_keys_only: tuple[set[
 def test_with_a_provider_it_is(with_provider: tuple[set[str], dict[str, str]]) -> None:
     modules, versions = with_provider
     assert modules >= JWT_HALF
-    assert versions.keys() == {"apigateway-multi-auth", "python", "aws-lambda-powertools", "boto3", "botocore", "pyjwt", "cryptography"}
+    assert versions.keys() == {
+        "apigateway-multi-auth",
+        "python",
+        "aws-lambda-powertools",
+        "boto3",
+        "botocore",
+        "pyjwt",
+        "cryptography",
+    }
 
 
 def test_what_no_decision_needs_is_not_loaded(with_provider: tuple[set[str], dict[str, str]]) -> None:
