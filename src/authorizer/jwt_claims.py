@@ -69,9 +69,9 @@ def _first(claims: Mapping[str, Any], paths: Iterable[Path]) -> Any:
 
 def _audiences(claims: Mapping[str, Any], provider: Provider) -> list[str]:
     paths = provider.audience_claims
-    if "aud" not in claims and provider.is_cognito and claims.get("token_use") == "access":
+    if paths == Provider.audience_claims and "aud" not in claims and claims.get("token_use") == "access":
         # Cognito's access tokens have no audience. Which client they were made for stands in client_id.
-        paths = (*paths, ("client_id",))
+        paths = (*paths, ("client_id",)) if provider.is_cognito else paths
     found = _first(claims, paths)
     return [] if found is MISSING else _text_list(found)
 

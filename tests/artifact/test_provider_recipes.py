@@ -15,7 +15,7 @@ from docs.pages import parameters
 from keys.deployment.template import load
 from local import environment
 from tests import fault_server as faults
-from tests.artifact.interpreter import Artifact
+from tests.artifact.interpreter import Artifact, ArtifactError
 from tests.authority import Authority
 from tests.fault_server import FaultServer
 from tests.provider_tokens import FOLDER, TOKENS, with_other_signature
@@ -135,6 +135,51 @@ def test_what_ships_decides_about_the_provider_s_tokens(name: str, authorizer: A
             assert (context["sub"], context.get("scope", "")) == (sample.sub, " ".join(sorted(sample.scopes)))
     forged = with_other_signature(tokens.text(tokens.samples[0]))
     assert authorizer.bearer(forged).outcome == ("refuse", "bad_signature")
+
+
+def test_200_providers_stand_in_a_file_and_each_has_its_own_tokens(authorizer: Artifact, tmp_path: Path) -> None:
+    entry = '[[provider]]\nissuer = "https://tenant-{0}.example"\naudience = "api-{0}"\njwks_url = "https://keys.example/{0}"\n'
+    file = tmp_path / "auth.toml"
+    file.write_text("\n".join(entry.format(number) for number in range(200)), encoding="utf-8")
+    authorizer.build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": str(file)}, now=NOW, key_set=key_set(jwk()))
+    decision = authorizer.bearer(token(claims(iss="https://tenant-137.example", aud="api-137")))
+    assert (decision.outcome, decision.fetched) == (("allow", None), ["https://keys.example/137"])
+    other = authorizer.bearer(token(claims(iss="https://tenant-137.example", aud="api-138")))
+    assert other.outcome == ("refuse", "wrong_audience")
+    nobody = authorizer.bearer(token(claims(iss="https://tenant-200.example", aud="api-137")))
+    assert nobody.outcome == ("refuse", "wrong_issuer")
+
+
+@pytest.mark.parametrize(
+    ("members", "encoding", "outcome"),
+    [
+        ({}, "json", ("refuse", "token_too_long")),
+        ({"max_token_bytes": 10_240}, "json", ("allow", None)),
+        ({"max_token_bytes": 10_240}, "base64url", ("refuse", "identity_too_large")),
+        ({"max_token_bytes": 10_240, "data_claims": ["roles"]}, "base64url", ("allow", None)),
+    ],
+)
+def test_a_token_with_many_groups_passes_when_the_entry_says_how(
+    members: dict[str, Any], encoding: str, outcome: tuple[str, str | None], authorizer: Artifact
+) -> None:
+    large = token(claims(groups=[f"{number:036}" for number in range(180)], roles=["reader"]))
+    assert 9_400 < len(large) < 10_233
+    provider = {"issuer": claims()["iss"], "audience": claims()["aud"], "jwks_url": "https://issuer.example/jwks"}
+    variables = {"API_KEYS_TABLE": "keys", "DATA_ENCODING": encoding, "JWT_PROVIDERS": json.dumps([provider | members])}
+    authorizer.build(variables, now=NOW, key_set=key_set(jwk()))
+    assert authorizer.bearer(large).outcome == outcome
+
+
+def test_all_that_is_wrong_is_told_at_once_when_the_function_starts(authorizer: Artifact, tmp_path: Path) -> None:
+    file = tmp_path / "auth.toml"
+    file.write_text("[settings]\nleeway = 1\n\n[[provider]]\nissuer = 7\n\n[[rules]]\n", encoding="utf-8")
+    with pytest.raises(ArtifactError) as caught:
+        authorizer.build({"AUTH_CONFIG": str(file), "API_KEY_PREFIX": "Mak"}, now=NOW)
+    told = str(caught.value)
+    for where in ("line 2: 'leeway'", "line 4: audience is missing", "line 5: issuer must be", "line 7: 'rules'"):
+        assert where in told
+    for variable in ("API_KEY_PREFIX must be", "API_KEYS_TABLE is missing"):
+        assert variable in told
 
 
 @pytest.mark.parametrize(("is_named", "outcome"), [(True, "allow"), (False, "fail")])

@@ -33,5 +33,18 @@ def test_simple_responses_cannot_go_with_rules(tmp_path: Path) -> None:
         build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml", "SIMPLE_RESPONSES": "true"}, tmp_path)
 
 
+def test_a_provider_in_a_variable_replaces_those_of_the_file_and_the_start_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "[[provider]]\nissuer = 'https://{}.example'\naudience = 'api'\n"
+    (tmp_path / "auth.toml").write_text(entry.format("a") + entry.format("b"), encoding="utf-8")
+    variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}
+    build(variables, tmp_path)
+    build(variables | {"JWT_ISSUER": "https://c.example", "JWT_AUDIENCE": "api"}, tmp_path)
+    of_file, of_variable = capsys.readouterr().out.splitlines()
+    assert "2 providers, from auth.toml; no rules: every route" in of_file
+    assert "1 providers, from JWT_ISSUER in place of the 2 [[provider]] of auth.toml; no rules" in of_variable
+
+
 def test_the_sample_rules_start() -> None:
     build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}, Path("src/authorizer"))

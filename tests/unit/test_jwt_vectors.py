@@ -390,6 +390,9 @@ CLAIMS = [
     Vector("a token of Cognito without audience that is no access token",
            with_claims(iss=COGNITO, aud=None, client_id="second", token_use="id"), Reason.WRONG_AUDIENCE,
            provider=provider(issuer=COGNITO)),
+    Vector("an access token of Cognito, where the provider's entry names another audience claim",
+           with_claims(iss=COGNITO, aud=None, client_id="second", token_use="access"), Reason.WRONG_AUDIENCE,
+           provider=provider(issuer=COGNITO, audience_claims=(("tenant",),))),
     Vector("client_id for an audience at another provider", with_claims(aud=None, client_id="second", token_use="access"),
            Reason.WRONG_AUDIENCE),
 ]  # fmt: skip

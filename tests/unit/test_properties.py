@@ -1,19 +1,23 @@
 """For whatever comes in: only the two contracted errors, never an identity that was not proven."""
 
 import base64
+import contextlib
 import json
 import string
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from authorizer import auth_file
 from authorizer.decision import Decider, Unauthorized, Undecided
+from authorizer.entry import Entry, SettingsError
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.policy import every_route
-from authorizer.provider import Provider
+from authorizer.provider import MEMBERS, Provider, read_providers
 from tests.unit.test_events import Recorder
 from tests.unit.test_key_store import NOT_FOUND
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
@@ -145,3 +149,25 @@ def test_a_token_with_any_one_byte_changed_is_refused(data: st.DataObject) -> No
     position = data.draw(st.integers(0, len(part) - 1))
     part[position] ^= data.draw(st.integers(1, 255))
     assert is_refused(event_with("Bearer " + ".".join(base64url(bytes(part)) for part in parts)))
+
+
+PATHS = st.lists(st.sampled_from(["aud", "azp", "sub", "x.y", "https://a.example/b.c"]), min_size=1)
+PROVIDER_VALUES = JSON | PATHS | st.sampled_from([ISSUER, AUDIENCE, ["RS256"], ["sig"], 4096, {"x": 1}, {"a.b": [1]}])
+
+
+@given(st.dictionaries(st.sampled_from([*MEMBERS, "x"]), PROVIDER_VALUES))
+def test_any_members_of_a_provider_are_read_or_told(members: dict[str, Any]) -> None:
+    mistakes: list[str] = []
+    whole = {"issuer": ISSUER, "audience": AUDIENCE} | members
+    (read,) = read_providers([Entry(whole, lambda member: f"at {member}", Path("/nowhere"), mistakes)])
+    if not mistakes:
+        assert read.issuer == whole["issuer"]
+        assert read.audiences
+        assert "" not in read.audiences
+
+
+@given(st.text(alphabet="[]{}=\"'.,#\n\\ aeinoprstuvx_0129-:/"))
+def test_any_text_of_a_file_is_read_or_told(text: str) -> None:
+    for header in ("", "[settings]\n", "[[provider]]\n", "[[rule]]\n"):
+        with contextlib.suppress(SettingsError):
+            auth_file.parse(header + text, Path("/nowhere"))
