@@ -1,54 +1,189 @@
-"""Our keys in other text."""
+"""Our keys in other text: the search, and the patterns for secret scanners, each run by the engine that it is for."""
 
-import re
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
 import tomllib
+import urllib.parse
+import zlib
+from collections.abc import Callable
+from typing import Any
 
+import hyperscan
 import pytest
+import re2
 
 from authorizer import api_key
 from keys.life import scanning
+from keys.life.errors import BadInput
+from keys.life.scanning import Hit, Search
+
+KEY = api_key.generate("mak")
+
+
+def hits(text: bytes, prefix: str = "mak") -> list[tuple[str, int]]:
+    return [(hit.key, hit.line) for hit in Search(prefix).hits(io.BytesIO(text))]
+
+
+class Pieces(io.RawIOBase):
+    """A stream that comes in pieces, as from a pipe."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data = io.BytesIO(data)
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._data.read(min(self._size, len(buffer)))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def test_a_key_is_found_wherever_it_stands() -> None:
-    key = api_key.generate("mak")
-    text = f'curl -H "Authorization: Bearer {key}"\nKEY={key}x\n\nxx{key}\n'
-    assert scanning.find(text, "mak") == [scanning.Find(key, (1, 2, 4))]
+    text = f'curl -H "Authorization: Bearer {KEY}"\nKEY={KEY}x\n\nxx{KEY}\n'
+    assert hits(text.encode()) == [(KEY, 1), (KEY, 2), (KEY, 4)]
 
 
 def test_several_keys_are_found_in_their_order() -> None:
     keys = [api_key.generate("acme_live") for _ in range(3)]
-    assert [find.key for find in scanning.find(",".join(keys), "acme_live")] == keys
+    assert [key for key, _ in hits(",".join(keys).encode(), "acme_live")] == keys
 
 
 def test_a_key_behind_what_only_looks_like_one_is_found() -> None:
-    key = api_key.generate("mak")
-    assert [find.key for find in scanning.find("mak_" + "0" * 29 + key, "mak")] == [key]
+    assert hits(f"mak_{'0' * 29}{KEY}".encode()) == [(KEY, 1)]
 
 
 def test_what_has_a_wrong_checksum_is_no_key() -> None:
-    key = api_key.generate("mak")
-    wrong = key[:-1] + ("0" if key[-1] != "0" else "1")
-    assert scanning.find(f"{wrong} {key[:-1]} {key.replace('mak_', 'max_')}", "mak") == []
+    wrong = KEY[:-1] + ("0" if KEY[-1] != "0" else "1")
+    assert hits(f"{wrong} {KEY[:-1]} {KEY.replace('mak_', 'max_')}".encode()) == []
 
 
+LEAKS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON, after a line break": lambda key: json.dumps({"log": f"token\n{key}\n"}),
+    "in JSON in JSON": lambda key: json.dumps(json.dumps(f"\n{key}")),
+    "in a URL": lambda key: f"https://x/?a=Bearer%20{key}%26b",
+    "in colour": lambda key: f"\x1b[32m{key}\x1b[0m",
+    "after another word": lambda key: f"PROD_{key}",
+    "before another word": lambda key: f"{key}_old",
+    "after a letter": lambda key: f"n{key}",
+}
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "percent": lambda key: key.replace("_", "%5F"),
+    "percent twice": lambda key: urllib.parse.quote(key.replace("_", "%5f")),
+    "JSON's escape": lambda key: key.replace("_", "\\u005f"),
+    "JSON's escape in JSON": lambda key: json.dumps(key.replace("_", "\\u005F")),
+    "a string's escape": lambda key: key.replace("_", "\\x5f"),
+    "Markdown": lambda key: key.replace("_", "\\_"),
+    "HTML": lambda key: key.replace("_", "&#95;"),
+    "mail": lambda key: key.replace("_", "=5F"),
+}
+
+
+@pytest.mark.parametrize("write", [*LEAKS.values(), *WRITTEN.values()], ids=[*LEAKS, *WRITTEN])
 @pytest.mark.parametrize("prefix", ["mak", "acme_live"])
-def test_each_form_of_the_pattern_matches_a_key_and_nothing_shorter(prefix: str) -> None:
-    gitleaks = tomllib.loads(scanning.gitleaks(prefix))["rules"][0]
-    github = dict(re.findall(r"^([A-Z][^:]*):\s+(.*)$", scanning.github(prefix), re.MULTILINE))
-    for regex in (scanning.rule(prefix)["regex"], gitleaks["regex"], github["Secret format"]):
-        key = api_key.generate(prefix)
-        assert re.fullmatch(regex, key)
-        assert not re.search(regex, key[:-1])
-    assert key.startswith(gitleaks["keywords"][0])
+def test_a_key_is_found_in_what_leaks_it(write: Callable[[str], str], prefix: str) -> None:
+    key = api_key.generate(prefix)
+    assert hits(f"x\n{write(key)}\n".encode(), prefix) == [(key, 2)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32", "latin-1"])
+def test_a_key_is_found_in_every_encoding(encoding: str) -> None:
+    assert hits(f"Zürich\r\n{KEY}\r\n".encode(encoding)) == [(KEY, 2)]
+
+
+def test_a_key_in_utf_16_is_found_in_the_middle_of_other_text() -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert [key for key, _ in hits(b"diff\n+" + f"x\n{KEY}\n".encode(encoding))] == [KEY]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_log_is_searched(compress: Callable[[bytes], bytes]) -> None:
+    assert hits(compress(f"a\n{KEY}\n".encode())) == [(KEY, 2)]
+    with pytest.raises(BadInput, match="cut off or damaged"):
+        hits(compress(os.urandom(100_000))[:50_000])
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"%PDF-1.7"])
+def test_what_has_no_readable_text_in_it_is_an_error(head: bytes) -> None:
+    with pytest.raises(BadInput, match="It is "):
+        hits(head + bytes(100))
+
+
+def test_what_was_searched_is_counted_and_what_is_no_text_is_known() -> None:
+    text, noise, empty = Search("mak"), Search("mak"), Search("mak")
+    assert list(text.hits(io.BytesIO(b"a\nb\nc"))) == []
+    assert (text.bytes, text.lines, text.is_text) == (5, 3, True)
+    assert list(noise.hits(io.BytesIO(os.urandom(100_000)))) == []
+    assert not noise.is_text
+    assert list(empty.hits(io.BytesIO(b""))) == []
+    assert (empty.bytes, empty.lines, empty.is_text) == (0, 0, True)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 5000])
+def test_a_key_across_two_pieces_is_found_once(size: int) -> None:
+    text = f"{'x' * 990}\n{KEY}\n{'y' * 2000}{KEY}{KEY[:20]}\n{KEY}".encode()
+    stream: Any = io.BufferedReader(Pieces(text, size))
+    assert list(Search("mak").hits(stream)) == [Hit(KEY, 2), Hit(KEY, 3), Hit(KEY, 4)]
+
+
+def test_a_search_does_not_keep_what_it_has_read() -> None:
+    read: list[int] = []
+    search = Search("mak", read.append)
+    next(search.hits(io.BytesIO(f"{KEY}\n".encode() + b"x" * (5 * scanning.CHUNK))))
+    assert sum(read) <= scanning.CHUNK
+
+
+@pytest.mark.parametrize("write", LEAKS.values(), ids=LEAKS)
+@pytest.mark.parametrize("prefix", ["mak", "acme_live"])
+def test_gitleaks_rule_finds_it_with_gitleaks_engine(write: Callable[[str], str], prefix: str) -> None:
+    (rule,) = tomllib.loads(scanning.gitleaks(prefix))["rules"]
+    key = api_key.generate(prefix)
+    text = write(key)
+    assert [match[0] for match in re2.finditer(rule["regex"], text)] == [key]
+    # gitleaks looks at nothing that has none of the rule's keywords in it, in lower case.
+    assert any(keyword in text.lower() for keyword in rule["keywords"])
+
+
+@pytest.mark.parametrize("write", LEAKS.values(), ids=LEAKS)
+@pytest.mark.parametrize("prefix", ["mak", "acme_live"])
+def test_githubs_fields_find_it_with_githubs_engine(write: Callable[[str], str], prefix: str) -> None:
+    fields = dict(line.split(": ", 1) for line in scanning.github(prefix).splitlines())
+    before, secret, after = (fields[f"{name}"].strip() for name in ("Before secret", "Secret format", "After secret"))
+    key = api_key.generate(prefix)
+    assert hyperscan_matches(f"(?:{before})(?:{secret})(?:{after})", write(key))
+    assert not hyperscan_matches(f"(?:{before})(?:{secret})(?:{after})", write(key[:-1]) if key in write(key) else "")
+
+
+def hyperscan_matches(pattern: str, text: str) -> int:
+    found: list[int] = []
+    database = hyperscan.Database()
+    database.compile(expressions=[pattern.encode()], ids=[0], elements=1, flags=[hyperscan.HS_FLAG_SINGLEMATCH])
+    database.scan(text.encode(), match_event_handler=lambda *match: found.append(match[2]))
+    return len(found)
+
+
+def test_githubs_own_defaults_would_miss_some() -> None:
+    pattern = rf"(?:\A|[^0-9A-Za-z])(?:{scanning.pattern('mak')})(?:\z|[^0-9A-Za-z])"
+    missed = [name for name, write in LEAKS.items() if not hyperscan_matches(pattern, write(KEY))]
+    assert missed == ["in JSON, after a line break", "in JSON in JSON", "in a URL", "in colour", "after a letter"]
+
+
+@pytest.mark.parametrize("engine", [re2.search, hyperscan_matches])
+def test_the_pattern_is_the_same_to_every_engine(engine: Callable[[str, str], Any]) -> None:
+    assert engine(scanning.rule("mak")["regex"], KEY)
+    assert not engine(scanning.rule("mak")["regex"], KEY[:-1])
 
 
 def test_the_rule_of_the_checksum_is_enough_to_compute_it() -> None:
-    import zlib
-
-    key = api_key.generate("mak")
     digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     number = 0
-    for character in key[-6:]:
+    for character in KEY[-6:]:
         number = number * 62 + digits.index(character)
-    assert number == zlib.crc32(key[:-6].encode())
+    assert number == zlib.crc32(KEY[:-6].encode())
     assert "CRC-32" in scanning.CHECKSUM_RULE

@@ -1,4 +1,4 @@
-"""The commands that are given keys: verify and leak."""
+"""The command that is given a key: verify."""
 
 import os
 import pty
@@ -56,48 +56,6 @@ def test_a_key_of_another_format_is_looked_up_only_where_the_authorizer_does(key
     keys.run("import", str(file))
     assert reason(keys, "sk_live_0123456789abcdef") == "unrecognised"
     assert keys.json("verify", "--imported", stdin="sk_live_0123456789abcdef")["sub"] == "acme"
-
-
-def test_leaked_keys_are_revoked_if_they_can_still_be_used(keys: KeysCommand) -> None:
-    live, disabled, ended, safe = (keys.create() for _ in range(4))
-    keys.run("disable", disabled["key_id"])
-    keys.run("revoke", ended["key_id"], "--yes")
-    foreign = api_key.generate("mak")
-    text = f"a {live['key']}\nb={disabled['key']}&c={ended['key']}\n{foreign} {live['key']}\n"
-    result = keys.json("leak", "--yes", stdin=text)
-    assert {found["key_id"]: found["lines"] for found in result["found"]} == {
-        live["key_id"]: [1, 3],
-        disabled["key_id"]: [2],
-        ended["key_id"]: [2],
-    }
-    assert result["unknown"] == 1
-    assert set(result["revoked"]) == {live["key_id"], disabled["key_id"]}
-    assert {key["state"] for key in keys.json("list") if key["key_id"] != safe["key_id"]} == {"revoked"}
-    assert keys.json("show", safe["key_id"])["state"] == "active"
-
-
-def test_without_consent_leaked_keys_are_only_shown(keys: KeysCommand) -> None:
-    created = keys.create()
-    refused = keys.run("leak", stdin=created["key"])
-    assert refused.exit_code == 2
-    assert created["key_id"] in refused.stdout
-    assert created["key"] not in refused.output
-    looked = keys.run("leak", "--dry-run", stdin=created["key"])
-    assert looked.exit_code == 0
-    assert keys.json("show", created["key_id"])["state"] == "active"
-
-
-def test_a_text_without_keys_needs_no_consent(keys: KeysCommand) -> None:
-    result = keys.run("leak", stdin="nothing here\n")
-    assert result.exit_code == 0
-    assert "No key of ours" in result.stderr
-
-
-def test_a_leak_can_be_read_from_a_file_of_any_bytes(keys: KeysCommand, tmp_path: Path) -> None:
-    created = keys.create()
-    file = tmp_path / "dump"
-    file.write_bytes(b"\xff\x00\xfe" + created["key"].encode() + b"\x80")
-    assert keys.json("leak", str(file), "--yes")["revoked"] == [created["key_id"]]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

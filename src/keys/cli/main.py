@@ -6,7 +6,7 @@ import sys
 import click
 
 import authorizer
-from keys.cli import access_commands, consumer_commands, file_commands, key_commands, secret_commands
+from keys.cli import access_commands, consumer_commands, file_commands, key_commands, leak_command, secret_commands
 from keys.cli.app import App
 from keys.cli.commands import Group
 
@@ -21,6 +21,7 @@ Exit codes:
   6  import: some lines were not imported
   7  doctor: something is wrong
   8  nothing was changed, because it was so already
+  9  leak: a key that was found is still live, or may be
 """
 
 
@@ -55,7 +56,7 @@ for command in (
     access_commands.explain,
     access_commands.rules_group,
     access_commands.doctor,
-    secret_commands.leak,
+    leak_command.leak,
     secret_commands.scan_pattern,
     file_commands.import_keys,
     file_commands.export,

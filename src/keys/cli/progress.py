@@ -5,19 +5,50 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from keys.life.progress import Report
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Counter:
+    """A `Report` that shows a bar, which appears with the first report, and tells `also`."""
+
+    def __init__(self, title: str, bar: Progress | None, also: Report) -> None:
+        self._bar = bar
+        self._task = bar.add_task(title, visible=False, count="") if bar else None
+        self._also = also
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self._also(done, total)
+        if self._bar and self._task is not None:
+            count = "" if total else f"{done:,}"
+            self._bar.update(self._task, completed=done, total=total, visible=True, count=count)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No bar for as long as the context lasts, for a question or a line of text."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
+
 
 @contextmanager
-def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Report]:  # noqa: ARG005
-    """A progress bar for as long as the context lasts. It appears with the first report, which `also` gets too."""
+def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Counter]:  # noqa: ARG005
+    """Shows progress for as long as the context lasts."""
+    if not sys.stderr.isatty():
+        yield Counter(title, None, also)
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    if not sys.stderr.isatty():
-        yield also
-        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -26,10 +57,4 @@ def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Re
         TextColumn("{task.fields[count]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, visible=False, count="")
-
-        def report(done: int, total: int | None) -> None:
-            also(done, total)
-            bar.update(task, completed=done, total=total, visible=True, count="" if total else f"{done:,}")
-
-        yield report
+        yield Counter(title, bar, also)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
-from authorizer import api_key
 from authorizer.route import Route
 from keys.cli import output
 from keys.cli.access_commands import (
@@ -22,12 +20,10 @@ from keys.cli.access_commands import (
     show_explanation,
     verdict_object,
 )
-from keys.cli.app import App, note
+from keys.cli.app import App
 from keys.cli.commands import Command, prefix_option
 from keys.deployment import rules
 from keys.life import scanning
-from keys.life.errors import MalformedItem, NotFound
-from keys.life.record import Key, State, hint
 from keys.life.verification import verify as verdict_on
 
 _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
@@ -73,37 +69,6 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
         ctx.exit(NOT_ACCEPTED)
 
 
-@click.command(cls=Command, example="git log -p | keys leak -")
-@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
-@click.option("--dry-run", is_flag=True, help="Only show what was found.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@prefix_option
-@click.pass_obj
-def leak(app: App, file: TextIO, dry_run: bool, yes: bool) -> None:
-    """Finds our keys in a text, and revokes those that can still be used.
-
-    The text is read from FILE or standard input. Keys are found by their form and checksum, so imported keys of other
-    formats are not: look these up with `keys verify`.
-    """
-    if file.isatty():
-        note("Paste the text, and end it with Ctrl-D on a line of its own.")
-    finds = scanning.find(file.read(), app.prefix)
-    known = [(key, find.lines) for find in finds if (key := _look_up(app, find.key))]
-    now = app.clock()
-    usable = [key for key, _ in known if key.state(now) in (State.ACTIVE, State.DISABLED)]
-    if not app.json:
-        _show_found(known, len(finds), now)
-    revoked: list[str] = []
-    if usable and not dry_run:
-        app.confirm(f"Revoke {len(usable)} of them, for good?", yes=yes)
-        revoked = [key.key_id for key in usable if _revoke(app, key)]
-    if app.json:
-        found = [{**output.key_object(key, now), "lines": lines} for key, lines in known]
-        output.print_json({"found": found, "unknown": len(finds) - len(known), "revoked": revoked})
-    elif revoked:
-        click.echo(f"Revoked: {' '.join(revoked)}")
-
-
 @click.command("scan-pattern", cls=Command, example="keys scan-pattern --format gitleaks > .gitleaks.toml")
 @click.option("--format", "form", type=click.Choice(["text", "gitleaks", "github", "json"]), default="text")
 @prefix_option
@@ -135,34 +100,3 @@ def _read_key() -> str:
         typed: str = click.prompt("Key", hide_input=True, err=True)
         return typed
     return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
-
-
-def _look_up(app: App, secret: str) -> Key | None:
-    """The key in the table. One with a malformed item must not keep the others from being revoked."""
-    try:
-        return app.store.with_digest(api_key.digest(secret))
-    except MalformedItem as error:
-        note(f"A key with the beginning {hint(secret, app.prefix)} cannot be revoked. {error}")
-        return None
-
-
-def _revoke(app: App, key: Key) -> bool:
-    try:
-        app.store.revoke(key.digest)
-    except NotFound:
-        note(f"{key.key_id} was deleted meanwhile.")
-        return False
-    return True
-
-
-def _show_found(known: list[tuple[Key, tuple[int, ...]]], count: int, now: float) -> None:
-    if not count:
-        note("No key of ours is in this text.")
-    if known:
-        rows = [
-            (key.key_id, key.consumer, key.state(now), key.hint or "", " ".join(str(line) for line in lines))
-            for key, lines in known
-        ]
-        output.print_table(("KEY ID", "CONSUMER", "STATE", "BEGINS", "LINES"), rows)
-    if count > len(known):
-        note(f"{count - len(known)} more have the form of our keys, but are not in this table.")

@@ -61,11 +61,17 @@ class _Rejoined(io.RawIOBase):
 
 
 def looked_at(stream: BinaryIO, least: int = HEAD) -> tuple[bytes, BinaryIO]:
-    """The first bytes of a stream, at least so many where it has them, and the whole stream."""
+    """The first bytes of a stream, at least so many where it has them, and the whole stream.
+
+    :raises BadInput: it is a compressed file that is cut off or damaged before that.
+    """
     read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
     head = b""
-    while len(head) < least and (data := read(HEAD)):
-        head += data
+    try:
+        while len(head) < least and (data := read(HEAD)):
+            head += data
+    except DAMAGED:
+        raise BadInput("The compressed file is cut off or damaged at its beginning.") from None
     return head, io.BufferedReader(_Rejoined(head, stream), HEAD)
 
 
