@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from authorizer.fetch import FetchError
@@ -237,6 +238,18 @@ Resources:
         assert "nowhere.toml" in answer.stderr
 
 
+class Unreadable:
+    """A client that may describe the table, and not read it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "get_paginator":
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Scan")
+        return getattr(self._client, name)
+
+
 class TestDoctor:
     ENVIRONMENT: Mapping[str, str] = {
         "API_KEYS_TABLE": "keys",
@@ -302,6 +315,27 @@ class TestDoctor:
         found = examined(**changes)[check]
         assert found.state is State.WRONG
         assert told in found.detail
+
+    def test_keys_that_can_never_be_accepted_are_counted(
+        self, examined: Any, keys: KeysCommand, tmp_path: Path
+    ) -> None:
+        keys.create()
+        assert examined()["keys"].detail == "1 active keys in the table, all of a form that is looked up"
+        file = tmp_path / "legacy.csv"
+        file.write_text("consumer,key\nacme,legacy-key-0123456789\n", encoding="utf-8")
+        keys.run("import", str(file))
+        found = examined()["keys"]
+        assert found.state is State.WRONG
+        assert "1 of 2 active keys" in found.detail
+        assert "set AcceptImportedKeys" in found.detail
+        assert examined(ACCEPT_IMPORTED_KEYS="true")["keys"].state is State.OK
+        assert "2 of 2" in examined(API_KEY_PREFIX="acme")["keys"].detail
+
+    def test_keys_that_cannot_be_read_are_not_called_in_order(self, dynamodb: "DynamoDBClient") -> None:
+        client: Any = Unreadable(dynamodb)
+        deployed = Deployment("s", {"API_KEYS_TABLE": "ApiKeys"}, {}, lambda _service: client)
+        found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
+        assert (found["keys"].state, "not looked at" in found["keys"].detail) == (State.NOTE, True)
 
     def test_a_version_that_was_not_released_is_told(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         variables = {"API_KEYS_TABLE": table_name}

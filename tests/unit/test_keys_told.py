@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import IO, Any
@@ -237,7 +237,12 @@ class Terminal:
     """A process whose controlling terminal is a pseudo-terminal; its standard streams are those that are given."""
 
     def __init__(
-        self, endpoint: DynamoDBEndpoint, arguments: tuple[str, ...], columns: int = 80, **streams: Any
+        self,
+        endpoint: DynamoDBEndpoint,
+        arguments: tuple[str, ...],
+        columns: int = 80,
+        program: Sequence[str] = KEYS,
+        **streams: Any,
     ) -> None:
         self._controller, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -246,7 +251,7 @@ class Terminal:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            [*KEYS, *arguments],
+            [*program, *arguments],
             env={**environment(endpoint), "TERM": "dumb"},
             start_new_session=True,
             preexec_fn=take_control,
@@ -312,6 +317,18 @@ def test_a_list_in_a_terminal_has_whole_ids_and_no_line_that_is_too_long(
     if columns >= 60:
         listed = [line for line in terminal.shown.splitlines() if not line.startswith("No room")]
         assert max(len(line.rstrip()) for line in listed) <= columns
+
+
+def test_a_finding_is_wrapped_between_words(endpoint: DynamoDBEndpoint) -> None:
+    url = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI"
+    text = f"issuer {url}: no answer {'of it ' * 20}"
+    script = f"from keys.cli.output import print_finding; print_finding('wrong', {text!r})"
+    terminal = Terminal(endpoint, (), 60, [sys.executable, "-c", script])
+    assert terminal.finish() == 0
+    lines = terminal.shown.splitlines()
+    assert url in terminal.shown
+    assert all(len(line) <= 60 for line in lines if url not in line)
+    assert all(line.startswith("       ") for line in lines[1:])
 
 
 def test_a_secret_is_shown_whatever_the_encoding_of_the_output(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:

@@ -196,7 +196,7 @@ def doctor(ctx: click.Context) -> None:
     """Checks a deployment: settings, identity providers, clocks, table, access rules, time of revocation.
 
     The deployment is the one of --stack, else the local system. Needs the permissions to describe the stack, its
-    function and its table; changes nothing.
+    function and its table, and to read the table; changes nothing.
     """
     app: App = ctx.obj
     findings = checks.examine(app.deployment, app.clock)
@@ -205,9 +205,8 @@ def doctor(ctx: click.Context) -> None:
             [{"check": found.check, "state": found.state.value, "detail": found.detail} for found in findings]
         )
     else:
-        output.print_table(
-            ("CHECK", "STATE", "DETAIL"), [(found.check, found.state.value, found.detail) for found in findings]
-        )
+        for found in findings:
+            output.print_finding(found.state.value, f"{found.check}: {found.detail}")
     if any(found.state is checks.State.WRONG for found in findings):
         ctx.exit(SOMETHING_WRONG)
 

@@ -29,6 +29,8 @@ _STYLES: Mapping[str, str] = {
 _WIDTH = 10_000
 """Where no terminal is, lines are as long as they need to be."""
 
+_FINDINGS: Mapping[str, str] = {"ok": "green", "note": "yellow", "wrong": "red"}
+_STATE_WIDTH = 7
 _GAP = 2
 _LAST_SECOND = 253_402_300_799
 
@@ -142,19 +144,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], most_impo
         click.echo(f"No room for {', '.join(left_out)}: widen the terminal, or use --output json.", err=True)
 
 
-def print_wrapped(start: str, text: str) -> None:
-    """A text after a start, wrapped between words in a terminal, with the same indentation."""
+def print_finding(state: str, text: str) -> None:
+    """A state and what is so, wrapped between words in a terminal."""
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-    click.echo(
-        textwrap.fill(
-            visible(text),
-            room,
-            initial_indent=start,
-            subsequent_indent=" " * len(start),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
+    wrap = textwrap.TextWrapper(room - _STATE_WIDTH, break_long_words=False, break_on_hyphens=False)
+    shown = click.style(state, _FINDINGS.get(state)) + " " * (_STATE_WIDTH - len(state))
+    click.echo(shown + f"\n{' ' * _STATE_WIDTH}".join(wrap.wrap(visible(text))))
 
 
 def key_fields(key: Key, now: float) -> list[tuple[str, str | None]]:

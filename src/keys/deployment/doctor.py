@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -9,14 +10,22 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import KeySet, parse_object
 from authorizer.provider import Provider
 from authorizer.settings import Settings
 from keys.deployment import rules
+from keys.life import record
+from keys.life.database import Database
+from keys.life.errors import MalformedItem
+from keys.life.record import Key
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from keys.deployment.stack import Deployment
 
 TIMEOUT_SECONDS: Final = 5.0
@@ -127,11 +136,45 @@ def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float
         )
     else:
         yield Finding("table", State.OK, settings.api_keys_table)
+    yield from _keys(settings, dynamodb, clock())
     backups = dynamodb.describe_continuous_backups(TableName=settings.api_keys_table)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     if recovery != "ENABLED":
         yield Finding("backup", State.NOTE, "point-in-time recovery is off: a table lost by mistake stays lost")
     yield _clock("clock, to AWS's", answer["ResponseMetadata"]["HTTPHeaders"].get("date"), clock())
+
+
+def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[Finding]:
+    """Whether the authorizer looks up all keys that could be accepted. Reads the whole table."""
+    active = useless = untold = malformed = 0
+    try:
+        for item in Database(dynamodb, settings.api_keys_table, time.sleep).all_keys():
+            try:
+                key = Key.from_item(item)
+            except MalformedItem:
+                malformed += 1
+                continue
+            if key.state(now) is not record.State.ACTIVE:
+                continue
+            active += 1
+            useless += not key.is_looked_up(settings.api_key_prefix, accept_imported=settings.accept_imported_keys)
+            untold += not settings.accept_imported_keys and key.hint is None
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        yield Finding("keys", State.NOTE, f"not looked at, since AWS refused to read the table ({code})")
+        return
+    seen = f"{active} active keys in the table"
+    if useless:
+        remedy = "set AcceptImportedKeys to true, or revoke them"
+        why = f"do not begin with {settings.api_key_prefix}_, so they are never looked up: {remedy}"
+        yield Finding("keys", State.WRONG, f"{useless} of {seen} {why}")
+    else:
+        yield Finding("keys", State.OK, f"{seen}, all of a form that is looked up" if not untold else seen)
+    if untold:
+        detail = f"{untold} active keys have no hint: if they are not of our own form, they are never looked up"
+        yield Finding("keys", State.NOTE, f"{detail} without AcceptImportedKeys=true")
+    if malformed:
+        yield Finding("keys", State.NOTE, f"{malformed} items are malformed and refused: `keys list` names them")
 
 
 def _clock(check: str, date: str | None, now: float) -> Finding:
