@@ -15,7 +15,7 @@ SAM := $(DOWNLOAD) .tools/sam/bin/sam
 FOR ?= 60
 EVENT ?= events/api_key.json
 
-.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check docs format lock build clean
+.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check docs picture format lock build clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -64,6 +64,10 @@ check: .venv/ready .tools/ready ## linters, types, templates, access rules
 
 docs: .venv/ready ## the pages that are made from the code
 	$(CLEAN) .venv/bin/python -m docs
+
+picture: ## docs/request.svg, drawn from docs/request.dot; needs Node
+	$(DOWNLOAD) npm ci --prefix docs/drawing --silent --no-audit --no-fund
+	$(CLEAN) node docs/drawing/draw.mjs
 
 format: .venv/ready ## let ruff write the format
 	$(CLEAN) .venv/bin/ruff check --fix-only .

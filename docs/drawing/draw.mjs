@@ -1,0 +1,16 @@
+// Draws ../request.dot as ../request.svg: `make picture`.
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { instance } from "@viz-js/viz";
+
+const read = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+const [source, style] = [read("../request.dot"), read("style.css")];
+const digest = createHash("sha256").update(source).update(style).digest("hex");
+
+const svg = (await instance())
+  .renderString(source, { format: "svg" })
+  .replace(/<\?xml[^]*?(?=<svg)/, "")
+  // Colours and fonts are the style sheet's, which knows light and dark.
+  .replace(/ (?:fill|stroke|font-family)="[^"]*"/g, "")
+  .replace(/(<svg[^>]*>)/, `$1\n<!-- source ${digest} -->\n<style>\n${style}</style>`);
+writeFileSync(new URL(process.argv[2] ?? "../request.svg", import.meta.url), svg);
