@@ -52,7 +52,7 @@ def _recipes() -> Iterator[str]:
         if words := parameters(recipe):
             left_out = [name for name in tomllib.loads(recipe)["provider"][0] if name in NARROWING]
             without = f", without {' and '.join(f'`{name}`' for name in left_out)}" if left_out else ""
-            yield from (f"As parameters{without}:", "", f"    {words}", "")
+            yield from (f"As parameters{without}:", "", "```text", words, "```", "")
 
 
 def _configuration() -> Iterator[str]:

@@ -94,7 +94,9 @@ def test_recipes_that_fit_into_parameters_are_the_same_providers_but_for_what_is
 
 @pytest.mark.parametrize("page", [PAGE, Path("README.md")], ids=str)
 def test_a_page_s_command_line_gives_its_provider(page: Path) -> None:
-    (line,) = re.findall(r"^    sam deploy --parameter-overrides (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    (line,) = re.findall(
+        r"^sam build && sam deploy --parameter-overrides (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
     (provider,) = settings(overrides("--parameter-overrides", *line.split())).providers
     assert provider.issuer == "https://TENANT.eu.auth0.com/"
     assert provider.audiences == {"https://api.example.com"}

@@ -40,12 +40,22 @@ class Checkout:
     folder: Path
     screen: str
 
+    def outputs(self) -> dict[str, str]:
+        read: dict[str, str] = json.loads((self.folder / ".local/outputs.json").read_text(encoding="utf-8"))
+        return read
+
     def environment(self) -> dict[str, str]:
-        """A newcomer's: the SAM CLI on PATH, .venv not, and AWS credentials, which the emulator takes."""
-        outputs = json.loads((self.folder / ".local/outputs.json").read_text(encoding="utf-8"))
-        given = environment.aws(outputs["endpoint_url"], outputs["access_key"], outputs["region"])
+        """A newcomer's: the SAM CLI on PATH, .venv not, and AWS credentials, which the emulator takes.
+
+        And what pages tell to set: the API's URL, and a credential of each kind.
+        """
+        outputs = self.outputs()
+        given = environment.download() | environment.aws(
+            outputs["endpoint_url"], outputs["access_key"], outputs["region"]
+        )
         path = [folder for folder in given["PATH"].split(os.pathsep) if Path(folder) != ROOT / ".venv" / "bin"]
-        return given | {"PATH": os.pathsep.join([*path, str(ROOT / ".tools/sam/bin")]), "TERM": "dumb"}
+        credentials = {"API_URL": outputs["api_url"], "API_KEY": outputs["api_key"], "TOKEN": outputs["jwt"]}
+        return given | credentials | {"PATH": os.pathsep.join([*path, str(ROOT / ".tools/sam/bin")]), "TERM": "dumb"}
 
     def key(self) -> dict[str, str]:
         """A new one, for what a page says about a key at hand."""
@@ -119,7 +129,7 @@ class Shell:
         source = f". '{script}' < '{self._folder / 'answers'}'"
         strict = "set -e -o pipefail"
         source = f"({strict}; {source})" if block.exit_code else f"{strict}\n{source}\nset +e +o pipefail"
-        self._process.stdin.write(f"export KEY_ID={key['key_id']}\n{source}\necho {END} $?\n")
+        self._process.stdin.write(f"export KEY_ID={key['key_id']}\n{source}\nprintf '\\n%s %s\\n' {END} $?\n")
         self._process.stdin.flush()
         printed = ""
         for line in self._process.stdout:
@@ -143,8 +153,7 @@ def assert_is_like(shown: Block, printed: str) -> None:
 @pytest.mark.parametrize("page", PASTED, ids=str)
 def test_a_page_can_be_pasted(page: Path, checkout: Checkout, tmp_path: Path) -> None:
     (checkout.folder / "legacy.csv").write_text("consumer,key\nglobex,legacy-0123456789abcdef\n", encoding="utf-8")
-    token = json.loads((checkout.folder / ".local/outputs.json").read_text(encoding="utf-8"))["jwt"]
-    (checkout.folder / "token.txt").write_text(token + "\n", encoding="utf-8")
+    (checkout.folder / "token.txt").write_text(checkout.outputs()["jwt"] + "\n", encoding="utf-8")
     shell = Shell(checkout, tmp_path)
     printed = ""
     try:
