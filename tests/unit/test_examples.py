@@ -1,22 +1,47 @@
 """The examples that no local system can deploy are at least well formed, and name what the templates give."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import hcl2
+import pytest
 
 from keys.deployment.template import load
 
+TERRAFORM = Path("examples/terraform")
+KINDS = {
+    "main.tf": set[str](),
+    "rest-api.tf": {"aws_api_gateway_authorizer", "aws_lambda_permission", "aws_api_gateway_gateway_response"},
+    "http-api.tf": {"aws_apigatewayv2_authorizer", "aws_lambda_permission"},
+}
 
-def test_the_terraform_example_is_well_formed() -> None:
-    with Path("examples/terraform/main.tf").open(encoding="utf-8") as file:
-        module = hcl2.load(file)
-    kinds = {kind.strip('"') for resource in module["resource"] for kind in resource}
-    assert kinds == {"aws_api_gateway_authorizer", "aws_lambda_permission", "aws_api_gateway_gateway_response"}
+
+def read(name: str) -> dict[str, Any]:
+    with (TERRAFORM / name).open(encoding="utf-8") as file:
+        module: dict[str, Any] = hcl2.load(file)
+    return module
 
 
-def test_the_cdk_example_is_well_formed() -> None:
-    path = Path("examples/cdk/stack.py")
-    compile(path.read_text(encoding="utf-8"), path, "exec")
+@pytest.mark.parametrize("name", KINDS)
+def test_the_terraform_example_is_well_formed(name: str) -> None:
+    assert {kind.strip('"') for resource in read(name).get("resource", []) for kind in resource} == KINDS[name]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_terraform_example_refers_to_what_it_declares(name: str) -> None:
+    modules = [read("main.tf"), read(name)]
+    variables = {each.strip('"') for module in modules for entry in module.get("variable", []) for each in entry}
+    values = {each for module in modules for entry in module.get("locals", []) for each in entry}
+    text = (TERRAFORM / name).read_text(encoding="utf-8")
+    assert set(re.findall(r"\bvar\.(\w+)", text)) <= variables
+    assert set(re.findall(r"\blocal\.(\w+)", text)) <= values
+
+
+def test_the_terraform_example_says_which_provider_it_needs() -> None:
+    (settings,) = read("main.tf")["terraform"]
+    (providers,) = settings["required_providers"]
+    assert providers["aws"]["version"].strip('"') == ">= 6.0"
 
 
 def test_examples_ask_for_an_output_that_the_template_has() -> None:

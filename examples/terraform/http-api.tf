@@ -1,0 +1,27 @@
+# On an HTTP API. Add to your routes:
+#   authorization_type = "CUSTOM"
+#   authorizer_id      = aws_apigatewayv2_authorizer.multi_auth.id
+# HTTP APIs have no gateway responses: a credential that cannot be checked is a 500, not a 503.
+
+variable "http_api_id" {
+  description = "The id of your aws_apigatewayv2_api"
+  type        = string
+}
+
+resource "aws_apigatewayv2_authorizer" "multi_auth" {
+  name                              = "multi-auth"
+  api_id                            = var.http_api_id
+  authorizer_type                   = "REQUEST"
+  authorizer_uri                    = local.authorizer_uri
+  authorizer_payload_format_version = "2.0"
+  authorizer_result_ttl_in_seconds  = 30
+  enable_simple_responses           = false # true goes with AuthConfig=http-api.toml
+  identity_sources                  = ["$request.header.Authorization"]
+}
+
+resource "aws_lambda_permission" "http_api" {
+  action        = "lambda:InvokeFunction"
+  function_name = var.authorizer_function_arn
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${local.execution_arn}:${var.http_api_id}/authorizers/${aws_apigatewayv2_authorizer.multi_auth.id}"
+}
