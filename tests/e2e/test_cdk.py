@@ -25,11 +25,12 @@ def synthesized(system: System, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("cdk") / "app"
     shutil.copytree(EXAMPLE, folder)
     variables = environment.download()
-    for command in (
+    commands: list[list[str | Path]] = [
         [UV, "venv", "-q", "venv"],
         [UV, "pip", "install", "-q", "--python", "venv", "--require-hashes", "-r", "requirements.txt"],
         ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", "cli", CDK],
-    ):
+    ]
+    for command in commands:
         subprocess.run(command, cwd=folder, env=variables, check=True)
     path = f"{folder / 'venv/bin'}:{variables['PATH']}"
     words = ["-c", f"authorizer={authorizer_of(system, STACK)}", "--no-version-reporting", "--output", "out"]

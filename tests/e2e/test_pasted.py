@@ -70,7 +70,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("pasted") / "checkout"
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
     for name in INSTALLED:
-        (folder / name).symlink_to(ROOT / name)
+        # As if it had just been set up: make must not do so anew, into what everybody uses.
+        (folder / name).mkdir()
+        for installed in (ROOT / name).iterdir():
+            if installed.name != "ready":
+                (folder / name / installed.name).symlink_to(installed)
+        (folder / name / "ready").touch()
     # The last build serves, if it is of what is here.
     (folder / ".local").mkdir()
     for built in (ROOT / ".local").glob("build*"):
