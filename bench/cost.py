@@ -5,8 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from bench.counts import HOLDERS
+
 HIT_RATES: Final = (0.0, 0.5, 0.9, 0.99)
 MEMORY_MB: Final = (128, 256, 512, 1024, 1769)
+REQUESTS_A_SECOND: Final = (10, 100, 1000)
+PLOTTED_MB: Final = 512
+PLOTTED_SECONDS: Final = (0, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 FULL_CORE_MB: Final = 1769
 """A function of this size has one processor to itself (Lambda developer guide, "Configure memory")."""
 
@@ -68,26 +73,26 @@ def hit_rate(requests_a_second: float, credentials: int, cache_seconds: int) -> 
 
 
 def plot(load: Load, prices: Prices, path: Path) -> None:
-    """Cost by hit rate, one line for each memory size, as SVG without scripts."""
+    """Cost by the time that API Gateway keeps an answer, a line for each rate of requests, as SVG without scripts."""
     # It changes how Python imports, of which nothing else should notice.
     import pygal
     from pygal.style import CleanStyle
 
     chart = pygal.Line(
-        style=CleanStyle(font_family="sans-serif"),
+        style=CleanStyle(font_family="sans-serif", background="white", plot_background="white"),
         js=[],
         width=900,
         height=420,
-        show_dots=False,
-        title="Dollars a million requests",
-        x_title="answered by API Gateway's cache, %",
+        title=f"Dollars a million requests, {PLOTTED_MB} MB, {HOLDERS:,} credentials in even use",
+        x_title="AuthorizerCacheSeconds",
         legend_at_bottom=True,
         explicit_size=True,
+        range=(0, None),
     )
-    percents = list(range(0, 101, 10))
-    chart.x_labels = [str(percent) for percent in percents]
-    for memory in MEMORY_MB:
-        costs = [dollars_a_million(load, prices, hit_rate=percent / 100, memory_mb=memory) for percent in percents]
-        chart.add(f"{memory} MB", [round(cost, 4) for cost in costs])
+    chart.x_labels = [str(seconds) for seconds in PLOTTED_SECONDS]
+    for rate in REQUESTS_A_SECOND:
+        rates = [hit_rate(rate, HOLDERS, seconds) for seconds in PLOTTED_SECONDS]
+        costs = [dollars_a_million(load, prices, hit_rate=hits, memory_mb=PLOTTED_MB) for hits in rates]
+        chart.add(f"{rate:,} requests/s", [round(cost, 4) for cost in costs])
     text: str = chart.render(is_unicode=True, pretty_print=True)
     path.write_text(text, encoding="utf-8")

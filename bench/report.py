@@ -7,7 +7,16 @@ from datetime import datetime
 from importlib.metadata import version
 
 from bench.cold import FLOOR, medians
-from bench.cost import HIT_RATES, MEMORY_MB, Load, Prices, dollars_a_million, hit_rate
+from bench.cost import (
+    HIT_RATES,
+    MEMORY_MB,
+    PLOTTED_MB,
+    REQUESTS_A_SECOND,
+    Load,
+    Prices,
+    dollars_a_million,
+    hit_rate,
+)
 from bench.counts import HOLDERS, RRU_A_READ, Workload
 from bench.targets import Ratio
 from bench.warm import Time
@@ -171,8 +180,8 @@ def _cost(load: Load, prices: Prices, plot: str) -> str:
         (
             str(seconds),
             *(
-                f"{dollars_a_million(load, prices, hit_rate=hit_rate(rate, HOLDERS, seconds), memory_mb=512):.3f}"
-                for rate in (10, 100, 1000)
+                f"{dollars_a_million(load, prices, hit_rate=hit_rate(rate, HOLDERS, seconds), memory_mb=PLOTTED_MB):.3f}"
+                for rate in REQUESTS_A_SECOND
             ),
         )
         for seconds in (0, 5, 30, 300)
@@ -192,11 +201,11 @@ By memory of the function, and the part that API Gateway's cache answers:
 
 {_table(("memory", *(f"{rate:.0%}" for rate in HIT_RATES)), by_memory)}
 
-By `AuthorizerCacheSeconds`, with {HOLDERS:,} credentials in even use, at 512 MB:
+By `AuthorizerCacheSeconds`, with {HOLDERS:,} credentials in even use, at {PLOTTED_MB} MB:
 
 {_table(("seconds", "10 requests/s", "100 requests/s", "1,000 requests/s"), by_seconds)}
 
-![Dollars a million requests by hit rate]({plot})
+![Dollars a million requests by AuthorizerCacheSeconds]({plot})
 
 Logs cost the most. `LogLevel=WARNING` makes the function's own line a third shorter: what is accepted or refused is then counted only."""
 
