@@ -70,7 +70,7 @@ def run() -> int:
     :raises StepError: a part failed.
     """
     demand_space(DIRECTORY)
-    with _only_one(), running_system(DIRECTORY) as system, _outputs(system):
+    with only_one(), running_system(DIRECTORY) as system, _outputs(system):
         credentials = {"api_key": system.api_key, "jwt": system.jwt}
         with calls.headers(DIRECTORY, credentials) as files:
             print(calls.screen(system, calls.answers(system), files), flush=True)
@@ -105,7 +105,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
+def only_one() -> Iterator[None]:
+    """:raises StepError: it runs in this checkout already."""
     with (DIRECTORY / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,12 +14,20 @@ from threading import Thread
 
 import pytest
 
+from local.__main__ import only_one
+from local.step import StepError
+
 OUTPUTS = Path(".local/outputs.json")
 LOCAL = [sys.executable, "-m", "local"]
 
-pytestmark = pytest.mark.skipif(
-    OUTPUTS.exists(), reason="`make run` is up in this checkout, and there can be one of it only"
-)
+
+def is_up() -> bool:
+    with suppress(StepError), only_one():
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(is_up(), reason="`make run` is up in this checkout, and there can be one of it only")
 
 
 class Run:
