@@ -8,21 +8,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import click
 
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import ENCODING, NAME, Command, prefix_option
+from keys.cli.interrupt import Interrupts
 from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
-from keys.life import rows
-from keys.life.errors import KeysError, ServiceFailure
+from keys.life import exporting, rows
+from keys.life.errors import BadInput, KeysError, MalformedItem, ServiceFailure
 from keys.life.formats import FORMATS, Reading, read
 from keys.life.history import Author
 from keys.life.importing import Importer, Outcome, Summary
+from keys.life.record import Consumer, Deleted, Key
 from keys.life.rehearsal import Rehearsal
 from keys.life.rows import Line, Options, parse_map
 
@@ -32,6 +34,7 @@ MOST_SHOWN: Final = 20
 _EXPORTED = (
     "key_id",
     "consumer",
+    "description",
     "state",
     "data",
     "scopes",
@@ -103,20 +106,33 @@ def import_keys(
                 write(failures, {records.unit: line.number, "reason": outcome})
             progress(stream.tell() if total else run.lines, total)
 
-        run.importer.run(rows.read(records, options, run.prefix, run.notice), run.summary, on_line)
+        interrupts = Interrupts()
+        with interrupts.held():
+            lines = interrupts.between(rows.read(records, options, run.prefix, run.notice))
+            run.importer.run(lines, run.summary, on_line)
     if run.summary.failed:
         ctx.exit(SOME_FAILED)
 
 
-@click.command(cls=Command, example="keys export --format csv > keys.csv")
+@click.command(cls=Command, example="keys export --with-digests --stack old | keys import - --stack new")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
 @click.option("--consumer", type=NAME, help="Only this consumer's keys.")
-@click.pass_obj
-def export(app: App, form: str, consumer: str | None) -> None:
+@click.option("--with-digests", is_flag=True, help="All that is needed to import it again: a backup, or a move.")
+@click.pass_context
+def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bool) -> None:
     """Writes what is known of the keys to standard output, in no order.
 
-    There is nothing in it that could be used as a key.
+    There is nothing in it that could be used as a key. With --with-digests it also has the SHA-256 of each key, the
+    consumers and the history, as JSON Lines that `keys import` reads: it leaves an equal table. Keep such a file as
+    you keep the table: an imported key that is easily guessed can be guessed from its digest.
     """
+    app: App = ctx.obj
+    if with_digests:
+        if form != "jsonl":
+            raise BadInput("--with-digests writes JSON Lines only: consumers and keys do not fit the same columns.")
+        if not _export_all(app, consumer):
+            ctx.exit(SOME_FAILED)
+        return
     now = app.clock()
     objects = (output.key_object(key, now) for key in app.store.all(consumer))
     if form == "jsonl":
@@ -126,6 +142,46 @@ def export(app: App, form: str, consumer: str | None) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_EXPORTED)
     writer.writerows([_cell(value[name]) for name in _EXPORTED] for value in objects)
+
+
+def _export_all(app: App, consumer: str | None) -> bool:
+    """Whether all items were written."""
+    now = app.clock()
+    counts = {"consumer": 0, "key": 0, "deleted": 0}
+    left_out = 0
+
+    def leave_out(error: MalformedItem) -> None:
+        nonlocal left_out
+        left_out += 1
+        note(f"Left out: {error}")
+
+    for record in exporting.records(app.database, consumer, leave_out):
+        value = _backup_object(record, now)
+        output.print_json(value)
+        counts[value["type"]] += 1
+    what = f"{counts['key']} keys, {counts['consumer']} consumers and {counts['deleted']} digests of deleted keys"
+    note(f"{what} were exported{f', {left_out} items were left out' if left_out else ''}.")
+    return not left_out
+
+
+def _backup_object(record: Consumer | Key | Deleted, now: float) -> dict[str, Any]:
+    """A line that `import` reads back. Members without a value are left out."""
+    if isinstance(record, Deleted):
+        return {"type": "deleted", "sha256": record.digest, "deleted_at": output.iso(record.deleted_at)}
+    events = [event.to_map() for event in record.history]
+    if isinstance(record, Consumer):
+        return {"type": "consumer", **_present(output.consumer_object(record)), "history": events}
+    return {
+        "type": "key",
+        "sha256": record.digest,
+        **_present(output.key_object(record, now)),
+        **_present({"unrolled_expires_at": output.iso(record.unrolled_expires_at)}),
+        "history": events,
+    }
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 @contextmanager
@@ -226,9 +282,8 @@ class _Run:
 
 
 def _cell(value: object) -> str:
-    """A value in a CSV cell, in the form that `import` reads."""
+    """A value in a CSV cell. What a spreadsheet would take for a formula, it gets as text."""
     if value is None:
         return ""
-    if isinstance(value, list):
-        return " ".join(value)
-    return value if isinstance(value, str) else json.dumps(value)
+    text = " ".join(value) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -92,6 +92,11 @@ class Database:
         )
         return (item for page in pages for item in page["Items"])
 
+    def all_items(self) -> Iterator[Item]:
+        """All items, as they are now."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        return (item for page in pages for item in page["Items"])
+
     def put_new(self, item: Item) -> None:
         """:raises Changed: there is an item with its `pk`; the error has it."""
         try:

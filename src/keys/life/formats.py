@@ -88,7 +88,8 @@ def _recognised(start: str) -> str:
         return "json"
     # A whole document on one line has its records in a list.
     lists = [member for member in value.values() if isinstance(member, list) and member and isinstance(member[0], dict)]
-    return "json" if lists and "consumer" not in value else "jsonl"
+    is_record = value.keys() & {"consumer", "type", "key", "sha256"}
+    return "json" if lists and not is_record else "jsonl"
 
 
 def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> Records:

@@ -169,6 +169,9 @@ class Importer:
 
     def _import(self, row: Row, owner: _Owner) -> Outcome | str:
         try:
+            if row.past:
+                # Its consumer is in the export as well, if it was there.
+                return self._put(self._key(row, "{}"), row)
             with owner.lock:
                 if owner.data is None:
                     outcome = self._first_of_consumer(row, owner)
@@ -196,7 +199,7 @@ class Importer:
         for waits in range(MAX_WAITS):
             item = self._patiently(lambda: self._items.get(consumer_pk(row.consumer)))
             if item is not None:
-                owner.data = _data_of(Consumer.from_item(item), row)
+                owner.data = _data_of(Consumer.from_item(item))
                 return None
             key = self._key(row, "{}")
             consumer = Consumer(
@@ -310,9 +313,9 @@ def _conflict(what: str, other: list[str]) -> str:
     return f"Conflict: this {what} is in the table already, with another {', '.join(other)}. It was left as it is."
 
 
-def _data_of(consumer: Consumer, row: Row) -> str:
+def _data_of(consumer: Consumer) -> str:
     """:raises Conflict: the consumer is disabled, and so gets no new key."""
-    if not consumer.enabled and not row.past:
+    if not consumer.enabled:
         raise Conflict(f"The consumer {consumer.name!r} is disabled. `keys consumer enable` is the way back.")
     return consumer.data
 

@@ -29,6 +29,7 @@ Item = Mapping[str, "AttributeValueTypeDef"]
 KEPT_SECONDS: Final = 30 * 86_400
 """How long a key's item stays after its end, for who asks what became of it."""
 
+CONSUMER_PK: Final = "consumer#"
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
 
@@ -274,7 +275,7 @@ def deserialized(item: Item) -> dict[str, Any]:
 
 def consumer_pk(name: str) -> str:
     """The partition key of a consumer's item. A key's is 64 hexadecimal digits: they never meet."""
-    return f"consumer#{name}"
+    return f"{CONSUMER_PK}{name}"
 
 
 def new_key_id() -> str:
