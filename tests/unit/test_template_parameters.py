@@ -49,6 +49,18 @@ def test_the_longest_wait_that_settings_allow_is_below_the_functions_timeout() -
     assert AUTHORIZER["Timeout"] >= MOST_WAITING_SECONDS + 2
 
 
+def test_with_subnets_the_function_is_in_their_vpc_and_may_have_its_interfaces_there() -> None:
+    condition, inside, _outside = AUTHORIZER["VpcConfig"]["Fn::If"]
+    assert condition == "InVpc"
+    lists = {name: value["Fn::Split"] for name, value in inside.items()}
+    assert lists.keys() == {"SubnetIds", "SecurityGroupIds"}
+    assert all((separator, *reference.values()) == (",", name) for name, (separator, reference) in lists.items())
+    (policy,) = TEMPLATE["Resources"]["AuthorizerRole"]["Properties"]["Policies"]
+    conditional = [each["Fn::If"] for each in policy["PolicyDocument"]["Statement"] if "Fn::If" in each]
+    (statement,) = [then for condition, then, _otherwise in conditional if condition == "InVpc"]
+    assert {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"} <= set(statement["Action"])
+
+
 def test_every_role_has_the_permissions_boundary() -> None:
     roles = [resource for resource in TEMPLATE["Resources"].values() if resource["Type"] == "AWS::IAM::Role"]
     assert roles
