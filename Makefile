@@ -60,7 +60,7 @@ check: .venv/ready .tools/ready ## linters, types, templates, access rules
 	$(CLEAN) .venv/bin/mypy
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml monitoring.yaml examples/*/template.yaml
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
-	$(CLEAN) .venv/bin/keys rules check src/authorizer/auth.toml --template template.yaml
+	$(CLEAN) .venv/bin/keys check src/authorizer/auth.toml --template template.yaml
 
 docs: .venv/ready ## the pages that are made from the code
 	$(CLEAN) .venv/bin/python -m docs

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authorizer import api_key
-from authorizer.access import AccessRules
 from authorizer.decision import Decider, Unauthorized
-from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
@@ -209,19 +207,3 @@ def memory_held(distinct: int) -> int:
         return tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-
-
-def many_rules(count: int = 200) -> tuple[AccessRules, Identity]:
-    """So many rules, each for a route and a scope of its own, and an identity with half of the scopes."""
-    from authorizer import auth_file
-
-    methods = ("GET", "POST", "PUT", "DELETE")
-    text = "[settings]\nmax_policy_bytes = 1_000_000\n" + "\n".join(
-        f'[[rule]]\nroute = "{methods[number % 4]} /service-{number // 8}/things/{{id}}/part-{number}"\n'
-        f'scopes = ["service-{number // 8}:{methods[number % 4].lower()}-{number}"]'
-        for number in range(count)
-    )
-    rules = auth_file.parse(text).rules
-    assert rules is not None
-    scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.condition.scopes)
-    return rules, Identity("jwt", "user-1", {}, scopes)

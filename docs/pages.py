@@ -14,7 +14,7 @@ from typing import Any, Final
 from authorizer import provider
 from authorizer.provider import Provider
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
-from keys.deployment.template import load
+from local.template_file import load
 
 MARK: Final = "<!-- From here on made by `make docs`. -->"
 RECIPES: Final = Path("examples/providers")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from keys.deployment.template import load
 from local.build import FOLDER, SAM, overrides, target
 from local.emulator import Emulator
 from local.session import client
 from local.step import run
+from local.template_file import load
 
 STACK: Final = "multi-auth-local"
 BUCKET: Final = "multi-auth-local-artifacts"

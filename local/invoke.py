@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from keys.deployment.template import load
 from local import docker, environment, rie, sample
 from local.build import FOR_LAMBDA, build
 from local.decisions import Decision, parse
@@ -23,6 +22,7 @@ from local.emulator import REGION, Endpoint, running_emulator
 from local.forward import forwarding
 from local.session import client
 from local.step import StepError, demand_space, say, step
+from local.template_file import load
 
 WAYS: Final = ("docker", "rie")
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from keys.deployment.template import load
 from local.build import FOR_LAMBDA
+from local.template_file import load
 
 EVENTS: Final = Path("events")
 TABLE: Final = "sample-keys"

@@ -14,6 +14,8 @@ from authorizer.route import Route
 KINDS: Final = frozenset({"api_key", "jwt"})
 MAX_POLICY_BYTES: Final = 8192
 """The default. AWS documents no figure for REST and HTTP APIs; 8 KB is its figure for WebSocket APIs."""
+MAX_RESOURCE_BYTES: Final = 512
+"""What API Gateway takes. Left out or cut short, a resource to be denied would be open."""
 KEPT_GRANTS: Final = 64
 """A client that may choose its scopes chooses which rules it satisfies: it must not fill the memory."""
 
@@ -21,7 +23,7 @@ _SCALARS = (str, bool, int, float)
 
 
 class PolicyTooLarge(Exception):
-    """The policy is larger than allowed, for a stage whose ARN is longer than was allowed for."""
+    """The policy, or a resource in it, is larger than allowed, for a stage whose ARN is longer than was allowed for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ class AccessRules:
         lacking = [rule.lacking(identity) for rule in self.rules]
         grant = self._grant(tuple(missing == frozenset() for missing in lacking))
         stage = policy.stage_arn(arn)
-        if grant.policy_bytes(len(stage)) > self.max_policy_bytes:
+        if (
+            grant.policy_bytes(len(stage)) > self.max_policy_bytes
+            or grant.resource_bytes(len(stage)) > MAX_RESOURCE_BYTES
+        ):
             raise PolicyTooLarge
         hints = {scope for missing in lacking if missing for scope in missing}
         return policy.answer(identity, stage, grant.patterns, sorted(hints), encoding)

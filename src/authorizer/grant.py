@@ -7,8 +7,9 @@ from typing import Final
 from authorizer import glob
 from authorizer.route import DEFAULT, METHODS, Route, resource
 
-OUTWARD: Final = ("*/..", "*/../*")
-"""Paths that lead out of where they begin. What permits `/public/*` must not permit `/public/../admin`."""
+OUTWARD: Final = ("*/..*", "*%*..*", "*%2e*", "*%2E*")
+"""Paths that lead out of where they begin. What permits `/public/*` must not permit `/public/../admin`, nor what some
+servers take for it: `..;`, two dots beside an encoded slash or backslash, and encoded dots, which no client needs."""
 SPELLINGS: Final = ("*/*/", "*//*", "*/.", "*/./*", *OUTWARD)
 """Paths that name what a shorter one names (RFC 3986, 6.2.2.3), for servers that tidy them up. The first is a slash
 at the end of any path but the root's."""
@@ -16,6 +17,8 @@ STAGE_ARN_BYTES: Final = 96
 """For a bound before the stage is known: enough for each region and partition, and a stage name of 30 characters."""
 
 _EVERY_METHOD = (*METHODS, DEFAULT)
+_EVERYTHING = {resource(method, "*") for method in _EVERY_METHOD}
+"""Where something is denied, this is allowed and not `*`: what is denied names its methods, and there may be others."""
 _DOCUMENT_BYTES = 200
 """More than what stands around the resources: version, and two statements with effect and action."""
 
@@ -36,8 +39,14 @@ class Grant:
 
     def policy_bytes(self, stage_arn_bytes: int) -> int:
         """A bound for the size of the policy as JSON."""
-        resources = [pattern for patterns in self.patterns.values() for pattern in patterns]
-        return _policy_bytes(resources, stage_arn_bytes)
+        return _policy_bytes(self._resources(), stage_arn_bytes)
+
+    def resource_bytes(self, stage_arn_bytes: int) -> int:
+        """The length of the longest resource."""
+        return stage_arn_bytes + 1 + max(map(len, self._resources()))
+
+    def _resources(self) -> list[str]:
+        return [pattern for patterns in self.patterns.values() for pattern in patterns]
 
     def _names(self, effect: str, asked: str) -> bool:
         return any(glob.matches(pattern, asked) for pattern in self.patterns.get(effect, ()))
@@ -59,14 +68,11 @@ class Grants:
         self._paths = list(numbers)
         self._relations = glob.Relations(self._paths)
         self._wild = sum(1 << number for number, path in enumerate(self._paths) if "*" in path)
-        self._everything = 1 << numbers["*"] if "*" in numbers else 0
 
     def largest_policy_bytes(self) -> int:
         """A bound for the policy of whichever identity: with every route of every rule in it."""
         resources = {
-            "*" if methods == _EVERY_METHOD else resource(method, self._paths[bit.bit_length() - 1])
-            for methods, bit in self._routes
-            for method in methods
+            resource(method, self._paths[bit.bit_length() - 1]) for methods, bit in self._routes for method in methods
         }
         return _policy_bytes([*resources, *(SPELLINGS if self._wild else ())], STAGE_ARN_BYTES)
 
@@ -76,7 +82,6 @@ class Grants:
         for (methods, bit), holds in zip(self._routes, satisfied, strict=True):
             for method in methods:
                 (allowed if holds else denied)[method] |= bit
-        every = all(bits & self._everything for bits in allowed.values())
         known: dict[tuple[int, int], tuple[int, int, bool]] = {}
         allow, deny = set[str](), set[str]()
         spelled = outward = False
@@ -91,14 +96,8 @@ class Grants:
             outward |= bool(allowed_here & self._wild)
         if not allow:
             return Grant({"Deny": ("*",)})
-        if every:
-            allow = {"*"}
-            deny.update(
-                resource(method, self._paths[number])
-                for method in _EVERY_METHOD
-                for number in glob.members(self._outermost(denied[method], denied[method]))
-            )
-            spelled, outward = bool(deny), False
+        if allow == _EVERYTHING and not deny:
+            return Grant({"Allow": ("*",)})
         deny.update(SPELLINGS if spelled else OUTWARD if outward else ())
         return Grant({"Allow": tuple(sorted(allow)), **({"Deny": tuple(sorted(deny))} if deny else {})})
 

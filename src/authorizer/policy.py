@@ -71,7 +71,7 @@ def stage_arn(arn: object) -> str:
         len(resource) < 3
         or not all(resource[:2])
         or parts[2] != "execute-api"
-        or "*" in "".join(parts[:5] + resource[:2])
+        or not set("*?").isdisjoint("".join(parts[:5] + resource[:2]))
     ):
         raise MalformedArn
     return ":".join([*parts[:5], "/".join(resource[:2])])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from authorizer import api_key
-from keys.deployment.template import load
 from local.key_server import serving as serving_keys
+from local.template_file import load
 from tests.artifact.interpreter import Artifact, running
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 

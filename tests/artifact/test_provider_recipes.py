@@ -12,8 +12,8 @@ import pytest
 from authorizer import auth_file
 from authorizer.settings import Settings
 from docs.pages import parameters
-from keys.deployment.template import load
 from local import environment
+from local.template_file import load
 from tests import fault_server as faults
 from tests.artifact.interpreter import Artifact, ArtifactError
 from tests.authority import Authority

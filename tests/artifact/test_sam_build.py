@@ -11,9 +11,9 @@ import pytest
 from packaging.tags import sys_tags
 
 from artifact.build import sources
-from keys.deployment.template import load
 from local import environment
 from local.build import SAM, build, overrides, target
+from local.template_file import load
 from tests.artifact.interpreter import running
 
 AUTHORIZER = load(Path("template.yaml"))["Resources"]["Authorizer"]

@@ -19,8 +19,8 @@ from lark.exceptions import UnexpectedInput
 
 from authorizer import auth_file
 from authorizer.entry import SettingsError
-from keys.deployment.template import load
 from local import environment
+from local.template_file import load
 from tests.docs.pages import PAGES, Block, blocks
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from keys.deployment.template import load
 from local.build import FOLDER
 from local.deployment import (
     STACK,
@@ -16,6 +15,7 @@ from local.deployment import (
 )
 from local.session import client
 from local.system import System, create_key
+from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller, Keys
 from tests.e2e.issuer import Issuer
 

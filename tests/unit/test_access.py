@@ -157,6 +157,9 @@ def rule(route: str, **asked: Any) -> Rule:
 
 
 ADMIN = frozenset({"admin"})
+OUTWARD = ("*%*..*", "*%2E*", "*%2e*", "*/..*")
+SPELLINGS = ("*%*..*", "*%2E*", "*%2e*", "*/*/", "*/.", "*/..*", "*/./*", "*//*")
+EVERYTHING = ("$default", *(f"{method}/*" for method in METHODS))
 
 
 @settings(max_examples=1000, deadline=None)
@@ -238,17 +241,17 @@ def test_rules_in_memory_for_one_identity_are_not_used_for_another(
         ([rule("* /me"), rule("POST /me", scopes=ADMIN)], {"Allow": tuple(f"{m}/me" for m in METHODS if m != "POST")}),
         ([rule("GET /me"), rule("GET /*", scopes=ADMIN)], {"Deny": ("*",)}),
         ([rule("GET /me"), rule("GET /admin", scopes=ADMIN)], {"Allow": ("GET/me", "HEAD/me")}),
-        ([rule("POST /a/*"), rule("POST /a/b*")], {"Allow": ("POST/a/*",), "Deny": ("*/..", "*/../*")}),
+        ([rule("POST /a/*"), rule("POST /a/b*")], {"Allow": ("POST/a/*",), "Deny": OUTWARD}),
         (
             [rule("* /*"), rule("PUT /a/*", scopes=ADMIN), rule("PUT /a/b", scopes=ADMIN)],
-            {"Allow": ("*",), "Deny": ("*/*/", "*/.", "*/..", "*/../*", "*/./*", "*//*", "PUT/a/*")},
+            {"Allow": EVERYTHING, "Deny": (*SPELLINGS, "PUT/a/*")},
         ),
         ([rule("* /*"), rule("* /*", scopes=ADMIN)], {"Deny": ("*",)}),
         ([rule("$default"), rule("POST /a")], {"Allow": ("$default", "POST/a")}),
         ([rule("$default"), rule("* /*")], {"Allow": ("*",)}),
         (
             [rule("$default", scopes=ADMIN), rule("* /*")],
-            {"Allow": ("*",), "Deny": ("$default", "*/*/", "*/.", "*/..", "*/../*", "*/./*", "*//*")},
+            {"Allow": EVERYTHING, "Deny": ("$default", *SPELLINGS)},
         ),
     ],
 )
@@ -276,6 +279,13 @@ def test_a_policy_for_a_longer_stage_than_was_allowed_for_is_not_sent() -> None:
     long_stage = f"{STAGE}{'x' * 100}"
     with pytest.raises(PolicyTooLarge):
         rules.answer(KEY, f"{long_stage}/GET/me")
+
+
+def test_a_resource_that_api_gateway_would_not_take_is_not_sent() -> None:
+    rules = AccessRules([rule("* /*"), rule(f"DELETE /{'x' * 399}", scopes=ADMIN)])
+    rules.answer(KEY, f"{STAGE}/GET/me")
+    with pytest.raises(PolicyTooLarge):
+        rules.answer(KEY, f"{STAGE}{'x' * 100}/GET/me")
 
 
 @settings(max_examples=200)
@@ -343,6 +353,24 @@ def test_what_the_rule_itself_asks_for_must_hold_beside_an_alternative() -> None
     assert not both.is_satisfied(Identity("jwt", "u", {"groups": ["admins"]}))
     assert both.is_satisfied(Identity("jwt", "u", {"groups": ["admins"]}, frozenset({"api"})))
     assert both.lacking(Identity("api_key", "acme")) == frozenset({"api", "reports:write"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("public/../admin", "public/..;/admin", "public/..;x=1/admin", "public/..", "public/..%2fadmin"),
+        *("public/%2e%2e/admin", "public/.%2E/admin", "public/x%2f..%2fadmin", "public/x%5c..%5cadmin"),
+        *("public/%2e%2e%2fadmin", "public/..%5cadmin"),
+    ],
+)
+def test_no_spelling_of_two_dots_leads_out_of_what_is_permitted(path: str) -> None:
+    allowed = policy([rule("GET /public/*"), rule("GET /admin", scopes=ADMIN)], KEY)
+    assert iam_permits(allowed, f"{STAGE}/GET/public/x.y/a..b/%20/.well-known")
+    assert not iam_permits(allowed, f"{STAGE}/GET/{path}")
+
+
+def test_a_method_that_no_rule_is_for_is_not_permitted_where_something_is_refused() -> None:
+    assert not iam_permits(policy([rule("* /*"), rule("* /admin", scopes=ADMIN)], KEY), f"{STAGE}/TRACE/admin")
 
 
 def test_every_method_of_api_gateway_is_meant_by_any() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench import counts, report
+from authorizer.access import MAX_POLICY_BYTES
+from bench import counts, report, rules
 from bench.cold import FLOOR, MANY, in_file
 from bench.cost import Load, Prices, dollars_a_million, hit_rate
 from bench.targets import Ratio, cold_ratios
@@ -21,10 +22,16 @@ def test_what_the_caches_hold_grows_until_their_bounds() -> None:
 
 
 def test_two_hundred_rules_make_one_policy_within_the_bound() -> None:
-    rules, identity = counts.many_rules(200)
-    patterns = [pattern for patterns in rules.compile(identity).patterns.values() for pattern in patterns]
-    assert len(patterns) == 100 + 50 + 2  # a rule for GET is one for HEAD; nothing leads out of a path
-    assert sum(map(len, patterns)) < rules.largest_policy_bytes()
+    made, identity = rules.many_rules(200)
+    patterns = [pattern for patterns in made.compile(identity).patterns.values() for pattern in patterns]
+    assert len(patterns) == 100 + 50 + 4  # a rule for GET is one for HEAD; nothing leads out of a path
+    assert sum(map(len, patterns)) < made.largest_policy_bytes()
+
+
+def test_the_figures_of_rules_at_the_limit_are_those_of_the_largest_policy_within_it() -> None:
+    figures = rules.measure(rules.at_the_limit())
+    assert figures.policy_bytes < figures.largest_bytes <= MAX_POLICY_BYTES
+    assert rules.measure(figures.rules + 1).largest_bytes > MAX_POLICY_BYTES
 
 
 def test_cost_is_invocations_time_reads_and_logs() -> None:

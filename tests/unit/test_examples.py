@@ -7,7 +7,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from keys.deployment.template import load
+from local.template_file import load
 
 TERRAFORM = Path("examples/terraform")
 KINDS = {

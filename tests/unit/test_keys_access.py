@@ -163,81 +163,6 @@ class TestExplain:
         assert "key set cannot be used" in answer.stderr
 
 
-class TestRulesCheck:
-    TEMPLATE = """
-Resources:
-  F:
-    Type: AWS::Serverless::Function
-    Properties:
-      Events:
-        Me: { Type: Api, Properties: { RestApiId: !Ref Api, Method: get, Path: /me } }
-        Any: { Type: HttpApi, Properties: { Path: "/admin/{page}" } }
-        Timer: { Type: Schedule, Properties: { Schedule: rate(1 day) } }
-  Api:
-    Type: AWS::Serverless::Api
-    Properties: { DefinitionBody: { paths: { /reports: { post: {}, parameters: [] } } } }
-  Route:
-    Type: AWS::ApiGatewayV2::Route
-    Properties: { RouteKey: DELETE /reports }
-"""
-
-    @pytest.fixture
-    def template(self, tmp_path: Path) -> str:
-        path = tmp_path / "template.yaml"
-        path.write_text(self.TEMPLATE, encoding="utf-8")
-        return str(path)
-
-    def test_each_route_is_shown_with_its_rules(self, rules_path: str, template: str) -> None:
-        answer = run("rules", "check", rules_path, "--template", template)
-        assert answer.exit_code == 0, answer.stderr
-        assert "* /admin/*              line 10 (GET /admin/*)" in answer.stdout
-        assert "DELETE /reports         no rule: open to nobody" in answer.stdout
-
-    def test_programs_get_the_same(self, rules_path: str, template: str) -> None:
-        answer = run("rules", "check", rules_path, "--template", template, "--output", "json")
-        assert {route["route"]: route["rules"] for route in json.loads(answer.stdout)["routes"]} == {
-            "* /admin/*": ["line 10"],
-            "GET /me": ["line 2"],
-            "POST /reports": ["line 5"],
-            "DELETE /reports": [],
-        }
-
-    def test_a_rule_that_can_match_no_route_is_told_with_its_line(self, rules_path: str, template: str) -> None:
-        with Path(rules_path).open("a", encoding="utf-8") as file:
-            file.write("\n[[rule]]\nroute = 'GET /report'\n")
-        answer = run("rules", "check", rules_path, "--template", template)
-        assert answer.exit_code == 2
-        assert "line 15: GET /report can match no route of" in answer.stderr
-
-    @pytest.mark.parametrize(
-        ("text", "told"),
-        [
-            ("[[rule]]\nroute = 'ANY /me'", "line 2: the route has the method 'ANY'"),
-            ("[[rule", "not TOML"),
-            ("", "the file is empty"),
-        ],
-    )
-    def test_a_broken_file_is_told_with_its_line(self, text: str, told: str, tmp_path: Path) -> None:
-        path = tmp_path / "auth.toml"
-        path.write_text(text, encoding="utf-8")
-        answer = run("rules", "check", str(path))
-        assert answer.exit_code == 2
-        assert told in answer.stderr
-
-    @pytest.mark.parametrize("text", ["", "a: [", "Resources: 7", "\x00"])
-    def test_what_is_no_template_is_refused(self, text: str, rules_path: str, tmp_path: Path) -> None:
-        path = tmp_path / "broken.yaml"
-        path.write_text(text, encoding="utf-8")
-        answer = run("rules", "check", rules_path, "--template", str(path))
-        assert answer.exit_code == 2
-        assert "broken.yaml" in answer.stderr
-
-    def test_a_file_that_is_not_there_is_named(self) -> None:
-        answer = run("rules", "check", "nowhere.toml")
-        assert answer.exit_code == 2
-        assert "nowhere.toml" in answer.stderr
-
-
 class Unreadable:
     """A client that may describe the table, and not read it."""
 
@@ -295,6 +220,12 @@ class TestDoctor:
 
     def test_the_time_until_a_revoked_key_stops_is_that_of_both_caches(self, examined: Any) -> None:
         assert examined()["revocation"].detail.startswith("a revoked key works for at most 40 s: 30 in API Gateway, 10")
+
+    def test_the_time_until_an_expired_token_stops_is_that_of_cache_and_leeway(self, examined: Any) -> None:
+        assert examined()["expiry"].detail == (
+            "a JWT works for at most 60 s after its exp: 30 in API Gateway, 30 of leeway"
+        )
+        assert "expiry" not in examined(JWT_ISSUER="", JWT_AUDIENCE="", JWT_JWKS_URL="")
 
     @pytest.mark.parametrize(
         ("changes", "check", "told"),

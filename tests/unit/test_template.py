@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keys.deployment.template import load
+from local.template_file import load
 
 CONTEXT = {
     "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from authorizer.entry import SettingsError
 from authorizer.settings import MOST_WAITING_SECONDS, PARAMETERS, TUNING, Settings
-from keys.deployment.template import load
+from local.template_file import load
 
 TEMPLATE: dict[str, Any] = load(Path("template.yaml"))
 AUTHORIZER: dict[str, Any] = TEMPLATE["Resources"]["Authorizer"]["Properties"]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from authorizer import VERSION, telemetry
 from keys.cli.main import main
-from keys.deployment.template import load
+from local.template_file import load
 
 CHANGELOG = Path("CHANGELOG.md").read_text(encoding="utf-8")
 

@@ -18,9 +18,9 @@ from authorizer.route import Route
 from authorizer.settings import Settings
 from keys.cli import output
 from keys.cli.app import App, note
-from keys.cli.commands import Command, Group, Parsed
+from keys.cli.commands import Command, Parsed
 from keys.deployment import doctor as checks
-from keys.deployment import rules, template
+from keys.deployment import rules
 from keys.deployment.rules import Explanation
 from keys.life.errors import BadInput
 from keys.life.verification import JwtSettings, Verdict, verify_jwt
@@ -145,49 +145,6 @@ def explain(
             show_explanation(explanation)
     if verdict.identity is None or not permits(explanation):
         ctx.exit(NOT_ACCEPTED)
-
-
-@click.group("rules", cls=Group)
-def rules_group() -> None:
-    """Checks access rules."""
-
-
-@rules_group.command("check", cls=Command, example="keys rules check src/authorizer/auth.toml")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--template", "template_path", type=click.Path(path_type=Path), help="The API.  [template.yaml, if it is there]"
-)
-@click.pass_obj
-def check_rules(app: App, file: Path, template_path: Path | None) -> None:
-    """Checks a rules file, and that each rule can match a route of an API's template.
-
-    It shows for each route the rules that match it. A route without any is open to nobody.
-    """
-    read = rules.read(file)
-    if template_path is None and Path("template.yaml").is_file():
-        template_path = Path("template.yaml")
-    routes = template.routes(template.load(template_path)) if template_path else []
-    if routes and (idle := rules.idle(read, routes)):
-        known = ", ".join(map(str, routes))
-        raise BadInput(
-            f"{file}, {idle[0].where}: {idle[0].route} can match no route of {template_path}, which has {known}. "
-            "Correct the route, or remove the rule."
-        )
-    found = rules.matching(read, routes)
-    if app.json:
-        output.print_json(
-            {
-                "rules": len(read.rules),
-                "routes": [
-                    {"route": str(route), "rules": [rule.where for rule in matched]} for route, matched in found.items()
-                ],
-            }
-        )
-        return
-    for route, matched in found.items():
-        where = "; ".join(f"{rule.where} ({rule.route})" for rule in matched)
-        output.print_fields([(str(route).ljust(24), where or "no rule: open to nobody")])
-    note(f"{file}: {len(read.rules)} rules, no mistake found.")
 
 
 @click.command(cls=Command, example="keys doctor --stack multi-auth")

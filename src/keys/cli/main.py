@@ -6,7 +6,15 @@ import sys
 import click
 
 import authorizer
-from keys.cli import access_commands, consumer_commands, file_commands, key_commands, leak_command, secret_commands
+from keys.cli import (
+    access_commands,
+    check_commands,
+    consumer_commands,
+    file_commands,
+    key_commands,
+    leak_command,
+    secret_commands,
+)
 from keys.cli.app import App
 from keys.cli.commands import Group
 
@@ -22,6 +30,7 @@ Exit codes:
   7  doctor: something is wrong
   8  nothing was changed, because it was so already
   9  leak: a key that was found is still live, or may be
+ 10  check: no mistake, but rules that could be compared with no route
 """
 
 
@@ -54,7 +63,7 @@ for command in (
     consumer_commands.consumer,
     secret_commands.verify,
     access_commands.explain,
-    access_commands.rules_group,
+    check_commands.check,
     access_commands.doctor,
     leak_command.leak,
     secret_commands.scan_pattern,

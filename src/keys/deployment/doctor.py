@@ -69,7 +69,7 @@ def examine(
         findings += _provider(provider, fetch or HttpsFetch(provider.ca_bundle), clock, date_of or _date_of)
     findings += _table(settings, deployment, clock)
     findings.append(_rules(settings))
-    findings.append(_revocation(settings, deployment))
+    findings += _ends(settings, deployment)
     return findings
 
 
@@ -202,11 +202,15 @@ def _rules(settings: Settings) -> Finding:
     )
 
 
-def _revocation(settings: Settings, deployment: Deployment) -> Finding:
+def _ends(settings: Settings, deployment: Deployment) -> Iterator[Finding]:
+    """How long a credential can outlive its end. API Gateway keeps an answer whatever becomes of the credential."""
     gateway = float(deployment.parameters.get("AuthorizerCacheSeconds") or 0)
-    memory = settings.api_key_cache_seconds
+    memory, leeway = settings.api_key_cache_seconds, settings.jwt_leeway_seconds
     bound = f"a revoked key works for at most {gateway + memory:g} s"
-    return Finding("revocation", State.OK, f"{bound}: {gateway:g} in API Gateway, {memory:g} in the function's memory")
+    yield Finding("revocation", State.OK, f"{bound}: {gateway:g} in API Gateway, {memory:g} in the function's memory")
+    if settings.providers:
+        bound = f"a JWT works for at most {gateway + leeway:g} s after its exp"
+        yield Finding("expiry", State.OK, f"{bound}: {gateway:g} in API Gateway, {leeway:g} of leeway")
 
 
 def _date_of(url: str) -> str | None:

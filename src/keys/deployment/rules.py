@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 import authorizer
 from authorizer import auth_file
 from authorizer.access import AccessRules, Condition, Rule
+from authorizer.auth_file import AuthFile
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.route import Route, RouteError
@@ -25,10 +26,18 @@ _ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
 def read(path: Path) -> AccessRules:
     """The rules of a file; without any, those that open every route.
 
-    :raises BadInput: the file cannot be read, or is wrong; the text has each line and remedy.
+    :raises BadInput: see `read_file`.
+    """
+    return read_file(path).rules or AccessRules.allow_all()
+
+
+def read_file(path: Path) -> AuthFile:
+    """All that a file says.
+
+    :raises BadInput: it cannot be read, or is wrong; the text has each line and remedy.
     """
     try:
-        return auth_file.load(path).rules or AccessRules.allow_all()
+        return auth_file.load(path)
     except SettingsError as error:
         raise BadInput("\n".join(f"{path}, {mistake}" for mistake in error.mistakes)) from None
 
@@ -39,17 +48,6 @@ def parse_request(text: str) -> Route:
         return Route.of_request(text)
     except RouteError as error:
         raise BadInput(f"The route {error}. It is written without the stage.") from None
-
-
-def matching(rules: AccessRules, routes: Iterable[Route]) -> dict[Route, list[Rule]]:
-    """For each route of an API the rules that some request for it matches."""
-    return {route: [rule for rule in rules.rules if rule.route.overlaps(route)] for route in routes}
-
-
-def idle(rules: AccessRules, routes: Iterable[Route]) -> list[Rule]:
-    """The rules that no request for any of these routes can match."""
-    known = list(routes)
-    return [rule for rule in rules.rules if not any(rule.route.overlaps(route) for route in known)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""Access rules in bulk: how large their policy is, and how long it takes to make."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from authorizer import auth_file
+from authorizer.access import MAX_POLICY_BYTES, AccessRules
+from authorizer.identity import Identity
+
+COUNTS: Final = (200, 2000)
+MOST_MILLISECONDS: Final = 50
+"""For 2,000 rules and a set of satisfied ones that is new."""
+
+_METHODS = ("GET", "POST", "PUT", "DELETE")
+_ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdefghij/v1/GET/me"
+
+
+@dataclass(frozen=True)
+class RulesFigures:
+    """For so many rules: the start, sizes of the policy, and the time for a set of satisfied rules, new and known."""
+
+    rules: int
+    start_ms: float
+    policy_bytes: int
+    largest_bytes: int
+    compile_ms: float
+    again_ms: float
+
+
+def many_rules(count: int) -> tuple[AccessRules, Identity]:
+    """So many rules, each for a route and a scope of its own, and an identity with half of the scopes."""
+    text = "[settings]\nmax_policy_bytes = 1_000_000\n" + "\n".join(
+        f'[[rule]]\nroute = "{_METHODS[number % 4]} /service-{number // 8}/things/{{id}}/part-{number}"\n'
+        f'scopes = ["service-{number // 8}:{_METHODS[number % 4].lower()}-{number}"]'
+        for number in range(count)
+    )
+    rules = auth_file.parse(text).rules
+    assert rules is not None
+    scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.condition.scopes)
+    return rules, Identity("jwt", "user-1", {}, scopes)
+
+
+def at_the_limit() -> int:
+    """As many of these rules as the largest policy is made of that needs no setting."""
+    count = 1
+    while many_rules(count + 1)[0].largest_policy_bytes() <= MAX_POLICY_BYTES:
+        count += 1
+    return count
+
+
+def measure(count: int) -> RulesFigures:
+    rules, identity = many_rules(count)
+    patterns = rules.compile(identity).patterns
+    stage = _ARN.removesuffix("/GET/me")
+    statements = [
+        {
+            "Action": "execute-api:Invoke",
+            "Effect": effect,
+            "Resource": [f"{stage}/{pattern}" for pattern in resources],
+        }
+        for effect, resources in patterns.items()
+    ]
+    fresh = [AccessRules(rules.rules, rules.max_policy_bytes) for _ in range(5)]
+    return RulesFigures(
+        rules=count,
+        start_ms=_milliseconds(lambda: many_rules(count), 5),
+        policy_bytes=len(json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))),
+        largest_bytes=rules.largest_policy_bytes(),
+        compile_ms=_milliseconds(lambda: fresh.pop().compile(identity), 5),
+        again_ms=_milliseconds(lambda: rules.compile(identity), 50),
+    )
+
+
+def _milliseconds(work: Callable[[], object], times: int) -> float:
+    measured = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        measured.append((time.perf_counter() - started) * 1000)
+    return statistics.median(measured)

@@ -1,0 +1,35 @@
+"""SAM and CloudFormation templates as data, as they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from keys.life.errors import BadInput
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A template, with its short forms written out: `!Sub text` is `{"Fn::Sub": text}`.
+
+    :raises BadInput: it cannot be read, or is not one.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+        if isinstance(node, yaml.SequenceNode):
+            return {f"Fn::{tag}": loader.construct_sequence(node, deep=True)}
+        if isinstance(node, yaml.MappingNode):
+            return {f"Fn::{tag}": loader.construct_mapping(node, deep=True)}
+        return {f"Fn::{tag}": node.value}
+
+    Loader.add_multi_constructor("!", short_form)
+    try:
+        template = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        raise BadInput(f"{path} is not a template: it has no Resources.")
+    return template

@@ -1,0 +1,132 @@
+"""What access rules ask together: in words, and whether anybody can satisfy it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from authorizer.access import KINDS, Claim, Condition, Rule
+from authorizer.claims import Path
+
+SCALARS: Final = frozenset({("iss",), ("sub",), ("azp",), ("client_id",), ("jti",), ("token_use",)})
+"""Claims that are never a list (RFC 7519, 4.1; RFC 8693, 4.3; OpenID Connect Core, 2; Cognito)."""
+MOST: Final = 64
+"""Of the combinations of alternatives as many are told apart."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Conditions that all have to hold."""
+
+    conditions: tuple[Condition, ...]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        kinds = KINDS.intersection(*(condition.credentials for condition in self.conditions))
+        return kinds & {"api_key"} if any(condition.consumers for condition in self.conditions) else kinds
+
+    @property
+    def consumers(self) -> frozenset[str] | None:
+        """None when any consumer will do."""
+        asked = [condition.consumers for condition in self.conditions if condition.consumers]
+        return frozenset.intersection(*asked) if asked else None
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return frozenset().union(*(condition.scopes for condition in self.conditions))
+
+    @property
+    def claims(self) -> list[Claim]:
+        return list(dict.fromkeys(claim for condition in self.conditions for claim in condition.claims))
+
+    def conflict(self) -> str | None:
+        """Why no identity can satisfy it, None if one may."""
+        if not self.kinds:
+            return "an API key is no JWT"
+        if self.consumers is not None and not self.consumers:
+            return "a key has one consumer"
+        for one, other in self._pairs():
+            if one.path == other.path and one.path in SCALARS and _are_disjoint(one, other):
+                return f"{'.'.join(one.path)} has one value"
+            shorter, longer = sorted((one.path, other.path), key=len)
+            if len(shorter) < len(longer) and longer[: len(shorter)] == shorter:
+                return f"{'.'.join(shorter)} is no value where {'.'.join(longer)} is one"
+        return None
+
+    def lists(self) -> frozenset[Path]:
+        """The claims that must be lists, for two rules ask for different values of them."""
+        return frozenset(
+            one.path for one, other in self._pairs() if one.path == other.path and _are_disjoint(one, other)
+        )
+
+    def words(self) -> str:
+        """Who satisfies it: `an API key of acme with the scope a`."""
+        if self.consumers:
+            who = f"an API key of {_either(sorted(self.consumers))}"
+        else:
+            who = {1: f"{'an API key' if 'api_key' in self.kinds else 'a JWT'}"}.get(
+                len(self.kinds), "every accepted credential"
+            )
+        asked = [f"with the scope{'s' if len(self.scopes) > 1 else ''} {' and '.join(sorted(self.scopes))}"] * bool(
+            self.scopes
+        )
+        for any_scopes in dict.fromkeys(condition.any_scopes for condition in self.conditions):
+            if any_scopes and not any_scopes & self.scopes:
+                asked.append(f"with the scope {_either(sorted(any_scopes))}")
+        asked += [f"with {'.'.join(claim.path)} {_either(map(_written, claim.values))}" for claim in self.claims]
+        return " ".join([who, *([" and ".join(asked)] if asked else [])])
+
+    def _pairs(self) -> Iterator[tuple[Claim, Claim]]:
+        claims = self.claims
+        return ((one, other) for number, one in enumerate(claims) for other in claims[number + 1 :])
+
+
+def ways(rules: Iterable[Rule]) -> list[Requirement] | None:
+    """What satisfies all of the rules, each a way of its own; one that nobody can satisfy, if nothing else is left.
+
+    None when there are more than `MOST`.
+    """
+    found = [Requirement(())]
+    for rule in rules:
+        chosen: list[tuple[Condition, ...]] = [(other,) for other in rule.alternatives] or [()]
+        more = [Requirement((*way.conditions, rule.condition, *other)) for way in found for other in chosen]
+        found = [way for way in more if not way.conflict()] or more[-1:]
+        if len(found) > MOST or found[0].conflict():
+            break
+    return found if len(found) <= MOST else None
+
+
+def conflict(rules: Iterable[Rule]) -> str | None:
+    """Why no identity can satisfy all of the rules; None if one may, or if they are too many to tell."""
+    found = ways(rules)
+    return found[0].conflict() if found else None
+
+
+def lists(rules: Iterable[Rule]) -> frozenset[Path]:
+    """The claims that must be lists for all of the rules to hold, whichever way is taken."""
+    found = [way.lists() for way in ways(rules) or ()]
+    return frozenset.union(*found) if found and all(found) else frozenset()
+
+
+def who(rules: Sequence[Rule]) -> str:
+    """Who satisfies all of these rules, in words."""
+    if not rules:
+        return "nobody: no rule matches"
+    found = ways(rules)
+    if found is None:
+        return f"whoever satisfies {', '.join(rule.where for rule in rules)}"
+    reason = found[0].conflict()
+    return f"nobody: {reason}" if reason else "; or ".join(dict.fromkeys(way.words() for way in found))
+
+
+def _are_disjoint(one: Claim, other: Claim) -> bool:
+    return not {(type(value), value) for value in one.values} & {(type(value), value) for value in other.values}
+
+
+def _either(texts: Iterable[str]) -> str:
+    return " or ".join(texts)
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,491 @@
+"""`keys check`: a file of rules held against an API's template, read as CloudFormation reads it."""
+
+import builtins
+import json
+import re
+from collections.abc import Callable, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authorizer.route import Route
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.deployment import requirement, template
+from keys.deployment.endpoint import Endpoint
+from keys.life.errors import BadInput
+from tests.unit.rules_text import rules_of
+
+Check = Callable[..., Result]
+FUNCTION = "{ Type: AWS::Serverless::Function, Properties: { Events: %s } }"
+API = "Api: { Type: AWS::Serverless::Api, Properties: { StageName: v1 } }"
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Runs `keys check` on the text of a file and of a template's resources."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(rules: str, resources: str | None = None, *options: str) -> Result:
+        Path("auth.toml").write_text(rules, encoding="utf-8")
+        if resources is not None:
+            Path("api.yaml").write_text(written(resources), encoding="utf-8")
+            options = ("--template", "api.yaml", *options)
+        answer = CliRunner().invoke(main, ["check", "auth.toml", *options], obj=App(env={}), catch_exceptions=False)
+        assert "Traceback" not in answer.output
+        return answer
+
+    return run
+
+
+def written(resources: str) -> str:
+    return "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]\nResources:\n" + "".join(
+        f"  {line}\n" for line in resources.strip("\n").splitlines()
+    )
+
+
+def routes_of(resources: str, folder: Path, head: str = "") -> tuple[list[str], Mapping[str, str]]:
+    path = folder / "api.yaml"
+    path.write_text(head + written(resources), encoding="utf-8")
+    found = template.read(path)
+    return [str(endpoint) for endpoint in found.endpoints], found.unread
+
+
+def rule(route: str, members: str = "") -> str:
+    return f"[[rule]]\nroute = '{route}'\n{members}\n"
+
+
+def event(method: str, path: str, kind: str = "Api") -> str:
+    return f"{{ Type: {kind}, Properties: {{ Method: {method}, Path: '{path}' }} }}"
+
+
+ME = f"F: {FUNCTION % ('{ Me: ' + event('get', '/me') + ' }')}"
+
+
+class TestTemplate:
+    @pytest.mark.parametrize(
+        ("resources", "routes"),
+        [
+            (f"F: {FUNCTION % ('{ A: ' + event('get', '/orders/{id}') + ' }')}", ["GET /orders/{id}"]),
+            (f"F: {FUNCTION % '{ A: { Type: HttpApi } }'}", ["$default"]),
+            (f"F: {FUNCTION % '{ A: { Type: Schedule, Properties: { Schedule: rate(1 day) } } }'}", []),
+            (
+                (
+                    "Api: { Type: AWS::Serverless::Api, Properties: { DefinitionBody: { paths: { /a: "
+                    "{ post: {}, parameters: [] }, '/b/{proxy+}': { x-amazon-apigateway-any-method: {} } } } } }"
+                ),
+                [
+                    "POST /a",
+                    *(f"{m} /b/{{proxy+}}" for m in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")),
+                ],
+            ),
+            (
+                (
+                    "Api: { Type: AWS::ApiGatewayV2::Api, Properties: { Body: { paths: { /$default: "
+                    "{ x-amazon-apigateway-any-method: { isDefaultRoute: true } } } } } }"
+                ),
+                ["$default"],
+            ),
+            (
+                (
+                    "Api: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: HTTP } }\n"
+                    "A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: DELETE /a } }\n"
+                    "B: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: $default } }"
+                ),
+                ["$default", "DELETE /a"],
+            ),
+        ],
+    )
+    def test_routes_are_found_wherever_a_template_can_have_them(
+        self, resources: str, routes: list[str], tmp_path: Path
+    ) -> None:
+        assert routes_of(resources, tmp_path) == (routes, {})
+
+    def test_a_function_for_each_is_expanded(self, tmp_path: Path) -> None:
+        each = FUNCTION % "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${N}' } } }"
+        resources = f"Fn::ForEach::Functions: [N, [orders, users], {{ 'F${{N}}': {each} }}]"
+        assert routes_of(resources, tmp_path) == (["GET /orders", "GET /users"], {})
+
+    def test_a_function_for_each_of_what_is_not_in_the_template_invents_no_route(self, tmp_path: Path) -> None:
+        each = FUNCTION % "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${N}' } } }"
+        head = "Parameters: { Names: { Type: CommaDelimitedList } }\n"
+        resources = f"{ME}\nFn::ForEach::Functions: [N, !Ref Names, {{ 'F${{N}}': {each} }}]"
+        routes, unread = routes_of(resources, tmp_path, head)
+        assert routes == ["GET /me"]
+        assert unread == {"Fn::ForEach::Functions": "its collection is not in the template"}
+
+    HEAD = (
+        "Parameters: { Version: { Type: String, Default: v1 }, Method: { Type: String, AllowedValues: [get, put] }, "
+        "Free: { Type: String } }\nConditions: { New: !Equals [!Ref Free, x] }\n"
+    )
+
+    @pytest.mark.parametrize(
+        ("events", "routes", "unread"),
+        [
+            ("{ A: { Type: Api, Properties: { Method: !Ref Method, Path: /a } } }", ["GET /a", "PUT /a"], []),
+            ("{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${Version}/a' } } }", ["GET /v1/a"], []),
+            ("{ A: { Type: Api, Properties: { Method: get, Path: !If [New, /a, /b] } } }", ["GET /a", "GET /b"], []),
+            (f"!If [New, {{ A: {event('get', '/a')} }}, !Ref AWS::NoValue]", ["GET /a"], []),
+            (f"{{ A: !If [New, {event('get', '/a')}, !Ref AWS::NoValue] }}", ["GET /a"], []),
+            (
+                "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${Free}' } } }",
+                [],
+                ["F.Properties.Events.A.Properties.Path"],
+            ),
+            (
+                "{ A: { Type: Api, Properties: { Method: get, Path: !If [New, /a, !ImportValue path] } } }",
+                ["GET /a"],
+                ["F.Properties.Events.A.Properties.Path"],
+            ),
+            (f"{{ A: {event('trace', '/a')} }}", [], ["F.Properties.Events.A.Properties: trace /a"]),
+            ("{ A: [] }", [], ["F.Properties.Events.A"]),
+            ("[]", [], ["F.Properties.Events"]),
+        ],
+    )
+    def test_functions_are_resolved_and_what_cannot_be_is_named(
+        self, events: str, routes: list[str], unread: list[str], tmp_path: Path
+    ) -> None:
+        found = routes_of(f"F: {FUNCTION % events}", tmp_path, self.HEAD)
+        assert (found[0], list(found[1])) == (routes, unread)
+
+    REST = """
+Api: { Type: AWS::ApiGateway::RestApi, Properties: { Name: x } }
+Orders: { Type: AWS::ApiGateway::Resource, Properties: { RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId,
+  PathPart: orders } }
+Order: { Type: AWS::ApiGateway::Resource, Properties: { RestApiId: !Ref Api, ParentId: !Ref Orders, PathPart: "{id}" } }
+A: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, ResourceId: !Ref Order, HttpMethod: GET,
+  AuthorizationType: CUSTOM } }
+B: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMethod: POST, AuthorizationType: CUSTOM,
+  ResourceId: { Fn::GetAtt: Api.RootResourceId } } }
+C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMethod: POST, AuthorizationType: CUSTOM,
+  ResourceId: !ImportValue resource } }
+"""
+
+    def test_methods_have_the_paths_of_their_resources(self, tmp_path: Path) -> None:
+        routes, unread = routes_of(self.REST, tmp_path)
+        assert routes == ["POST /", "GET /orders/{id}"]
+        assert list(unread) == ["C.Properties.ResourceId"]
+
+    def test_a_circle_of_resources_ends(self, tmp_path: Path) -> None:
+        circle = self.REST.replace("ParentId: !GetAtt Api.RootResourceId", "ParentId: !Ref Order")
+        routes, unread = routes_of(circle, tmp_path)
+        assert routes == ["POST /"]
+        assert "Orders.Properties.ParentId" in unread or "Order.Properties.ParentId" in unread
+
+    @pytest.mark.parametrize(
+        ("resources", "why"),
+        [
+            ("S: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: https://x.example } }", "its template"),
+            ("S: { Type: AWS::Serverless::Application, Properties: { Location: x } }", "its template"),
+            ("W: { Type: AWS::Serverless::WebSocketApi, Properties: {} }", "not supported"),
+            ("W: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: WEBSOCKET } }", "not supported"),
+            ("R: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: $connect } }", "not supported"),
+            ("Api: { Type: AWS::Serverless::Api, Properties: { DefinitionUri: s3://x/y } }", "nor in a file"),
+            ("Api: { Type: AWS::ApiGateway::RestApi, Properties: { BodyS3Location: { Bucket: x } } }", "nor in a file"),
+            (
+                (
+                    "Api: { Type: AWS::ApiGateway::RestApi, Properties: { Body: { Fn::Transform: { Name: AWS::Include, "
+                    "Parameters: { Location: s3://x/y } } } } }"
+                ),
+                "nor in a file",
+            ),
+            (
+                "Api: { Type: AWS::ApiGateway::RestApi, Properties: { Body: { paths: { /a: { $ref: x } } } } }",
+                "not in the template",
+            ),
+            ("Fn::Transform: { Name: AWS::Include }", "not in the template"),
+            ("X: { Properties: {} }", "no type"),
+            ("X: 7", "no type"),
+        ],
+    )
+    def test_what_may_have_routes_and_cannot_be_read_is_named(self, resources: str, why: str, tmp_path: Path) -> None:
+        routes, unread = routes_of(resources, tmp_path)
+        assert routes == []
+        assert [told for told in unread.values() if why in told]
+
+    def test_a_macro_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "api.yaml"
+        path.write_text(f"Transform: Mine\nResources:\n  {ME}\n", encoding="utf-8")
+        assert template.read(path).unread == {"Transform Mine": "a macro may add routes"}
+
+    @pytest.mark.parametrize(
+        "property_text",
+        ["DefinitionUri: api.json", "DefinitionBody: { Fn::Transform: { Parameters: { Location: ./api.json } } }"],
+    )
+    def test_a_definition_in_a_file_beside_the_template_is_read(self, property_text: str, tmp_path: Path) -> None:
+        (tmp_path / "api.json").write_text('{"paths": {"/a": {"get": {}}}}', encoding="utf-8")
+        resources = f"Api: {{ Type: AWS::Serverless::Api, Properties: {{ {property_text} }} }}"
+        assert routes_of(resources, tmp_path) == (["GET /a"], {})
+
+    @pytest.mark.parametrize("text", ["", "a: [", "Resources: 7", "\x00", "[]", "Resources: { A: {}, A: {} }"])
+    def test_what_is_no_template_is_refused_by_its_name(self, text: str, tmp_path: Path) -> None:
+        path = tmp_path / "broken.yaml"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(BadInput, match=r"broken\.yaml"):
+            template.read(path)
+
+    def test_a_function_for_each_that_cloudformation_refuses_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(BadInput, match="Fn::ForEach values must be a list of 3"):
+            routes_of("Fn::ForEach::X: [N]", tmp_path)
+
+    def test_without_cfn_lint_the_remedy_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = builtins.__import__
+
+        def without(name: str, *rest: Any) -> Any:
+            if name.startswith("cfnlint"):
+                raise ImportError(name)
+            return real(name, *rest)
+
+        monkeypatch.setattr(builtins, "__import__", without)
+        with pytest.raises(BadInput, match=r"pip install 'apigateway-multi-auth\[templates\]'"):
+            routes_of(ME, tmp_path)
+
+
+class TestCheck:
+    def test_each_route_is_told_with_who_may_call_it(self, check: Check) -> None:
+        rules = rule("* /*", "scopes = ['api']") + rule("GET /orders/{id}")
+        events = f"{{ A: {event('get', '/orders/{id}')}, B: {event('any', '/me')} }}"
+        answer = check(rules, f"F: {FUNCTION % events}")
+        assert answer.exit_code == 0, answer.output
+        assert answer.stdout.splitlines() == [
+            "ANY /me                  every accepted credential with the scope api (line 1)",
+            "GET /orders/{id}         every accepted credential with the scope api (line 1, line 4)",
+        ]
+        assert "auth.toml: 0 settings, 0 identity providers, 2 rules, 8 routes of api.yaml: no mistake" in answer.stderr
+
+    def test_a_rule_for_a_part_of_a_route_is_told_beneath_it(self, check: Check) -> None:
+        rules = rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
+        answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/{proxy+}') + ' }')}")
+        assert answer.stdout.splitlines() == [
+            "GET /{proxy+}            every accepted credential (line 1)",
+            "              GET /admin/x           a JWT (line 4)",
+        ]
+
+    def test_a_route_that_no_rule_matches_is_open_to_nobody(self, check: Check) -> None:
+        events = f"{{ A: {event('get', '/me')}, B: {event('get', '/b')} }}"
+        assert (
+            "GET /b                   nobody: no rule matches"
+            in check(rule("GET /me"), f"F: {FUNCTION % events}").stdout
+        )
+
+    def test_a_route_without_an_authorizer_is_open_to_anyone_and_no_route_for_a_rule(self, check: Check) -> None:
+        method = "AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: GET /me, AuthorizationType: NONE }"
+        answer = check(rule("GET /me"), f"R: {{ Type: {method} }}")
+        assert answer.exit_code == 10
+        assert "GET /me                  anyone: the template gives it no Lambda authorizer" in answer.stdout
+
+    def test_all_mistakes_are_told_at_once(self, check: Check) -> None:
+        rules = (
+            rule("GET /me", "credentials = ['jwt']")
+            + rule("GET /me", "consumers = ['acme']")
+            + rule("GET /gone")
+            + rule("GET /lost")
+            + rule("* /me", "credentials = ['jwt']\nany = [{ consumers = ['acme'] }]")
+        )
+        answer = check(rules, ME)
+        assert answer.exit_code == 2
+        assert [line for line in answer.stderr.splitlines() if line.startswith("Error")] == [
+            "Error: auth.toml, line 7: GET /gone can match no route that the template has behind an authorizer.",
+            "Error: auth.toml, line 10: GET /lost can match no route that the template has behind an authorizer.",
+            "Error: auth.toml, line 13: * /me can hold for nobody: an API key is no JWT.",
+            (
+                "Error: auth.toml, line 1: GET /me and line 4: GET /me can hold together for nobody: an API key is no "
+                "JWT. Rules on one route all have to hold: write one rule with any = [...], or change a route."
+            ),
+        ]
+        assert "5 mistakes" not in answer.stderr
+        assert "4 mistakes found" in answer.stderr
+
+    def test_rules_that_meet_on_no_route_of_the_template_do_not_conflict(self, check: Check) -> None:
+        rules = rule("GET /a/{id}", "credentials = ['jwt']") + rule("GET /{id}/b", "credentials = ['api_key']")
+        events = f"{{ A: {event('get', '/a/x')}, B: {event('get', '/c/b')} }}"
+        assert check(rules, f"F: {FUNCTION % events}").exit_code == 0
+        assert check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/a/b') + ' }')}").exit_code == 2
+        assert "can hold together for nobody" in check(rules).stderr
+
+    def test_two_values_of_a_claim_that_may_be_a_list_are_told_without_being_a_mistake(self, check: Check) -> None:
+        answer = check(rule("GET /me", "claims = { g = 'a' }") + rule("GET /me", "claims = { g = ['b', 'c'] }"), ME)
+        assert answer.exit_code == 0
+        assert (
+            "Note: auth.toml, line 1: GET /me and line 4: GET /me hold together only where g is a list" in answer.stderr
+        )
+
+    def test_where_no_route_was_seen_that_is_said_and_is_an_exit_code_of_its_own(self, check: Check) -> None:
+        answer = check(rule("GET /me"), API)
+        assert answer.exit_code == 10
+        assert "0 routes of api.yaml: no mistake found. 1 rules are unchecked." in answer.stderr
+        alone = check(rule("GET /me"))
+        assert alone.exit_code == 10
+        assert "No route was seen: give --template" in alone.stderr
+
+    def test_a_rule_that_may_be_for_what_could_not_be_read_is_unchecked(self, check: Check) -> None:
+        stack = "S: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: x } }"
+        answer = check(rule("GET /me") + rule("GET /else"), f"{ME}\n{stack}")
+        assert answer.exit_code == 10
+        assert "Not read: S: a stack of its own: check its template" in answer.stderr
+        assert "Unchecked: auth.toml, line 4: GET /else matches no route that could be read." in answer.stderr
+        assert "where 1 places could not be read: no mistake found. 1 rules are unchecked." in answer.stderr
+
+    def test_a_file_without_rules_needs_no_template(self, check: Check) -> None:
+        answer = check("[settings]\ndata_encoding = 'base64url'")
+        assert answer.exit_code == 0
+        assert "1 settings, 0 identity providers, 0 rules: no mistake found. Without rules every route" in answer.stderr
+
+    @pytest.mark.parametrize(
+        ("rules", "path", "told"),
+        [
+            (rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']"), "/{proxy+}", True),
+            (rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']"), "/admin/x", False),
+            (rule("GET /me") + rule("GET /admin/x", "credentials = ['jwt']"), "/{proxy+}", False),
+        ],
+    )
+    def test_spellings_that_patterns_cannot_express_are_told_where_a_route_takes_them(
+        self, rules: str, path: str, told: bool, check: Check
+    ) -> None:
+        answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', path) + ' }')}")
+        note = "line 4: GET /admin/x: GET /{proxy+} also takes spellings of it that only line 1: * /* matches, such as "
+        assert (note + "GET /%61dmin/x, other case, or a part after ;" in answer.stderr) == told
+
+    def test_the_default_route_of_an_http_api_takes_spellings_too(self, check: Check) -> None:
+        rules = rule("$default") + rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
+        events = f"{{ A: {event('get', '/admin/x', 'HttpApi')}, B: {{ Type: HttpApi }} }}"
+        assert "line 7: GET /admin/x: $default also takes spellings" in check(rules, f"F: {FUNCTION % events}").stderr
+
+    def test_programs_get_the_same(self, check: Check) -> None:
+        rules = rule("GET /me") + rule("GET /else")
+        answer = check(rules, ME, "--output", "json")
+        assert answer.exit_code == 2
+        assert json.loads(answer.stdout) == {
+            "rules": 2,
+            "providers": 0,
+            "routes": [{"route": "GET /me", "who": "every accepted credential", "rules": ["line 1"], "part": []}],
+            "mistakes": ["line 4: GET /else can match no route that the template has behind an authorizer"],
+            "notes": [],
+            "unread": [],
+            "unchecked": [],
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            (
+                "[[rule]]\nroute = 'ANY /me'\nscope = 1",
+                ["auth.toml, line 2: the route has", "auth.toml, line 3: 'scope'"],
+            ),
+            ("[[rule", ["auth.toml, not TOML"]),
+            ("", ["auth.toml, line 1: the file is empty"]),
+        ],
+    )
+    def test_every_mistake_of_a_broken_file_is_told_with_its_line(
+        self, text: str, told: list[str], check: Check
+    ) -> None:
+        answer = check(text)
+        assert answer.exit_code == 2
+        assert all(each in answer.stderr for each in told)
+
+    def test_a_file_that_is_not_there_is_named(self) -> None:
+        answer = CliRunner().invoke(main, ["check", "nowhere.toml"], obj=App(env={}), catch_exceptions=False)
+        assert answer.exit_code == 2
+        assert "nowhere.toml" in answer.stderr
+
+
+class TestRequirement:
+    @pytest.mark.parametrize(
+        ("members", "words"),
+        [
+            ("", "every accepted credential"),
+            ("credentials = ['jwt']", "a JWT"),
+            ("consumers = ['b', 'a']", "an API key of a or b"),
+            (
+                "scopes = ['x', 'y']\nany_scopes = ['p']",
+                "every accepted credential with the scopes x and y and with the scope p",
+            ),
+            (
+                "credentials = ['jwt']\nclaims = { org.plan = ['gold', 3], beta = true }",
+                'a JWT with org.plan "gold" or 3 and with beta true',
+            ),
+            (
+                "any = [{ consumers = ['acme'], scopes = ['w'] }, { credentials = ['jwt'], claims = { g = 'a' } }]",
+                'an API key of acme with the scope w; or a JWT with g "a"',
+            ),
+            ("credentials = ['jwt']\nany = [{ consumers = ['acme'] }, { scopes = ['w'] }]", "a JWT with the scope w"),
+            ("credentials = ['jwt']\nany = [{ consumers = ['acme'] }]", "nobody: an API key is no JWT"),
+        ],
+    )
+    def test_who_satisfies_a_rule_is_told_in_words(self, members: str, words: str) -> None:
+        assert requirement.who(rules_of(rule("GET /me", members)).rules) == words
+
+    @pytest.mark.parametrize(
+        ("one", "other", "reason"),
+        [
+            ("credentials = ['jwt']", "credentials = ['api_key']", "an API key is no JWT"),
+            ("credentials = ['jwt']", "consumers = ['a']", "an API key is no JWT"),
+            ("consumers = ['a']", "consumers = ['b', 'c']", "a key has one consumer"),
+            ("claims = { iss = 'a' }", "claims = { iss = ['b', 'c'] }", "iss has one value"),
+            ("claims = { org = 'a' }", "claims = { org.plan = 'b' }", "org is no value where org.plan is one"),
+            ("any = [{ scopes = ['x'] }, { credentials = ['jwt'] }]", "consumers = ['a']", None),
+            ("claims = { iss = ['a', 'b'] }", "claims = { iss = 'b' }", None),
+            ("claims = { g = 'a' }", "claims = { g = 'b' }", None),
+            ("scopes = ['x']", "any_scopes = ['y']", None),
+        ],
+    )
+    def test_rules_that_no_identity_can_satisfy_together_are_known(
+        self, one: str, other: str, reason: str | None
+    ) -> None:
+        rules = rules_of(rule("GET /a", one) + rule("GET /b", other)).rules
+        assert requirement.conflict(rules) == reason
+        assert requirement.conflict(rules[::-1]) == reason
+
+    def test_nothing_is_claimed_of_more_combinations_than_are_told_apart(self) -> None:
+        many = "any = [" + ", ".join(f"{{ scopes = ['{{0}}{number}'] }}" for number in range(9)) + "]"
+        rules = rules_of("".join(rule(f"GET /{name}", many.replace("{0}", name)) for name in "ab")).rules
+        assert requirement.who(rules) == "whoever satisfies line 1, line 4"
+        assert requirement.conflict(rules) is None
+
+
+TEXTS = ["".join(letters) for length in range(6) for letters in product("ab/", repeat=length)]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "ab", "{id}"]), max_size=3),
+    st.booleans(),
+    st.text("ab/*", max_size=5).map(lambda text: re.sub(r"\*+", "*", text)),
+)
+def test_an_endpoint_is_met_and_covered_as_its_requests_are_matched(
+    segments: list[str], greedy: bool, pattern: str
+) -> None:
+    path = "/" + "/".join([*segments, *(["{proxy+}"] if greedy else [])])
+    expression = re.sub(r"\{[a-z]+\}", "[^/]+", path.replace("{proxy+}", ".+"))
+    requests = [text for text in TEXTS if re.fullmatch(expression, f"/{text}")]
+    matched = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    met = [text for text in requests if matched.fullmatch(text)]
+    endpoint, route = Endpoint(path, "GET"), Route("GET", pattern)
+    # A request that meets can be longer than the texts here, and one that is not covered too.
+    assert endpoint.is_met(route) >= bool(met)
+    assert not endpoint.is_covered(route) or met == requests
+    if not endpoint.is_met(route):
+        assert not endpoint.is_covered(route)
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "met", "covered"),
+    [
+        ("/orders/{id}", "GET /orders/{id}", True, True),
+        ("/orders/{id}", "GET /orders/{id}/items", False, False),
+        ("/orders/{id}", "GET /orders/7", True, False),
+        ("/orders/{id}/items", "GET /orders/{id}", True, True),
+        ("/{proxy+}", "GET /a/b/c", True, False),
+        ("/{proxy+}", "GET /*", True, True),
+        ("/orders", "GET /orders/*", False, False),
+        ("/a", "$default", False, False),
+        ("/a", "HEAD /a", False, False),
+    ],
+)
+def test_a_parameter_of_an_api_is_one_segment(path: str, route: str, met: bool, covered: bool) -> None:
+    endpoint = Endpoint(path, "GET")
+    assert (endpoint.is_met(Route.parse(route)), endpoint.is_covered(Route.parse(route))) == (met, covered)
