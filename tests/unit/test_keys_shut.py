@@ -290,6 +290,34 @@ def test_a_key_made_while_its_consumer_is_disabled_is_not_made(keys: KeysCommand
     assert {key["state"] for key in keys.json("list")} == {"disabled"}
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["create", "--consumer"],
+        ["create", "--consumer", "acme", "--data"],
+        ["create", "--consumer", "acme", "--description"],
+        ["create", "--consumer", "acme", "--scopes"],
+        ["create", "--consumer", "acme", "--expires-in"],
+        ["create", "--consumer", "acme", "--tag"],
+        ["create", "--consumer", "acme", "--prefix"],
+        ["revoke", "--yes"],
+        ["history"],
+        ["roll"],
+        ["roll", DIGEST, "--grace"],
+        ["list", "--expiring-within"],
+        ["consumer", "disable", "--yes"],
+        ["consumer", "update", "acme", "--data"],
+        ["consumer", "history"],
+        ["verify", "--route"],
+    ],
+)
+def test_a_bad_argument_gets_a_message(keys: KeysCommand, command: list[str]) -> None:
+    for argument in ("", "\udcff", "\x00", "é" * 600, "{}[", '{"a": 1e999}', "[" * 5000, "9" * 30 + "d", "0" * 64):
+        done = keys.run(*command, argument, stdin="mak_x")
+        assert done.exit_code in (0, 2, 3, 4, 5)
+        assert done.exit_code == 0 or "Error: " in done.stderr or "Reason" in done.stdout
+
+
 def test_a_list_without_a_hit_says_what_was_looked_at(keys: KeysCommand) -> None:
     keys.create()
     listed = keys.run("list", "--state", "revoked")

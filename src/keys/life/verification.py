@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _EXPLANATIONS: Final = {
     Reason.MALFORMED_KEY: "It begins like one of our keys, but its form or checksum is wrong: mistyped, or cut short.",
     Reason.UNKNOWN_KEY: "It has the form of our keys, but is not in this table: deleted, or of another stack.",
-    Reason.DISABLED_KEY: "The key is disabled. `keys enable` lets it work again.",
+    Reason.DISABLED_KEY: "The key is disabled, on its own or with its consumer: `keys show` says which.",
     Reason.REVOKED_KEY: "The key is revoked.",
     Reason.EXPIRED_KEY: "The key has expired.",
     Reason.MALFORMED_RECORD: "The key's item in the table is malformed.",
