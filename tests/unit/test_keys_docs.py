@@ -1,16 +1,15 @@
 """The commands in docs/keys.md do what they say: each block on a table of its own."""
 
-import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import blocks
 from tests.unit.keys_command import KeysCommand
 
-PAGE = Path("docs/keys.md").read_text(encoding="utf-8")
-FENCED = re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-BLOCKS = [block for block in FENCED if block.startswith("keys ")]
+HERE = "tests/unit/test_keys_docs.py"
+BLOCKS = [block.text for block in blocks(Path("docs/keys.md")) if HERE in (block.not_run or "")]
 
 
 @pytest.mark.parametrize("block", BLOCKS)

@@ -104,6 +104,8 @@ def test_get_api_keys_without_the_keys_says_how_to_get_them(bring: Callable[...,
         base64.b64encode(DIGEST.digest()).decode(),
         base64.b64encode(DIGEST.digest()).decode().rstrip("="),
         base64.urlsafe_b64encode(DIGEST.digest()).decode(),
+        f"sha256:{DIGEST.hexdigest()}",
+        f"sha256-{base64.b64encode(DIGEST.digest()).decode()}",
         base64.urlsafe_b64encode(DIGEST.digest()).decode().rstrip("="),
     ],
 )
@@ -129,6 +131,7 @@ def test_what_is_no_sha256_is_refused(written: str) -> None:
     [
         *(1893456000, "1893456000", 1893456000000, "1893456000000", 1893456000.0, "1893456000.5"),
         *("2030-01-01T00:00:00Z", "2030-01-01 01:00:00+01:00", "2030-01-01T00:00:00.000Z", "2030-01-01 00:00:00+00"),
+        *("2030-01-01 00:00:00 UTC", "2030-01-01T00:00:00.123456789Z"),
     ],
 )
 def test_a_time_is_read_however_it_is_written(value: object) -> None:
@@ -429,6 +432,24 @@ def test_the_end_is_told_when_nobody_reads_the_result() -> None:
         said = child.stderr.read().decode()
     assert "1 imported" in said, said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["keys.csv", "keys.jsonl"])
+def test_a_line_without_an_end_takes_no_memory(bring: Callable[..., Any], name: str) -> None:
+    answer = bring(b"key,consumer\n" + b"x" * (3 << 20), name=name, exit_code=2)
+    assert "longer than" in answer["stopped"]
+
+
+def test_blank_lines_and_blanks_around_cells_do_no_harm(bring: Callable[..., Any]) -> None:
+    assert bring(f"\r\n\nkey ; consumer\r\n {KEY} ; acme \r\n")["imported"] == 1
+
+
+def test_kongs_answer_is_read_with_the_consumers_id(keys: KeysCommand, bring: Callable[..., Any]) -> None:
+    credential = {"id": "c1", "key": KEY, "consumer": {"id": "u1"}, "created_at": 1700000000, "tags": None, "ttl": None}
+    text = json.dumps({"data": [credential], "next": None})
+    answer = bring(text, "--map", "consumer.id=consumer", "--ignore-unknown", name="kong.json")
+    assert "Left out: id." in answer["notices"]
+    assert keys.json("list")[0]["consumer"] == "u1"
 
 
 def test_every_source_gives_a_consumer_and_a_key() -> None:

@@ -28,8 +28,10 @@ _HINT = re.compile(r"[\x21-\x7e]{1,25}")
 _HINT_BEGINNING = re.compile(r"(?:[a-z][a-z0-9]*_){0,4}")
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}")
 _TAG_NAME = re.compile(r"[\w .:/=+@-]{1,128}")
+_DIGEST_NAME = re.compile(r"sha-?256[:$=-]", re.IGNORECASE)
 _HEX_DIGEST = re.compile(r"(?:0x|\\x)?([0-9a-f]{64})", re.IGNORECASE)
 _BASE64_DIGEST = re.compile(r"[0-9A-Za-z+/_-]{43}=?")
+_UTC_NAME = re.compile(r" ?(?:UTC|GMT)\Z")
 _WORDS: Final = {
     **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
     **dict.fromkeys(("false", "f", "0", "no", "n"), False),
@@ -92,10 +94,12 @@ def check_hint(text: str) -> str:
 
 
 def parse_digest(text: str) -> str:
-    """A SHA-256 as lower-case hexadecimal, from hexadecimal (also after `0x` or `\\x`), base64 or base64url.
+    """A SHA-256 as lower-case hexadecimal, from hexadecimal (also after `0x` or `\\x`), base64 or base64url, with or
+    without `sha256:` before it.
 
     :raises BadInput: it is neither.
     """
+    text = _DIGEST_NAME.sub("", text.strip())
     if match := _HEX_DIGEST.fullmatch(text):
         return match[1].lower()
     if not _BASE64_DIGEST.fullmatch(text):
@@ -126,7 +130,7 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
         value = float(value)
     if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value.strip())
+            moment = datetime.fromisoformat(_UTC_NAME.sub("+00:00", value.strip()))
             if moment.tzinfo is None and not utc:
                 raise BadInput(
                     f"{name} has no offset, so it would be another time on another machine. Write it like "

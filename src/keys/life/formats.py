@@ -19,6 +19,9 @@ from keys.life.errors import BadInput
 FORMATS: Final = ("csv", "jsonl", "json")
 DELIMITERS: Final = ",;\t|"
 
+LONGEST_LINE: Final = 1 << 20
+"""In characters: no record of a key is as long."""
+
 _BY_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ARRAY: Final = re.compile(r'"([^"\\]{1,64})"\s*:\s*\[')
 _NULLS: Final = frozenset(["", "NULL", "\\N"])
@@ -97,11 +100,11 @@ def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> Records:
     if said:
         text.readline()
         start = start[said.end() :]
-    first = start.split("\n", 1)[0]
+    first = start.lstrip("\r\n").split("\n", 1)[0]
     delimiter = delimiter or (said and said[1]) or max(DELIMITERS, key=first.count)
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     try:
-        heading = [name.strip() for name in next(reader, [])]
+        heading = [name.strip() for name in next(filter(None, reader), [])]
     except csv.Error as error:
         raise BadInput(f"The first line is not CSV: {error}.") from None
     _check_decoded(heading)
@@ -141,7 +144,8 @@ def _from_cells(heading: list[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) < len(heading) or any(cells[len(heading) :]):
         raise BadInput(f"There are {len(cells)} cells under {len(heading)} columns.")
     _check_decoded(cells)
-    return {name: cell for name, cell in zip(heading, cells, strict=False) if cell not in _NULLS}
+    values = {name: cell.strip() for name, cell in zip(heading, cells, strict=False)}
+    return {name: value for name, value in values.items() if value not in _NULLS}
 
 
 def _single_quoted(cells: list[str]) -> list[str]:
@@ -155,8 +159,20 @@ def _single_quoted(cells: list[str]) -> list[str]:
     return joined
 
 
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text, none of which takes much memory."""
+    number = 0
+    while line := text.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise BadInput(
+                f"Line {number} is longer than {LONGEST_LINE:,} characters. It and what follows was not read."
+            )
+        yield line
+
+
 def _json_lines(text: io.TextIOWrapper) -> Iterator[Record]:
-    for number, line in enumerate(text, 1):
+    for number, line in enumerate(_lines(text), 1):
         if line.strip():
             yield Record(number, functools.partial(_from_json, line))
 

@@ -193,7 +193,8 @@ class _Names:
 
     def _targets(self, names: list[str]) -> dict[str, str]:
         lower = {name.lower(): name for name in names}
-        if not self._is_begun:
+        is_first = not self._is_begun
+        if is_first:
             self._is_begun = True
             self.source = recognised(lower)
             if self.source:
@@ -205,6 +206,8 @@ class _Names:
         unknown = [lower[name] for name in lower if name not in {*said, *within, *by_name}]
         if unknown and not (self.source or self._options.ignore_unknown):
             raise BadInput(_unknown(unknown))
+        if unknown and is_first:
+            self._report(f"Left out: {', '.join(name[:40] for name in unknown)}.")
         # What was said on the command line counts more than what the column is called.
         targets = {lower[name]: ours for name, ours in by_name.items() if ours not in said.values()}
         targets = {**targets, **{lower[name]: ours for name, ours in said.items() if name in lower}, **paths}
