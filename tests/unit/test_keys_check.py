@@ -377,6 +377,10 @@ class TestCheck:
                 "[[rule]]\nroute = 'ANY /me'\nscope = 1",
                 ["auth.toml, line 2: the route has", "auth.toml, line 3: 'scope'"],
             ),
+            (
+                "[settings]\nleeway = 1\n[[provider]]\nissuer = 7",
+                ["auth.toml, line 2: 'leeway'", "auth.toml, line 3: audience is missing", "auth.toml, line 4: issuer"],
+            ),
             ("[[rule", ["auth.toml, not TOML"]),
             ("", ["auth.toml, line 1: the file is empty"]),
         ],
@@ -386,7 +390,9 @@ class TestCheck:
     ) -> None:
         answer = check(text)
         assert answer.exit_code == 2
-        assert all(each in answer.stderr for each in told)
+        lines = answer.stderr.removeprefix("Error: ").splitlines()
+        assert len(lines) == len(told)
+        assert all(each in line for each, line in zip(told, lines, strict=True))
 
     def test_a_file_that_is_not_there_is_named(self) -> None:
         answer = CliRunner().invoke(main, ["check", "nowhere.toml"], obj=App(env={}), catch_exceptions=False)

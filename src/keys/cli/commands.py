@@ -119,7 +119,9 @@ def tag_options(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
-    note(f"Error: {error}")
+    # A file's mistakes have a line each, and `note` writes one.
+    for line in f"Error: {error}".split("\n"):
+        note(line)
     ctx.exit(error.exit_code)
 
 
