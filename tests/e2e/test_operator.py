@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from authorizer import VERSION
 from local.deployment import STACK
 from local.provider import sign_in
 from local.system import KEYS, System
@@ -36,6 +37,9 @@ def test_doctor_finds_the_deployed_settings_in_order(keys_command: Any) -> None:
     states = {finding["check"].split(" ")[0]: finding["state"] for finding in findings}
     assert code == 0, findings
     assert (states["settings"], states["signing"], states["table"], states["access"]) == ("ok", "ok", "ok", "ok")
+    details = {finding["check"].split(" ")[0]: finding["detail"] for finding in findings}
+    assert details["function"] == "it refused a made-up API key with 401, after a look into the table"
+    assert f"apigateway-multi-auth {VERSION}" in details["versions"]
     (revocation,) = [finding["detail"] for finding in findings if finding["check"] == "revocation"]
     assert "at most 2 s: 1 in API Gateway, 1 in the function's memory" in revocation
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from keys.deployment.connection import Target
 from keys.deployment.doctor import Finding, State, examine
 from keys.deployment.stack import Deployment, find
 from keys.life.errors import BadInput, NotFound
+from tests.unit.deployed_function import REFUSED, SETTINGS_ERROR, DeployedFunction
 from tests.unit.keys_command import KeysCommand
 from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
@@ -204,7 +206,8 @@ class TestDoctor:
                 return json.dumps(discovery).encode()
 
             variables = {**self.ENVIRONMENT, "API_KEYS_TABLE": table_name, **environment}
-            deployed = Deployment("s", variables, {"AuthorizerCacheSeconds": "30"}, lambda _service: dynamodb)
+            answer = SETTINGS_ERROR if {"JWT_AUDIENCE", "AUTH_CONFIG"} & environment.keys() else REFUSED
+            deployed = DeployedFunction(dynamodb, answer).deployment(variables, {"AuthorizerCacheSeconds": "30"})
             findings = examine(deployed, lambda: now, fetch, lambda _url: date)
             return {
                 found.check.split(" ")[0] if "clock" not in found.check else found.check: found for found in findings
@@ -232,7 +235,6 @@ class TestDoctor:
         [
             ({"JWT_AUDIENCE": ""}, "settings", "JWT_AUDIENCE"),
             ({"discovery": {"issuer": f"{ISSUER}/", "jwks_uri": "x"}}, "issuer", "it calls itself"),
-            ({"discovery": {"issuer": ISSUER, "jwks_uri": "https://x.example/"}}, "issuer", "announces the keys at"),
             ({"discovery": None, "JWT_JWKS_URL": ""}, "issuer", "set JwtJwksUrl"),
             ({"keys": None}, "signing", "status 404"),
             ({"keys": b'{"keys": []}'}, "signing", "no usable key"),
@@ -270,7 +272,7 @@ class TestDoctor:
 
     def test_a_version_that_was_not_released_is_told(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         variables = {"API_KEYS_TABLE": table_name}
-        deployed = Deployment("s", variables, {}, lambda _service: dynamodb, is_released=False)
+        deployed = replace(DeployedFunction(dynamodb).deployment(variables), is_released=False)
         found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
         assert found["release"].state is State.WRONG
         assert "another Release" in found["release"].detail
@@ -287,7 +289,7 @@ class TestDoctor:
         assert "3 rules, policies of at most" in examined(AUTH_CONFIG="auth.toml")["access"].detail
 
     def test_something_wrong_is_an_exit_code_of_its_own(self, dynamodb: "DynamoDBClient") -> None:
-        deployed = Deployment("s", {"API_KEYS_TABLE": ""}, {}, lambda _service: dynamodb)
+        deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})
         app = App(env={}, find_deployment=lambda _target, _env: deployed)
         answer = CliRunner().invoke(main, ["doctor"], obj=app, catch_exceptions=False)
         assert answer.exit_code == 7

@@ -150,10 +150,11 @@ def explain(
 @click.command(cls=Command, example="keys doctor --stack multi-auth")
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Checks a deployment: settings, identity providers, clocks, table, access rules, time of revocation.
+    """Checks a deployment: function, settings, identity providers, clocks, table, access rules, time of revocation.
 
-    The deployment is the one of --stack, else the local system. Needs the permissions to describe the stack, its
-    function and its table, and to read the table; changes nothing.
+    The deployment is the one of --stack, else the local system. Its function is sent a made-up API key and, for each
+    provider, a made-up JWT, and must refuse them. Needs the permissions to describe the stack, its function and its
+    table, to invoke the function, and to read its log and the table; changes nothing.
     """
     app: App = ctx.obj
     findings = checks.examine(app.deployment, app.clock)

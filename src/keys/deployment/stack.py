@@ -18,11 +18,12 @@ LOCAL_STACK = "multi-auth-local"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`environment`: the function's variables. `parameters`: the stack's. `client`: makes AWS clients for it.
-    `is_released`: the version that APIs invoke has the newest settings.
+    """`function`: the ARN that APIs invoke. `environment`: the function's variables. `parameters`: the stack's.
+    `client`: makes AWS clients for it. `is_released`: the version that APIs invoke has the newest settings.
     """
 
     stack: str
+    function: str
     environment: Mapping[str, str]
     parameters: Mapping[str, str]
     client: Callable[[str], Any]
@@ -53,7 +54,7 @@ def find(
         raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn: is it another project's?")
     arn = outputs["AuthorizerFunctionArn"]
     in_force, newest = _variables(client, arn), _variables(client, ":".join(arn.split(":")[:7]))
-    return Deployment(stack, in_force, parameters, client, is_released=in_force == newest)
+    return Deployment(stack, arn, in_force, parameters, client, is_released=in_force == newest)
 
 
 def _variables(client: Callable[[str], Any], function: str) -> dict[str, str]:

@@ -1,0 +1,104 @@
+"""A deployed function as Lambda and CloudWatch Logs tell of it; what it answers is given."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from keys.deployment.stack import Deployment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:authorizer"
+LOG_GROUP = "the-authorizers"
+CHANGED = 1_767_225_600
+"""2026-01-01, when the function was last changed."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What the function raises for an event, and the lines that it logs meanwhile."""
+
+    error: str
+    message: str
+    lines: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Lambda's own error."""
+
+    code: str
+
+
+def refused(reason: str, *lines: Mapping[str, Any]) -> Raised:
+    decision = {"message": "decision", "outcome": "refuse", "reason": reason}
+    return Raised("Unauthorized", "Unauthorized", (*lines, decision))
+
+
+def undecided(reason: str, *lines: Mapping[str, Any]) -> Raised:
+    return Raised("Undecided", "The credential ...", (*lines, {"outcome": "fail", "reason": reason}))
+
+
+REFUSED = refused("unknown_key")
+SETTINGS_ERROR = Raised("SettingsError", "API_KEYS_TABLE is missing")
+
+
+@dataclass
+class DeployedFunction:
+    """`key` and `jwt`: what comes of an API key, and of a JWT. `starts`: (time, line) of the newest log stream."""
+
+    dynamodb: "DynamoDBClient"
+    key: Any = REFUSED
+    jwt: Any = field(default_factory=lambda: refused("unknown_signing_key"))
+    starts: tuple[tuple[int, Mapping[str, Any]], ...] = ()
+    log_error: str | None = None
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def deployment(self, variables: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> Deployment:
+        return Deployment("s", ARN, variables, parameters or {}, self._client)
+
+    def _client(self, service: str) -> Any:
+        return self.dynamodb if service == "dynamodb" else self
+
+    def get_function_configuration(self, **_arguments: str) -> Any:
+        return {
+            "Runtime": "python3.13",
+            "Architectures": ["arm64"],
+            "Version": "$LATEST",
+            "LastModified": "2026-01-01T00:00:00.000+0000",
+            "LoggingConfig": {"LogGroup": LOG_GROUP},
+        }
+
+    def invoke(self, FunctionName: str, LogType: str, Payload: bytes) -> Any:  # noqa: N803 - boto3's spelling
+        assert (FunctionName, LogType) == (ARN, "Tail")
+        event = json.loads(Payload)
+        self.sent.append(event)
+        answer = self.jwt if "." in event["headers"]["Authorization"] else self.key
+        if isinstance(answer, NotRun):
+            raise ClientError({"Error": {"Code": answer.code, "Message": ""}}, "Invoke")
+        if not isinstance(answer, Raised):
+            return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+        log = "\n".join(["half a line}", *map(json.dumps, answer.lines), "END RequestId: 1"])
+        payload = {"errorType": answer.error, "errorMessage": answer.message}
+        return {
+            "FunctionError": "Unhandled",
+            "Payload": io.BytesIO(json.dumps(payload).encode()),
+            "LogResult": base64.b64encode(log.encode()).decode(),
+        }
+
+    def describe_log_streams(self, **arguments: Any) -> Any:
+        assert (arguments["logGroupName"], arguments["descending"]) == (LOG_GROUP, True)
+        if self.log_error:
+            raise ClientError({"Error": {"Code": self.log_error, "Message": ""}}, "DescribeLogStreams")
+        return {"logStreams": [{"logStreamName": "newest"}]}
+
+    def get_log_events(self, **arguments: Any) -> Any:
+        assert arguments["startFromHead"]
+        events = [{"timestamp": time * 1000, "message": json.dumps(line)} for time, line in self.starts]
+        return {"events": [{"timestamp": 0, "message": "INIT_START Runtime Version: python"}, *events]}
