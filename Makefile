@@ -14,8 +14,10 @@ SAM := $(DOWNLOAD) .tools/sam/bin/sam
 
 FOR ?= 60
 EVENT ?= events/api_key.json
+RUNTIME ?= python3.13
+ARCHITECTURE ?= arm64
 
-.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check docs picture format lock build clean
+.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check docs picture format lock build archive clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 12
@@ -76,6 +78,11 @@ format: .venv/ready ## let ruff write the format
 build: .tools/ready ## what `sam deploy` sends to AWS: python3.13, arm64
 	$(SAM) build
 
+archive: .tools/ready ## dist/: what `sam deploy` takes, for RUNTIME=python3.13 ARCHITECTURE=arm64, and its checksum
+	$(SAM) build --build-dir dist/$(RUNTIME)-$(ARCHITECTURE) --parameter-overrides PythonRuntime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+	$(CLEAN) .venv/bin/python -m local.archive dist/$(RUNTIME)-$(ARCHITECTURE) \
+	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(TAG),--tag "$(TAG)")
+
 lock: .venv/ready ## newest allowed versions into the hashed requirements files
 	for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime src/authorizer/requirements \
 	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
@@ -83,7 +90,7 @@ lock: .venv/ready ## newest allowed versions into the hashed requirements files
 	done
 
 clean: ## remove all that make has made
-	rm -rf .venv .tools .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools .local .aws-sam dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements/build.txt requirements/dev.txt pyproject.toml
 # The SAM CLI and the emulator pin different versions of botocore: one environment each.

@@ -1,0 +1,46 @@
+"""What `sam build` made, as one file with its checksum, for a release.
+
+``python -m local.archive FOLDER ARCHIVE --tag v0.2.0`` writes the archive, and beside it its checksum.
+"""
+
+import argparse
+import hashlib
+import sys
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from authorizer import VERSION
+
+DATE: Final = (1980, 1, 1, 0, 0, 0)
+"""Of each file, so that equal folders make equal archives; the oldest that a zip has, and SAM's own."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Archives a folder that `sam build` made, with a checksum.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("--tag", help="the release's tag, which must be that of the version")
+    given = parser.parse_args()
+    if given.tag and given.tag != f"v{VERSION}":
+        print(f"The tag {given.tag} is not v{VERSION}: correct it, or src/authorizer/__init__.py.", file=sys.stderr)
+        return 1
+    print(write(given.folder, given.archive))
+    return 0
+
+
+def write(folder: Path, archive: Path) -> str:
+    """Archives all files of the folder. Returns the line of the checksum, which is in a file beside it as well."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            member = zipfile.ZipInfo(path.relative_to(folder).as_posix(), DATE)
+            member.external_attr = (0o100755 if path.stat().st_mode & 0o100 else 0o100644) << 16
+            written.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    line = f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  {archive.name}"
+    archive.with_name(f"{archive.name}.sha256").write_text(f"{line}\n", encoding="utf-8")
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())
