@@ -56,12 +56,13 @@ bench: .tools/bench ## beside the peers: cold starts, decisions, counts, cost; s
 bench-smoke: .tools/bench ## a minute of it, which fails on bad ratios and counts
 	$(CLEAN) .venv/bin/python -W ignore -m bench --smoke
 
-check: .venv/ready .tools/ready ## linters, types, templates, access rules
+check: .venv/ready .tools/ready .tools/templates/ready ## linters, types, templates, access rules
 	$(CLEAN) .venv/bin/ruff check .
 	$(CLEAN) .venv/bin/ruff format --check .
 	$(CLEAN) .venv/bin/mypy
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml monitoring.yaml examples/*/template.yaml
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
+	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/python -m tests.templates
 	$(CLEAN) .venv/bin/keys check src/authorizer/auth.toml --template template.yaml
 
 docs: .venv/ready ## the pages that are made from the code
@@ -84,7 +85,7 @@ archive: .tools/ready ## dist/: what `sam deploy` takes, for RUNTIME=python3.13 
 	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(TAG),--tag "$(TAG)")
 
 lock: .venv/ready ## newest allowed versions into the hashed requirements files
-	for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime src/authorizer/requirements \
+	for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements \
 	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
 	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
 	done
@@ -97,9 +98,12 @@ clean: ## remove all that make has made
 .tools/ready: requirements/sam.txt requirements/emulator.txt .venv/ready
 .tools/bench: requirements/runtime.txt bench/peers/node/package-lock.json .tools/ready
 
+# Checks of the templates, with some hundred requirements of their own.
+.tools/templates/ready: requirements/templates.txt .venv/ready
+
 ifndef ALONE
 # One at a time, whoever else runs make here: whether there is anything to do yet, is looked at when it is one's turn.
-.venv/ready .tools/ready .tools/bench:
+.venv/ready .tools/ready .tools/bench .tools/templates/ready:
 	@$(CLEAN) --alone $(MAKE) -s ALONE=1 PYTHON="$(PYTHON)" $@
 else
 .venv/ready:
@@ -118,6 +122,12 @@ else
 	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool && \
 	  $(UV) pip install -q --python .tools/$$tool --require-hashes -r requirements/$$tool.txt || exit 1; \
 	done
+	@touch $@
+
+.tools/templates/ready:
+	@echo "Setting up the checks of the templates"
+	@$(UV) venv -q --clear --python .venv/bin/python .tools/templates
+	@$(UV) pip install -q --python .tools/templates --require-hashes -r requirements/templates.txt
 	@touch $@
 
 .tools/bench:
