@@ -58,7 +58,7 @@ def stack(system: System) -> Iterator[Stack]:
     stack.delete()
 
 
-def before(tmp_path: Path) -> Path:
+def template_of_before(tmp_path: Path) -> Path:
     """The template of before, with the functions of today's build: it is about the table."""
     text = BEFORE.read_text(encoding="utf-8")
     for folder, built in (("src/authorizer", "Authorizer"), ("src/me", "Me")):
@@ -70,7 +70,7 @@ def before(tmp_path: Path) -> Path:
 
 
 def test_an_update_from_the_template_of_before_keeps_the_table_and_its_keys(stack: Stack, tmp_path: Path) -> None:
-    stack.deploy(before(tmp_path))
+    stack.deploy(template_of_before(tmp_path))
     table, key = stack.resources["ApiKeys"], stack.create_key()
     assert stack.table == table
     stack.deploy(NOW, ExistingTable=table)

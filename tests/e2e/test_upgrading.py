@@ -1,0 +1,101 @@
+"""docs/upgrading.md as it stands: a stack of 0.1 with keys in it goes over, and an API in a stack of its own stays."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authorizer import VERSION
+from keys.deployment.template import load
+from local.build import FOLDER, SAM
+from local.deployment import complete_api, deploy_template, local_parameters, rest_api_url
+from local.session import client
+from local.system import System, create_key
+from tests.e2e.conftest import DIRECTORY, Caller
+from tests.e2e.test_examples import REST, report
+from tests.e2e.test_table import template_of_before
+
+PAGE = Path("docs/upgrading.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+STACK = "multi-auth-prod"
+NEVER_DEPLOYED = "multi-auth-prod-ApiKeys-EXAMPLE"
+
+
+def command(start: str) -> str:
+    """The page's only command that begins so."""
+    (found,) = [block for block in BLOCKS if any(line.startswith(start) for line in block.splitlines())]
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that has been built, by the build of this session: it is `sam deploy` that is tried."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "template.yaml").symlink_to(Path("template.yaml").resolve())
+    (folder / ".aws-sam").mkdir()
+    (folder / ".aws-sam" / "build").symlink_to(FOLDER.resolve())
+    return folder
+
+
+def run(text: str, checkout: Path, system: System) -> str:
+    """Commands of the page in the checkout; each question is answered with yes."""
+    environment = system.emulator.environment()
+    for line in text.split("\n") if text.startswith("sam ") else [text]:
+        if line.startswith("sam build"):
+            continue  # The session's build is there.
+        words = [SAM.resolve(), *shlex.split(line)[1:]] if line.startswith("sam ") else ["bash", "-c", line]
+        if not line:
+            continue
+        done = subprocess.run(
+            words, cwd=checkout, env=environment, input="y\n", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def outputs(system: System) -> dict[str, str]:
+    (stack,) = client(system.emulator, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def api_of_ones_own(system: System) -> Caller:
+    given = {"AuthorizerFunctionArn": outputs(system)["AuthorizerFunctionArn"]}
+    api_id = deploy_template(system.emulator, REST, "reports-of-mine", given, DIRECTORY / "reports-of-mine.log")["Api"]
+    properties = load(REST)["Resources"]["Api"]["Properties"]
+    complete_api(client(system.emulator, "apigateway"), properties, {"AuthorizerCacheSeconds": 0}, api_id, "v1")
+    return Caller(rest_api_url(system.emulator, api_id, "v1"))
+
+
+def test_a_stack_of_0_1_goes_over_with_its_keys_while_an_api_of_ones_own_stays(
+    system: System, checkout: Path, tmp_path: Path
+) -> None:
+    given = local_parameters() | {"SampleApi": "None", "TableRemovalPolicy": "Retain"}
+    before = deploy_template(system.emulator, template_of_before(tmp_path), STACK, given, DIRECTORY / f"{STACK}.log")
+    key = create_key(system.emulator, before["ApiKeys"], "--consumer", "globex")["key"]
+    mine = api_of_ones_own(system)
+    assert report(mine, key) == (201, "globex")
+
+    table = before["ApiKeys"]
+    assert table in run(command("sam list"), checkout, system)
+    run(command("cat > ../multi-auth.toml"), checkout, system)
+    run(command("echo 'ExistingTable").replace(NEVER_DEPLOYED, table), checkout, system)
+    run(command("sam deploy"), checkout, system)
+
+    now = outputs(system)
+    assert (now["Version"], now["ApiKeysTableName"]) == (VERSION, table)
+    assert table in client(system.emulator, "dynamodb").list_tables()["TableNames"]
+    assert report(mine, key) == (201, "globex")
+    assert report(mine, create_key(system.emulator, table, "--consumer", "globex")["key"]) == (201, "globex")
+
+
+def test_the_page_names_each_parameter_that_is_gone_and_each_in_its_place() -> None:
+    old: dict[str, Any] = load(Path("tests/e2e/template_0_1.yaml"))["Parameters"]
+    new: dict[str, Any] = load(Path("template.yaml"))["Parameters"]
+    named = set(re.findall(r"\b(\w+)", PAGE))
+    assert old.keys() - new.keys() <= named
+    other_default = {name for name in old.keys() & new.keys() if old[name].get("Default") != new[name].get("Default")}
+    assert other_default <= named
