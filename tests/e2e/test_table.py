@@ -37,9 +37,16 @@ class Stack:
 
     @property
     def table(self) -> str:
+        return self._output("ApiKeysTableName")
+
+    @property
+    def function(self) -> str:
+        """What APIs invoke: the function, or the alias of its version in force."""
+        return self._output("AuthorizerFunctionArn")
+
+    def _output(self, name: str) -> str:
         (described,) = self.formation.describe_stacks(StackName=NAME)["Stacks"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-        return str(outputs["ApiKeysTableName"])
+        return str({output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}[name])
 
     def create_key(self) -> str:
         return create_key(self._emulator, self.table, "--consumer", "globex")["key"]
@@ -96,3 +103,13 @@ def test_a_table_for_trials_goes_with_its_stack(stack: Stack, system: System) ->
     table = stack.table
     stack.delete()
     assert table not in client(system.emulator, "dynamodb").list_tables()["TableNames"]
+
+
+def test_another_release_is_another_version_of_the_function(stack: Stack, system: System) -> None:
+    found = []
+    for release in ("one", "two"):
+        stack.deploy(NOW, TableRemovalPolicy="Delete", ProvisionedConcurrency="1", Release=release)
+        function = client(system.emulator, "lambda").get_function_configuration(FunctionName=stack.function)
+        found.append((function["Version"], function["Environment"]["Variables"]["RELEASE"]))
+    assert [release for _version, release in found] == ["one", "two"]
+    assert len({version for version, _release in found}) == 2

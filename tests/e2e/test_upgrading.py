@@ -26,7 +26,7 @@ NEVER_DEPLOYED = "multi-auth-prod-ApiKeys-EXAMPLE"
 
 def command(start: str) -> str:
     """The page's only command that begins so."""
-    (found,) = [block for block in BLOCKS if any(line.startswith(start) for line in block.splitlines())]
+    (found,) = [str(block) for block in BLOCKS if any(line.startswith(start) for line in block.splitlines())]
     return found
 
 
@@ -42,19 +42,25 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(text: str, checkout: Path, system: System) -> str:
-    """Commands of the page in the checkout; each question is answered with yes."""
-    environment = system.emulator.environment()
-    for line in text.split("\n") if text.startswith("sam ") else [text]:
-        if line.startswith("sam build"):
-            continue  # The session's build is there.
-        words = [SAM.resolve(), *shlex.split(line)[1:]] if line.startswith("sam ") else ["bash", "-c", line]
-        if not line:
-            continue
+    """What the page's block prints in the checkout. Each question of SAM's is answered with yes."""
+    printed = ""
+    # The session's build is there.
+    lines = [line for line in text.splitlines() if not line.startswith("sam build")]
+    for line in lines if lines[0].startswith("sam ") else [text]:
+        is_sam = line.startswith("sam ")
+        words = [str(SAM.resolve()), *shlex.split(line)[1:]] if is_sam else ["bash", "-c", line]
         done = subprocess.run(
-            words, cwd=checkout, env=environment, input="y\n", capture_output=True, text=True, check=False
+            words,
+            cwd=checkout,
+            env=system.emulator.environment(),
+            input="y\n",
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+        printed += done.stdout
+    return printed
 
 
 def outputs(system: System) -> dict[str, str]:
