@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from authorizer import VERSION
-from keys.deployment.template import load
 from local.build import FOLDER, SAM
 from local.deployment import complete_api, deploy_template, local_parameters, rest_api_url
 from local.session import client
 from local.system import System, create_key
+from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller
 from tests.e2e.test_examples import REST, report
 from tests.e2e.test_table import template_of_before

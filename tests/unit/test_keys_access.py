@@ -266,7 +266,7 @@ class TestDoctor:
 
     def test_keys_that_cannot_be_read_are_not_called_in_order(self, dynamodb: "DynamoDBClient") -> None:
         client: Any = Unreadable(dynamodb)
-        deployed = Deployment("s", {"API_KEYS_TABLE": "ApiKeys"}, {}, lambda _service: client)
+        deployed = DeployedFunction(client).deployment({"API_KEYS_TABLE": "ApiKeys"})
         found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
         assert (found["keys"].state, "not looked at" in found["keys"].detail) == (State.NOTE, True)
 

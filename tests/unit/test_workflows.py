@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from keys.deployment.template import load
+from local.template_file import load
 
 FOLDER = Path(".github/workflows")
 WORKFLOWS: dict[str, dict[Any, Any]] = {

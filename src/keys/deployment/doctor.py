@@ -355,8 +355,7 @@ def _ends(settings: Settings, deployment: Deployment) -> Iterator[Finding]:
         yield Finding(
             "expiry",
             State.OK,
-            f"a JWT works for at most {gateway + leeway:g} s after its exp: {where}, {leeway:g} of leeway; "
-            "one that is withdrawn before works until then",
+            f"a JWT works for at most {gateway + leeway:g} s after its exp: {where}, {leeway:g} of leeway",
         )
 
 
