@@ -94,7 +94,7 @@ def test_dependency_updates_know_each_locked_file() -> None:
     known = {(u["package-ecosystem"], d) for u in updates for d in u.get("directories", [u.get("directory")])}
     locked = [
         (kind, path)
-        for folder in ("requirements", "src", "bench", "tests")
+        for folder in ("requirements", "src", "bench", "docs", "examples", "tests")
         for kind, pattern in (("pip", "*.txt"), ("npm", "package-lock.json"))
         for path in Path(folder).rglob(pattern)
         if "node_modules" not in path.parts and (kind == "npm" or "--hash=" in path.read_text(encoding="utf-8"))
