@@ -15,8 +15,12 @@ from local.template_file import load
 STACK: Final = "multi-auth-local"
 BUCKET: Final = "multi-auth-local-artifacts"
 
-# The emulator leaves it as it is in a gateway response. On AWS it is empty when the authorizer gave none.
-_NO_SUCH_VARIABLE: Final = "$context.authorizer.missing_scopes"
+_UNKNOWN_VARIABLES: Final = {
+    "$context.authorizer.missing_scopes": "",
+    "$context.extendedRequestId": "$context.requestId",
+}
+"""What the emulator leaves as it is in a gateway response, and what it gets instead. On AWS, missing scopes are empty
+when the authorizer gave none."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,12 @@ def rest_api_url(emulator: Emulator, api_id: str, stage: str) -> str:
     return f"{emulator.endpoint_url}/restapis/{api_id}/{stage}/_user_request_"
 
 
+def _with_known_variables(text: str) -> str:
+    for unknown, instead in _UNKNOWN_VARIABLES.items():
+        text = text.replace(unknown, instead)
+    return text
+
+
 def local_parameters() -> dict[str, str]:
     """The template's parameters that go with this machine and the emulator."""
     return {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | target()
@@ -94,7 +104,7 @@ def complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any]
                 f"gatewayresponse.header.{header}": _substituted(value, values) for header, value in headers.items()
             },
             responseTemplates={
-                kind: text.replace(_NO_SUCH_VARIABLE, "") for kind, text in response["ResponseTemplates"].items()
+                kind: _with_known_variables(text) for kind, text in response["ResponseTemplates"].items()
             },
             **status,
         )

@@ -343,3 +343,23 @@ def test_a_secret_is_shown_whatever_the_encoding_of_the_output(endpoint: DynamoD
     assert made.returncode == 0, made.stderr
     assert api_key.is_well_formed(made.stdout.split()[1], "mak")
     assert len(key_ids(real)) == 1
+
+
+@pytest.mark.parametrize("arguments", [CREATE, ("list",), ("--help",), ("scan-pattern", "--prefix", "mak")])
+def test_nothing_is_done_while_standard_output_is_closed(
+    arguments: tuple[str, ...], endpoint: DynamoDBEndpoint, real: KeysCommand
+) -> None:
+    closed = ["bash", "-c", 'exec "$@" >&-', "bash", *KEYS, *arguments]
+    ended = subprocess.run(
+        closed, env=environment(endpoint), stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: standard output is closed, so no result could be shown. Nothing was done.\n"
+    assert real.json("list") == []
+
+
+def test_help_that_cannot_be_written_is_said_in_one_line(endpoint: DynamoDBEndpoint) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = run(endpoint, "--help", stdout=full)
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: the output could not be written: No space left on device.\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
@@ -66,6 +68,16 @@ class Command(click.Command):
         return super().invoke(ctx)
 
 
+def _open_streams() -> None:
+    """Python has none in place of a standard stream that was closed."""
+    for name, mode in (("stdin", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    if sys.stdout is None:
+        click.echo("Error: standard output is closed, so no result could be shown. Nothing was done.", err=True)
+        sys.exit(1)
+
+
 class Group(click.Group):
     """A group of such commands, which takes the shared options as well."""
 
@@ -75,6 +87,17 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += _shared_options()
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As Click's, once it is certain that a result can be shown: a secret that cannot be is lost."""
+        _open_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # Help and version are written before a command is invoked.
+            silence(sys.stdout)
+            click.echo(f"Error: the output could not be written: {error.strerror or error}.", err=True)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
         """In the order in which they were added, which is that of a key's life."""

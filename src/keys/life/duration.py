@@ -20,9 +20,11 @@ def parse(text: str) -> int:
     if text == "0":
         return 0
     match = _PATTERN.fullmatch(text)
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else LONGEST + 1
-    if seconds > LONGEST:
+    if match is None:
         raise BadInput(f"{text!r} is not a duration: write a number and a unit, like 30s, 15m, 72h or 90d.")
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST:
+        raise BadInput(f"{text!r} is too long: at most {LONGEST // 86_400} days, or leave it out.")
     return seconds
 
 

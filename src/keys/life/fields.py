@@ -78,7 +78,7 @@ def check_description(text: str) -> str:
     :raises BadInput: it is too long or has control characters.
     """
     if len(text) > MAX_DESCRIPTION_LENGTH or not text.isprintable():
-        raise BadInput(f"A description is one line of at most {MAX_DESCRIPTION_LENGTH} visible characters.")
+        raise BadInput(f"A description or reason is one line of at most {MAX_DESCRIPTION_LENGTH} visible characters.")
     return text
 
 
