@@ -81,7 +81,7 @@ def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path
         f"curl -i {me}",
         f"curl -i {key} {me}",
         f"curl -i {token} {me}",
-        "A rule of src/authorizer/auth.toml, in force here; `sam deploy` applies it with AuthConfig=auth.toml. 200, and 403:",
+        "A rule of src/authorizer/auth.toml, which `sam deploy` applies with AuthConfig=auth.toml. 200, and 403:",
         f"curl -i -X POST {key} {reports}",
         f"curl -i -X POST {token} {reports}",
         "",
