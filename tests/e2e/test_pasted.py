@@ -31,7 +31,7 @@ OTHER_TERMINAL: Final = "make run"
 STARTS_IT: Final = re.compile(r"^make run$", re.MULTILINE)
 
 RUNTIME: Final = load(Path("template.yaml"))["Parameters"]["PythonRuntime"]["Default"]
-DEPLOYS: Final = re.compile(r"^sam build|--stack multi-auth\b", re.MULTILINE)
+DEPLOYS: Final = re.compile(r"^sam (?:build|deploy)|--stack multi-auth\b", re.MULTILINE)
 
 COMMANDS = {page: [block for block in blocks(page) if block.language == "sh"] for page in PAGES}
 PASTED = [page for page, commands in COMMANDS.items() if any(not block.not_run for block in commands)]
