@@ -17,6 +17,7 @@ from local.step import run
 RUNTIME: Final = Path(".tools/runtime/bin/python")
 PEERS: Final = Path("bench/peers")
 NODE: Final = PEERS / "node"
+PLATFORM_LINES: Final = (b"START RequestId", b"END RequestId", b"REPORT RequestId")
 FLOOR: Final = "floor: a boto3 client, no request"
 MANY: Final = 200
 
@@ -93,17 +94,17 @@ def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, dire
 
 @dataclass(frozen=True)
 class Logged:
-    """Bytes in the log for one warm decision: the function's line, the runtime's and the platform's."""
+    """Bytes in the log for one warm decision: the function's line, and the runtime's about an error."""
 
     accepted: int
     refused: int
 
 
 def logged(contender: Contender, backend: Backend, directory: Path) -> Logged:
-    """As the Runtime Interface Emulator writes them, in the form of Lambda's own lines."""
+    """As the Runtime Interface Emulator writes them. The platform's own lines are below the template's level, WARN."""
     log = directory / "rie-lines.log"
     garbage = {**contender.event, "headers": {"Authorization": "Bearer hello"}, "multiValueHeaders": {}}
-    environment = _environment(backend, contender, directory)
+    environment = _environment(backend, contender, directory) | {"AWS_LAMBDA_LOG_FORMAT": "JSON"}
     with running_function(contender.command, contender.folder, environment, log) as url:
         sizes = []
         for request in (contender.event, contender.event, garbage):
@@ -114,11 +115,11 @@ def logged(contender: Contender, backend: Backend, directory: Path) -> Logged:
 
 def _size_at_rest(log: Path) -> int:
     """The last line is written after the answer: when nothing has come for a while, it is there."""
-    size = -1
-    while (now := log.stat().st_size) != size:
-        size = now
+    text = None
+    while (now := log.read_bytes()) != text:
+        text = now
         time.sleep(0.2)
-    return size
+    return sum(len(line) + 1 for line in now.splitlines() if not line.startswith(PLATFORM_LINES))
 
 
 def medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -25,6 +25,7 @@ class Prices:
     lambda_gb_second_arm: float = 0.0000133334
     read_request_unit: float = 0.125 / 1e6
     log_gb: float = 0.50
+    metric_month: float = 0.30
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,7 @@ def _cost(load: Load, prices: Prices, plot: str) -> str:
         )
         for seconds in (0, 5, 30, 300)
     ]
+    refused = dollars_a_million(load.refused(), prices, hit_rate=0.0, memory_mb=512)
     return f"""## Cost
 
 Dollars for a million requests of the API, on top of API Gateway's own price and without free tiers: invocations, their time, reads, and
@@ -191,9 +192,15 @@ logs. Prices of us-east-1, arm64 ({prices.date}): {prices.lambda_request * 1e6:.
 {prices.lambda_gb_second_arm:.10f} a GB-second, {prices.read_request_unit * 1e6:.3f} a million read request units, {prices.log_gb:.2f} a GB of logs.
 Half of the credentials are API keys, half of these are found in the function's memory, and a read takes {load.read_milliseconds:.0f} ms: assumptions, in
 `bench/cost.py`. A decision takes {load.milliseconds:.3f} ms of a processor: measured above. An accepted one logs {load.accepted_bytes:.0f} bytes, a refused
-one {load.refused_bytes:.0f}: the function's line, the runtime's, and the platform's START, END and REPORT, as the Runtime Interface Emulator writes them.
+one {load.refused_bytes:.0f}: the function's line, and the runtime's about the error that a refusal is. The platform writes no line of its own for a
+decision: the template's level for them is WARN.
 
-A million refused tokens that need no read: {dollars_a_million(load.refused(), prices, hit_rate=0.0, memory_mb=512):.3f} at 512 MB. API Gateway's cache does not keep refusals by an error.
+A million refused tokens that need no read: {refused:.3f} at 512 MB, as API Gateway's cache does not keep refusals. So an hour at the account's
+own limit of 10,000 requests a second costs {refused * 36:.2f}, and with `ThrottleRate=100` {refused * 0.36:.2f}, beside API Gateway's price for the requests.
+`ReservedConcurrency` bounds instances, not requests: what is over gets an error without an invocation.
+
+CloudWatch charges a metric by the month ({prices.metric_month:.2f}), however often it is counted. A stack has 9, and one more for each kind and
+reason that occurs; there are some 30 reasons.
 
 By memory of the function, and the part that API Gateway's cache answers:
 

@@ -85,3 +85,22 @@ def test_there_is_a_build_for_each_runtime_and_architecture() -> None:
                 f"ARCHITECTURE := {architecture}",
                 "include artifact/function.mk",
             ]
+
+
+def test_every_request_can_be_attributed_from_the_access_log_cached_ones_included() -> None:
+    """API Gateway fills in the context of a cached answer too: its developer guide, "Variables for access logging"."""
+    context = {
+        "extendedRequestId": "Jh8xUFxxIAMFrXw=",
+        "requestId": "chosen by the client",
+        "authorizer.credential": "api_key",
+        "authorizer.key_id": "key_XKJOxcX1d1KhgQjM",
+        "authorizer.sub": "the subject",
+    }
+    setting = TEMPLATE["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Fn::If"][1]
+    line = json.loads(re.sub(r"\$context\.([a-zA-Z_.]+)", lambda found: context.get(found[1], "-"), setting["Format"]))
+    assert (line["requestId"], line["credential"], line["keyId"]) == (
+        "Jh8xUFxxIAMFrXw=",
+        "api_key",
+        "key_XKJOxcX1d1KhgQjM",
+    )
+    assert not {"the subject", "chosen by the client"} & set(line.values())
