@@ -70,7 +70,7 @@ processor once it has started. Contenders take turns, so that a ratio compares w
 
 def targets(ratios: Sequence[Ratio], artifact_bytes: int, memory: Mapping[int, int]) -> str:
     """The table of what is to be reached."""
-    rows = [(ratio.what, f"{ratio.value:.2f}", f"{ratio.most:.1f}", _yes(ratio.is_met)) for ratio in ratios]
+    rows = [(ratio.what, f"{ratio.value:.2f}", f"{ratio.most:.2f}", _yes(ratio.is_met)) for ratio in ratios]
     megabytes = artifact_bytes / 1024**2
     rows.append(("artifact of the authorizer, MB", f"{megabytes:.1f}", "40", _yes(megabytes <= 40)))
     most, full = max(memory.values()), memory[100_000]
