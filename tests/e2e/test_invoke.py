@@ -104,7 +104,7 @@ def test_the_command_prints_the_answer_and_the_decision_and_leaves_nothing_behin
     assert not list(Path(".local").glob("invoke-*"))
 
 
-LINES = re.findall(r"^    make (invoke .*)$", (EVENTS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+LINES = re.findall(r"^make (invoke .*)$", (EVENTS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", LINES)
