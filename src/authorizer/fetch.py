@@ -76,11 +76,11 @@ class HttpsFetch:
             if proxy:
                 _tunnel(connected, url, proxy, remaining)
             if url.scheme == "http":
-                return _body(_request(connected, "GET", _target(url), {"Host": url.netloc}, remaining))
+                return _document(connected, url, remaining)
             connected.settimeout(remaining())
             self._tls = self._tls or ssl.create_default_context()
             with self._tls.wrap_socket(connected, server_hostname=url.hostname) as secured:
-                return _body(_request(secured, "GET", _target(url), {"Host": url.netloc}, remaining))
+                return _document(secured, url, remaining)
 
     def _proxy(self, url: SplitResult) -> SplitResult | None:
         proxies = self._proxies() if url.scheme == "https" else {}
@@ -148,10 +148,6 @@ def _until(ends_at: float) -> Remaining:
     return remaining
 
 
-def _target(url: SplitResult) -> str:
-    return (url.path or "/") + (f"?{url.query}" if url.query else "")
-
-
 def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, remaining: Remaining) -> None:
     """Asks the proxy for a connection to the server (RFC 9110, 9.3.6)."""
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
@@ -178,7 +174,9 @@ def _request(
     return connection.getresponse()
 
 
-def _body(response: HTTPResponse) -> bytes:
+def _document(connected: socket.socket, url: SplitResult, remaining: Remaining) -> bytes:
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    response = _request(connected, "GET", target, {"Host": url.netloc}, remaining)
     if response.status != 200:
         raise FetchError(f"status {response.status}")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":

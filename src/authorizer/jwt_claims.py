@@ -1,12 +1,12 @@
 """What a token's claims say (RFC 7519, section 4.1): until when, for whom, about whom."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.claims import MISSING, Path, find, pick
 from authorizer.identity import Identity
-from authorizer.json_value import is_same
 from authorizer.provider import Provider
 
 LATEST_TIME: Final = 253_402_300_799
@@ -45,7 +45,7 @@ def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
         raise _refused(Reason.WRONG_PARTY)
     for path, value in provider.required_claims.items():
         found = find(claims, path)
-        if found is MISSING or not is_same(found, value):
+        if found is MISSING or not _is_same(found, value):
             raise _refused(Reason.WRONG_CLAIM)
     scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
     passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
@@ -88,6 +88,11 @@ def _text_list(value: object) -> list[str]:
     if not all(isinstance(item, str) for item in values):
         raise _refused(Reason.MALFORMED_CLAIMS)
     return values
+
+
+def _is_same(value: object, expected: object) -> bool:
+    """Equal and of the same JSON type: Python takes true for 1, in lists and objects as well."""
+    return json.dumps(value, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
 def _refused(reason: Reason) -> InvalidCredential:

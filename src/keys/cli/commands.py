@@ -123,7 +123,7 @@ class Group(click.Group):
 
 def prefix_option(command: Callable[..., T]) -> Callable[..., T]:
     """`--prefix`, kept in the `App`."""
-    text = "The first part of the keys.  [the stack's, or mak]"
+    text = "The first part of the keys.  [the stack's, or that of the table's keys]"
     return click.option("--prefix", type=PREFIX, expose_value=False, callback=_remember, help=text)(command)
 
 
