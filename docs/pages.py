@@ -1,6 +1,6 @@
-"""Pages with a part that is made from the code, so that it cannot say anything else than the code does.
+"""Generate the reference parts of pages from the template, the recipes and the code.
 
-A page has its own text up to the line `MARK`; all that follows is made.
+The text of a page up to the line `MARK` is written by hand. Everything below it is generated.
 """
 
 import ast
@@ -16,15 +16,18 @@ from authorizer.provider import Provider
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
 from local.template_file import load
 
-MARK: Final = "<!-- From here on made by `make docs`. -->"
+MARK: Final = "<!-- `make docs` generates everything below this line. -->"
 RECIPES: Final = Path("examples/providers")
 BY_PARAMETERS: Final = {"issuer": "JwtIssuer", "audience": "JwtAudience", "jwks_url": "JwtJwksUrl"}
 NARROWING: Final = frozenset({"required_claims", "scope_claims", "data_claims"})
-"""Members of a provider without which it accepts the same tokens, or more of them."""
+"""Members whose absence makes a provider accept the same tokens or more."""
 
 
 def renewed(path: Path) -> str:
-    """The page as it should be."""
+    """Return the page with its generated part made anew.
+
+    :raises ValueError: the page does not have the line `MARK`.
+    """
     head, mark, _made = path.read_text(encoding="utf-8").partition(MARK)
     if not mark:
         raise ValueError(f"{path} does not have the line {MARK}")
@@ -32,9 +35,9 @@ def renewed(path: Path) -> str:
 
 
 def parameters(recipe: str) -> str | None:
-    """The words for `--parameter-overrides` that stand for a recipe, or None when there are none.
+    """Return the `--parameter-overrides` that are equivalent to a recipe, or None if there are none.
 
-    They may leave out what narrows it, and what is read out of an accepted token.
+    They omit the members in `NARROWING`.
     """
     providers = tomllib.loads(recipe)["provider"]
     if len(providers) > 1 or not providers[0].keys() <= BY_PARAMETERS.keys() | NARROWING:
@@ -47,58 +50,58 @@ def _recipes() -> Iterator[str]:
     recipes = [path.read_text(encoding="utf-8") for path in sorted(RECIPES.glob("*.toml"))]
     for recipe in sorted(recipes, key=str.lower):
         comments, entry = recipe.split("\n\n", 1)
-        title, _, *oddities = (line.removeprefix("#").removeprefix(" ") for line in comments.splitlines())
-        yield from (f"## {title}", "", "```toml", entry.rstrip(), "```", "", *oddities, "")
+        title, _, *notes = (line.removeprefix("#").removeprefix(" ") for line in comments.splitlines())
+        yield from (f"## {title}", "", "```toml", entry.rstrip(), "```", "", *notes, "")
         if words := parameters(recipe):
             left_out = [name for name in tomllib.loads(recipe)["provider"][0] if name in NARROWING]
             without = f", without {' and '.join(f'`{name}`' for name in left_out)}" if left_out else ""
-            yield from (f"As parameters{without}:", "", "```text", words, "```", "")
+            yield from (f"As template parameters{without}:", "", "```text", words, "```", "")
 
 
 def _configuration() -> Iterator[str]:
     template = load(Path("template.yaml"))
     yield from ("## Template parameters", "")
-    yield from (f"{len(template['Parameters'])} of them; none must be given.", "")
+    yield from (f"The template has {len(template['Parameters'])} parameters. All have a default.", "")
     for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
         yield from (f"### {group['Label']['default']}", "")
         rows = ((name, template["Parameters"][name]) for name in group["Parameters"])
         yield from _table(
-            ("parameter", "default", "may be", "meaning"),
+            ("parameter", "default", "allowed values", "description"),
             ([f"`{name}`", _value(each["Default"]), _allowed(each), each["Description"]] for name, each in rows),
         )
     meanings = _docstrings(Settings)
-    yield from ("## `[settings]` of the file", "")
+    yield from ("## `[settings]` in the file", "")
     yield from _table(
-        ("setting", "variable", "default", "may be", "meaning"),
+        ("setting", "variable", "default", "allowed values", "description"),
         (
             [f"`{name}`", f"`{name.upper()}`" if name in TUNING else "", _default(name), kind.expected, meanings[name]]
             for name, kind in {**TUNING, **FILE_ONLY}.items()
         ),
     )
-    yield from ("## `[[provider]]` of the file", "", "And of each object in `JwtProviders`.", "")
+    yield from ("## `[[provider]]` in the file", "", "The objects in `JwtProviders` have the same members.", "")
     of_provider = _docstrings(Provider)
     yield from _table(
-        ("member", "default", "meaning"),
+        ("member", "default", "description"),
         ([f"`{name}`", _of_provider(name), of_provider[_FIELDS.get(name, name)]] for name in provider.MEMBERS),
     )
     yield from (
         "## Variables that the template sets",
         "",
-        "Not to be set in the file, where they would have no effect.",
+        "The file cannot set these.",
         "",
     )
     yield from _table(
-        ("variable", "default", "may be", "meaning"),
+        ("variable", "default", "allowed values", "description"),
         ([f"`{name.upper()}`", _default(name), kind.expected, meanings[name]] for name, kind in PARAMETERS.items()),
     )
 
 
 _FIELDS: Final = {"audience": "audiences"}
-"""Members of an entry that are called otherwise in the code."""
+"""Members of a `[[provider]]` table whose field of `Provider` has another name."""
 
 
 def _docstrings(of: type) -> dict[str, str]:
-    """What stands below each field of a class (as Sphinx and IDEs read it)."""
+    """Return the docstring below each field of a class, as Sphinx and IDEs read it."""
     (tree,) = ast.parse(inspect.getsource(of)).body
     assert isinstance(tree, ast.ClassDef)
     return {
@@ -138,7 +141,7 @@ def _default(setting: str) -> str:
 
 def _of_provider(member: str) -> str:
     if member in ("issuer", "audience"):
-        return "must be given"
+        return "required"
     value = getattr(Provider, _FIELDS.get(member, member), None)
     if member == "algorithms":
         return "all: " + ", ".join(f"`{name}`" for name in sorted(Provider.algorithms))
