@@ -1,4 +1,4 @@
-"""`python -m bench`: the whole comparison, written to docs/benchmarks.md. `--smoke`: a minute of it, asserted."""
+"""`python -m bench`: write the full comparison to docs/benchmarks.md. `--smoke`: check a one-minute version of it."""
 
 import argparse
 import statistics
@@ -24,18 +24,20 @@ ARTIFACT: Final = FOLDER / "Authorizer"
 REPORT: Final = Path("docs/benchmarks.md")
 PLOT: Final = Path("docs/cost.svg")
 TOLERANCE: Final = 1.5
-"""A smoke run's ratios may be off by half: the machine of CI has neighbours."""
+"""A smoke run permits ratios of 1.5 times the target, because a CI machine runs other work."""
 
 
 def main() -> int:
-    """0, or 1 when a count is wrong or, in a smoke run, a ratio too high."""
+    """Return 0, or 1 if a count is wrong or, in a smoke run, a ratio is too high."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measures the authorizer beside its peers, in ratios and counts.",
+        description="Measure the authorizer and compare it with other libraries, in ratios and counts.",
         epilog="Example: make bench",
     )
-    parser.add_argument("--smoke", action="store_true", help="a minute of it: writes nothing, fails on bad figures")
-    parser.add_argument("--rounds", type=int, default=15, help="cold starts of each (default: 15)")
+    parser.add_argument(
+        "--smoke", action="store_true", help="a one-minute version: writes no file, fails on a bad figure"
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="cold starts of each contender (default: 15)")
     options = parser.parse_args()
     environment.enter()
     try:
@@ -65,7 +67,7 @@ def _full(rounds: int) -> int:
     )
     load = Load(
         milliseconds=statistics.mean(
-            [warm_times["ours, JWT RS256"].median, warm_times["ours, API key in memory"].median]
+            [warm_times["multi-auth, JWT RS256"].median, warm_times["multi-auth, API key in memory"].median]
         )
         / 1000,
         accepted_bytes=measured.logged.accepted,
@@ -80,20 +82,22 @@ def _full(rounds: int) -> int:
 
 
 def _smoke() -> int:
-    measured = _measure(3, 300, of=(cold.FLOOR, "ours", "the usual sample"))
+    measured = _measure(3, 300, of=(cold.FLOOR, "multi-auth", "typical sample"))
     workload = counts.mixed(5_000)
     memory = {distinct: counts.memory_held(distinct) for distinct in (10, 30_000, 36_000)}
     for ratio in measured.ratios:
-        say(f"  {ratio.value:5.2f} (at most {ratio.most:.1f}, here {ratio.most * TOLERANCE:.2f})  {ratio.what}")
+        say(f"  {ratio.value:5.2f} (target {ratio.most:.1f}, smoke run {ratio.most * TOLERANCE:.2f})  {ratio.what}")
     high = [
-        f"{r.what} is {r.value:.2f}, and may be {r.most:.1f}" for r in measured.ratios if r.value > r.most * TOLERANCE
+        f"{r.what} is {r.value:.2f}; the target is {r.most:.1f} at most"
+        for r in measured.ratios
+        if r.value > r.most * TOLERANCE
     ]
     return _complain([*high, *_wrong_counts(workload, memory, full=30_000), *_slow_rules([rules.measure(COUNTS[-1])])])
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Times by name, bytes logged by outcome, and the versions of the libraries in the artifact."""
+    """Times by contender, logged bytes by outcome, and the versions of the libraries in the artifact."""
 
     cold_times: dict[str, list[float]]
     warm_times: dict[str, warm.Time]
@@ -106,14 +110,14 @@ class Measured:
 
 
 def _measure(rounds: int, count: int, of: tuple[str, ...] = ("",)) -> Measured:
-    """Cold starts of those whose names begin so, and warm decisions."""
+    """Measure cold starts of the contenders whose names start with one of `of`, and warm decisions."""
     key_set = Path("events/jwks.json").read_bytes()
-    with step("sam build of ours and of the peers"):
+    with step("sam build of the authorizer and its peers"):
         contenders = [c for c in cold.prepare(DIRECTORY) if c.name.startswith(of)]
     try:
         with step(f"{rounds} x {len(contenders)} cold starts"), running_backend(DIRECTORY, key_set) as backend:
             cold_times = cold.measure(contenders, backend, rounds, DIRECTORY)
-            logged = cold.logged(next(c for c in contenders if c.name.startswith("ours")), backend, DIRECTORY)
+            logged = cold.logged(next(c for c in contenders if c.name.startswith("multi-auth")), backend, DIRECTORY)
     finally:
         cold.release(DIRECTORY)
     with step("warm decisions"), running_backend(DIRECTORY, warm.KEY_SET) as backend:
@@ -122,18 +126,18 @@ def _measure(rounds: int, count: int, of: tuple[str, ...] = ("",)) -> Measured:
 
 
 def _wrong_counts(workload: counts.Workload, memory: dict[int, int], full: int) -> list[str]:
-    """`full`: so many credentials fill the caches."""
+    """Return what is wrong. `full` is the number of credentials that fills the caches."""
     wrong = []
     if workload.reads != workload.expected_reads:
-        wrong.append(f"{workload.reads} reads of DynamoDB, where {workload.expected_reads} are needed")
+        wrong.append(f"{workload.reads} DynamoDB reads instead of {workload.expected_reads}")
     if workload.needless_reads:
-        wrong.append(f"{workload.needless_reads} reads for credentials that need none")
+        wrong.append(f"{workload.needless_reads} DynamoDB reads for credentials that need none")
     if workload.fetches > workload.most_fetches:
-        wrong.append(f"{workload.fetches} fetches of signing keys, where {workload.most_fetches} are the most")
+        wrong.append(f"{workload.fetches} key set fetches; the most is {workload.most_fetches}")
     if workload.late:
-        wrong.append(f"{workload.late} keys accepted later after their revocation than the cache allows")
+        wrong.append(f"{workload.late} keys accepted after their revocation for longer than the key cache permits")
     if max(memory.values()) > memory[full] * 1.1:
-        wrong.append(f"the caches hold {max(memory.values()):,} bytes, and {memory[full]:,} when they are full")
+        wrong.append(f"the cache grows to {max(memory.values()):,} bytes; full, it has {memory[full]:,}")
     return wrong
 
 
@@ -143,7 +147,7 @@ def _artifact_bytes() -> int:
 
 def _slow_rules(measured: Sequence[RulesFigures]) -> list[str]:
     return [
-        f"{figures.rules} rules take {figures.compile_ms:.1f} ms for a new set, and may take {MOST_MILLISECONDS}"
+        f"{figures.rules} rules take {figures.compile_ms:.1f} ms for a new set; the target is {MOST_MILLISECONDS} ms"
         for figures in measured
         if figures.compile_ms > MOST_MILLISECONDS
     ]

@@ -1,4 +1,4 @@
-"""What the contenders ask: the emulated DynamoDB with one key in it, and a server of signing keys, both on loopback."""
+"""Run the services that the contenders call: DynamoDB in the emulator with one key, and a key set, both on loopback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ TABLE: Final = "keys"
 
 @dataclass(frozen=True)
 class Backend:
-    """`environment`: for a process that is to reach both, and nothing else."""
+    """`environment` has the variables of a process that can reach both services and no other."""
 
     environment: dict[str, str]
     dynamodb: Any
@@ -24,7 +24,7 @@ class Backend:
 
 @contextmanager
 def running_backend(directory: Path, key_set: bytes) -> Iterator[Backend]:
-    """The table as the template has it, with the key of the sample events; and this key set."""
+    """Run the table of the template, with the key of the sample events, and a server with this key set."""
     directory.mkdir(parents=True, exist_ok=True)
     with running_emulator(directory) as emulator, serving(key_set) as jwks_url:
         dynamodb: Any = client(emulator, "dynamodb")
@@ -43,5 +43,5 @@ def running_backend(directory: Path, key_set: bytes) -> Iterator[Backend]:
 
 
 def event(name: str) -> Any:
-    """One of the sample events."""
+    """Return a sample event."""
     return sample.read(f"{name}.json")

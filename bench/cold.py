@@ -1,4 +1,4 @@
-"""Cold starts: a fresh process each time, from its first byte of code to its first answer."""
+"""Measure cold starts: a fresh process each time, from the first request to its response."""
 
 import shutil
 import statistics
@@ -18,18 +18,18 @@ RUNTIME: Final = Path(".tools/runtime/bin/python")
 PEERS: Final = Path("bench/peers")
 NODE: Final = PEERS / "node"
 PLATFORM_LINES: Final = (b"START RequestId", b"END RequestId", b"REPORT RequestId")
-FLOOR: Final = "floor: a boto3 client, no request"
+FLOOR: Final = "baseline: boto3 client, no request"
 MANY: Final = 200
 
 
 def in_file(count: int) -> str:
-    """The name of the contender with so many providers in its file."""
-    return f"ours, JWT, providers in a file: {count}"
+    """Return the name of the contender with `count` providers in its file."""
+    return f"multi-auth, JWT, providers in a file: {count}"
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What is started, and the first request to it. `providers`: so many, in a file; 0 for the one in variables."""
+    """A function, and the first request to it. `providers` is their number in a file; 0 for one in variables."""
 
     name: str
     folder: Path
@@ -39,7 +39,7 @@ class Contender:
 
 
 def prepare(directory: Path) -> list[Contender]:
-    """Builds every artifact with `sam build`, and takes away the right to write to them."""
+    """Build every artifact with `sam build`, and make the artifacts read-only."""
     directory.mkdir(parents=True, exist_ok=True)
     environment = download()
     build(environment, directory / "sam-build.log")
@@ -56,11 +56,11 @@ def prepare(directory: Path) -> list[Contender]:
     peer: list[str | Path] = [*python, "app.handler"]
     contenders = [
         Contender(FLOOR, built / "Floor", peer, {}),
-        Contender("ours, API key", ours, entry, key),
-        Contender("ours, JWT", ours, entry, jwt),
+        Contender("multi-auth, API key", ours, entry, key),
+        Contender("multi-auth, JWT", ours, entry, jwt),
         *(Contender(in_file(count), ours, entry, jwt, count) for count in (1, MANY)),
-        Contender("the usual sample, API key", built / "Sample", peer, key),
-        Contender("the usual sample, JWT", built / "Sample", peer, jwt),
+        Contender("typical sample, API key", built / "Sample", peer, key),
+        Contender("typical sample, JWT", built / "Sample", peer, jwt),
         Contender("Powertools' auth_alpha, JWT", built / "Powertools", peer, jwt),
     ]
     if (NODE / "node_modules").is_dir():
@@ -74,7 +74,7 @@ def prepare(directory: Path) -> list[Contender]:
 
 
 def release(directory: Path) -> None:
-    """Gives the right to write back, and removes the artifacts."""
+    """Make the artifacts writable and remove them."""
     for name in ("ours", "peers"):
         for path in (directory / name, *(directory / name).rglob("*")):
             if path.is_dir():
@@ -83,7 +83,7 @@ def release(directory: Path) -> None:
 
 
 def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, directory: Path) -> dict[str, list[float]]:
-    """Milliseconds of each start by name. The contenders take turns, so that all have the same weather."""
+    """Return the milliseconds of each start by name. The contenders take turns, so that all run under the same load."""
     environments = {contender.name: _environment(backend, contender, directory) for contender in contenders}
     times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
@@ -94,27 +94,27 @@ def measure(contenders: Sequence[Contender], backend: Backend, rounds: int, dire
 
 @dataclass(frozen=True)
 class Logged:
-    """Bytes in the log for one warm decision: the function's line, and the runtime's about an error."""
+    """Bytes in the log for one warm decision: the function's line, and the runtime's line about an error."""
 
     accepted: int
     refused: int
 
 
 def logged(contender: Contender, backend: Backend, directory: Path) -> Logged:
-    """As the Runtime Interface Emulator writes them. The platform's own lines are below the template's level, WARN."""
+    """Measure the lines of the Runtime Interface Emulator, without Lambda's own, which are below WARN."""
     log = directory / "rie-lines.log"
-    garbage = {**contender.event, "headers": {"Authorization": "Bearer hello"}, "multiValueHeaders": {}}
+    unrecognized = {**contender.event, "headers": {"Authorization": "Bearer hello"}, "multiValueHeaders": {}}
     environment = _environment(backend, contender, directory) | {"AWS_LAMBDA_LOG_FORMAT": "JSON"}
     with running_function(contender.command, contender.folder, environment, log) as url:
         sizes = []
-        for request in (contender.event, contender.event, garbage):
+        for request in (contender.event, contender.event, unrecognized):
             invoke(url, request)
             sizes.append(_size_at_rest(log))
     return Logged(sizes[1] - sizes[0], sizes[2] - sizes[1])
 
 
 def _size_at_rest(log: Path) -> int:
-    """The last line is written after the answer: when nothing has come for a while, it is there."""
+    """Return the size when the log stops growing, because the last line follows the response."""
     text = None
     while (now := log.read_bytes()) != text:
         text = now
@@ -130,7 +130,7 @@ def _environment(backend: Backend, contender: Contender, directory: Path) -> dic
     providers = _in_file(backend.environment, contender.providers, directory) if contender.providers else {}
     return backend.environment | {
         **providers,
-        # A folder that root can write to is not read-only for root: this says so to Python.
+        # Root can write to read-only folders. This keeps Python from writing bytecode.
         "PYTHONDONTWRITEBYTECODE": "1",
         "JWKS_FILE": str(Path("events/jwks.json").resolve()),
         "AWS_LAMBDA_FUNCTION_NAME": "Authorizer",
@@ -138,7 +138,7 @@ def _environment(backend: Backend, contender: Contender, directory: Path) -> dic
 
 
 def _in_file(one: Mapping[str, str], count: int, directory: Path) -> dict[str, str]:
-    """Variables for a file of tenants of a large provider, of which the last is the one that variables have named."""
+    """Return variables for a file of `count` providers, the last of which is the provider of the variables `one`."""
     entry = """[[provider]]
 issuer = "https://login.microsoftonline.com/{number:036}/v2.0"
 audience = ["api://reports", "{number:036}"]

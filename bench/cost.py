@@ -1,6 +1,7 @@
-"""What a million requests cost: the counts, times the published prices."""
+"""Calculate the cost of a million requests from counts and published prices."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,12 +14,12 @@ REQUESTS_A_SECOND: Final = (10, 100, 1000)
 PLOTTED_MB: Final = 512
 PLOTTED_SECONDS: Final = (0, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 FULL_CORE_MB: Final = 1769
-"""A function of this size has one processor to itself (Lambda developer guide, "Configure memory")."""
+"""A function of this size has one full processor (Lambda developer guide, "Configure memory")."""
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Dollars in us-east-1, on demand, without free tiers. They change: compare them with AWS's pages."""
+    """Prices in dollars in us-east-1, on demand, without free tiers. They change: compare them with AWS's pages."""
 
     date: str = "2025-06, from AWS's public price pages"
     lambda_request: float = 0.20 / 1e6
@@ -30,12 +31,12 @@ class Prices:
 
 @dataclass(frozen=True)
 class Load:
-    """One decision, as it was measured, and how often each kind of it happens.
+    """The measured cost of one decision, and the share of each kind of credential.
 
-    `milliseconds`: of one whole processor. `read_milliseconds`: what DynamoDB takes to answer, which no local
-    measurement can tell. `key_share`: API keys among the credentials. `kept_share`: of those, found in memory.
-    `accepted_bytes` and `refused_bytes`: all that is logged for one decision. All credentials are accepted, unless
-    the load is `refused()`.
+    `milliseconds`: time on one full processor. `read_milliseconds`: time of a DynamoDB read, which cannot be measured
+    locally. `key_share`: share of API keys among the credentials. `kept_share`: share of these found in the key cache.
+    `accepted_bytes` and `refused_bytes`: everything logged for one decision. All credentials are accepted, unless the
+    load is `refused()`.
     """
 
     milliseconds: float
@@ -46,12 +47,12 @@ class Load:
     read_milliseconds: float = 4.0
 
     def refused(self) -> "Load":
-        """Nothing but tokens that no read is needed for."""
+        """Return the load of refused tokens that need no DynamoDB read."""
         return replace(self, accepted_bytes=self.refused_bytes, key_share=0.0)
 
 
 def dollars_a_million(load: Load, prices: Prices, *, hit_rate: float, memory_mb: int) -> float:
-    """For a million requests, of which API Gateway answers `hit_rate` from its own cache."""
+    """Return the cost of a million requests, of which the authorizer cache answers the share `hit_rate`."""
     reads = load.key_share * (1 - load.kept_share)
     processor = load.milliseconds * max(1.0, FULL_CORE_MB / memory_mb)
     billed = (1 - reads) * math.ceil(processor) + reads * math.ceil(processor + load.read_milliseconds)
@@ -65,28 +66,39 @@ def dollars_a_million(load: Load, prices: Prices, *, hit_rate: float, memory_mb:
 
 
 def hit_rate(requests_a_second: float, credentials: int, cache_seconds: int) -> float:
-    """Of API Gateway's cache, when each credential is used as often as any other, at independent moments.
+    """Return the hit rate of the authorizer cache for credentials that are used equally often, at independent times.
 
-    An entry lives for a fixed time from its making, in which a credential is asked for `rate * seconds` times more.
+    An entry expires a fixed time after its creation. Until then, the credential is used `rate * seconds` times more.
     """
     asked = requests_a_second / credentials * cache_seconds
     return asked / (1 + asked)
 
 
 def plot(load: Load, prices: Prices, path: Path) -> None:
-    """Cost by the time that API Gateway keeps an answer, a line for each rate of requests, as SVG without scripts."""
-    # It changes how Python imports, of which nothing else should notice.
+    """Write the cost by `AuthorizerCacheSeconds`, with a line for each request rate, as SVG without scripts."""
+    # pygal changes how Python imports. This keeps the change out of the measurements.
     import pygal
     from pygal.style import CleanStyle
 
     chart = pygal.Line(
-        style=CleanStyle(font_family="sans-serif", background="white", plot_background="white"),
+        style=CleanStyle(
+            font_family="sans-serif",
+            background="white",
+            plot_background="white",
+            guide_stroke_color="#d0d7de",
+            major_guide_stroke_color="#d0d7de",
+            stroke_width="2",
+            label_font_size=12,
+            major_label_font_size=12,
+        ),
         js=[],
         width=900,
         height=420,
-        title=f"Dollars a million requests, {PLOTTED_MB} MB, {HOLDERS:,} credentials in even use",
+        title=f"Dollars per million requests ({PLOTTED_MB} MB, {HOLDERS:,} credentials used equally often)",
         x_title="AuthorizerCacheSeconds",
         legend_at_bottom=True,
+        legend_at_bottom_columns=len(REQUESTS_A_SECOND),
+        no_prefix=True,
         explicit_size=True,
         range=(0, None),
     )
@@ -96,4 +108,5 @@ def plot(load: Load, prices: Prices, path: Path) -> None:
         costs = [dollars_a_million(load, prices, hit_rate=hits, memory_mb=PLOTTED_MB) for hits in rates]
         chart.add(f"{rate:,} requests/s", [round(cost, 4) for cost in costs])
     text: str = chart.render(is_unicode=True, pretty_print=True)
-    path.write_text(text, encoding="utf-8")
+    # pygal writes its configuration as a script even if it has none to run.
+    path.write_text(re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL), encoding="utf-8")

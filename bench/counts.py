@@ -1,4 +1,4 @@
-"""What can be counted exactly: requests, read units, fetches, bytes logged, and what the caches hold."""
+"""Count what can be counted exactly: DynamoDB reads, key set fetches, logged bytes, and the memory of the key cache."""
 
 import io
 import json
@@ -28,7 +28,7 @@ RRU_A_READ: Final = 0.5
 
 
 class Table:
-    """In place of DynamoDB's client: has the keys that `has` says, and counts the reads."""
+    """A fake of the DynamoDB client. It has the items whose digests `has` accepts, and counts the reads."""
 
     def __init__(self, has: Callable[[str], bool]) -> None:
         self._has = has
@@ -47,7 +47,7 @@ class Table:
 
 @dataclass
 class Workload:
-    """What a mixed workload came to."""
+    """The counts of a mixed workload."""
 
     decisions: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -57,21 +57,22 @@ class Workload:
     most_fetches: int = 0
     bytes_logged: int = 0
     late: int = 0
-    """Decisions that accepted a key later after its revocation than the cache allows."""
+    """Decisions that accepted a key after its revocation for longer than the key cache permits."""
     needless_reads: int = 0
-    """Reads for credentials that need none: garbage, a wrong checksum, a token with an unknown `kid`."""
+    """Reads for credentials that need none: an unrecognized token, a wrong checksum, a token with an unknown `kid`."""
 
 
 def mixed(decisions: int, seed: int = 1) -> Workload:
-    """Keys and users by turns, and every twentieth credential a bad one. A hundred decisions a second by its own clock.
+    """Run a workload of API keys and JWTs alternately, at 100 decisions per second of a simulated clock.
 
-    Four times the provider rotates its signing key, and every thousandth decision a key is revoked.
+    Every 20th credential is invalid. The provider rotates its signing key four times. A key is revoked at every 1,000th
+    decision.
     """
     return _Mixed(decisions, seed).run()
 
 
 class _Lines(io.TextIOBase):
-    """Standard output that hands on each line that is written to it."""
+    """A standard output that passes each line to a function."""
 
     def __init__(self, written: Callable[[str], None]) -> None:
         self._written = written
@@ -119,7 +120,7 @@ class _Mixed:
                 self._decide(self._chance.choice(self._tokens))
         result.decisions, result.reads, result.fetches = self._count, self._table.reads, self._fetches
         seconds = self._count * SECONDS_A_DECISION
-        # A refresh ahead of time each 480 s, one for each rotation that is noticed by a kid, and the first.
+        # The first fetch, an early refresh every 480 s, one for each rotation, and those that unknown `kid`s cause.
         result.most_fetches = 1 + int(seconds / 480) + 5 + int(seconds / KeyTimes().cooldown)
         return result
 
@@ -173,7 +174,7 @@ class _Mixed:
         return wrong_checksum if index % 60 == 20 else unknown
 
     def _decide_key(self, key: str) -> None:
-        """Also reckons on its own whether the key must be read, and whether it may still be accepted."""
+        """Decide, and calculate independently whether the key must be read and can still be accepted."""
         read_at = self._read_at.get(key)
         if read_at is None or self._now - read_at >= CACHE_SECONDS:
             self._read_at[key] = self._now
@@ -197,7 +198,7 @@ class _Mixed:
 
 
 def memory_held(distinct: int) -> int:
-    """Bytes that a key store holds after so many distinct credentials, every second of which is a key."""
+    """Return the bytes in a key store after `distinct` credentials, every second of which is a key in the table."""
     client: Any = Table(lambda digest: digest[-1] in "02468ace")
     store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, clock=lambda: NOW)
     tracemalloc.start()

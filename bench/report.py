@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made of the figures of one run."""
+"""Write docs/benchmarks.md from the figures of one run."""
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ OTHERS = ("joserfc", "awslambdaric")
 
 @dataclass(frozen=True)
 class Figures:
-    """All of one run."""
+    """All figures of one run. Times are in milliseconds (cold) and microseconds (warm), `memory` is bytes by credentials."""
 
     when: datetime
     rounds: int
@@ -43,7 +43,7 @@ class Figures:
 
 
 def markdown(figures: Figures, load: Load, prices: Prices, plot: str) -> str:
-    """The page."""
+    """Return the page as Markdown."""
     parts = [
         _head(figures),
         targets(figures.ratios, figures.artifact_bytes, figures.memory),
@@ -61,21 +61,22 @@ def _head(figures: Figures) -> str:
     others = ", ".join(f"{name} {version(name)}" for name in OTHERS)
     return f"""# Benchmarks
 
-Written by `make bench` on {figures.when:%Y-%m-%d}, in one run on 2 cores ({platform.machine()}, {platform.system()}, Python
-{figures.versions["python"]}). What is measured is the artifact of `sam build`, with {packed}. Beside it: {others}.
+`make bench` wrote this page on {figures.when:%Y-%m-%d}, from one run on 2 cores ({platform.machine()}, {platform.system()}, Python
+{figures.versions["python"]}). It measures the artifact of `sam build` ("multi-auth" in the tables), which contains {packed}.
+For comparison, it also measures other libraries, among them {others}.
 
-Read the ratios. Absolute times differ from machine to machine, and Lambda's are others again: a function of 512 MB has 0.29 of a
-processor once it has started. Contenders take turns, so that a ratio compares what ran at the same time."""
+Compare the ratios, not the times. Times depend on the machine and differ on Lambda, where a function of 512 MB has 0.29 of a
+processor after its start. The contenders take turns, so that a ratio compares runs under the same load of the machine."""
 
 
 def targets(ratios: Sequence[Ratio], artifact_bytes: int, memory: Mapping[int, int]) -> str:
-    """The table of what is to be reached."""
+    """Return the table of targets, and whether this run meets them."""
     rows = [(ratio.what, f"{ratio.value:.2f}", f"{ratio.most:.2f}", _yes(ratio.is_met)) for ratio in ratios]
     megabytes = artifact_bytes / 1024**2
-    rows.append(("artifact of the authorizer, MB", f"{megabytes:.1f}", "40", _yes(megabytes <= 40)))
+    rows.append(("size of the artifact, MB", f"{megabytes:.1f}", "40", _yes(megabytes <= 40)))
     most, full = max(memory.values()), memory[100_000]
-    rows.append(("memory, a million credentials / full caches", f"{most / full:.2f}", "1.1", _yes(most <= full * 1.1)))
-    return "## Targets\n\n" + _table(("what, by medians", "here", "at most", "met"), rows)
+    rows.append(("memory, 1,000,000 credentials / full caches", f"{most / full:.2f}", "1.1", _yes(most <= full * 1.1)))
+    return "## Targets\n\n" + _table(("ratio of medians", "measured", "target, at most", "met"), rows)
 
 
 def _cold(figures: Figures) -> str:
@@ -92,12 +93,17 @@ def _cold(figures: Figures) -> str:
     ]
     return f"""## Cold starts
 
-{figures.rounds} fresh processes each, by AWS's Runtime Interface Emulator and `awslambdaric`, from the first request to its answer. DynamoDB
-is the emulator, signing keys come from loopback. Python writes no bytecode, as in Lambda, where the code is read-only. The floor's and
-the sample's boto3 is the runtime's, compiled; all else is packed. Powertools and aws-jwt-verify fetch over https only: their keys come from a file, which spares them a request.
-Node runs a runtime loop of our own, as AWS's needs a compiler.
+The time from the first request to its response, in {figures.rounds} fresh processes for each contender. AWS's Runtime Interface Emulator and
+`awslambdaric` start the processes.
 
-{_table(("first request", "ratio", "ms, median", "least", "most"), rows)}"""
+- DynamoDB is the emulator. A server on loopback publishes the signing keys.
+- Python does not write bytecode, as on Lambda, where the code is read-only.
+- "baseline" is a function that creates a boto3 client. "typical sample" is an authorizer in the style of AWS's blueprint and PyJWT's
+  documentation. Both use the runtime's compiled boto3. All other libraries are in the artifacts.
+- Powertools and aws-jwt-verify fetch keys only over https. Here they read them from a file and save one request.
+- The Node contenders run a simple runtime loop, because AWS's runtime interface client needs a compiler.
+
+{_table(("first request", "ratio to baseline", "median, ms", "min, ms", "max, ms"), rows)}"""
 
 
 def _warm(figures: Figures) -> str:
@@ -108,11 +114,14 @@ def _warm(figures: Figures) -> str:
     ]
     return f"""## Warm decisions
 
-On one processor, as a function of up to 1,769 MB has no more. Ours: the artifact, in an interpreter that sees nothing else, with event, policy,
-log line and metric; the others as named. A token's key is at hand. DynamoDB is the emulator, on the other processor: compare "from
-DynamoDB" with "boto3 GetItem" and with nothing else.
+Each decision runs on one processor, because a function of up to 1,769 MB has no more.
 
-{_table(("decision", "ratio to PyJWT.decode RS256", "µs, median", "p99"), rows)}"""
+- "multi-auth" is the artifact in an isolated interpreter. It includes the event, the policy, the log line and the metric. The other
+  contenders do only what their name says.
+- The signing keys are in memory.
+- DynamoDB is the emulator, on the other processor. Compare "API key from DynamoDB" only with "boto3 GetItem".
+
+{_table(("decision", "ratio to PyJWT.decode RS256", "median, µs", "p99, µs"), rows)}"""
 
 
 def _counts(figures: Figures) -> str:
@@ -120,27 +129,31 @@ def _counts(figures: Figures) -> str:
     rows = [
         ("decisions", f"{work.decisions:,}"),
         (
-            "of them accepted, refused, failed",
+            "accepted, refused, failed decisions",
             ", ".join(f"{work.outcomes.get(o, 0):,}" for o in ("allow", "refuse", "fail")),
         ),
-        ("reads of DynamoDB", f"{work.reads:,}"),
-        ("reads that an independent reckoning finds needed", f"{work.expected_reads:,}"),
+        ("DynamoDB reads", f"{work.reads:,}"),
+        ("DynamoDB reads that are necessary, calculated independently", f"{work.expected_reads:,}"),
         ("read request units", f"{work.reads * RRU_A_READ:,.1f}"),
-        ("reads for garbage, wrong checksums and unknown `kid`s", f"{work.needless_reads:,}"),
-        ("fetches of signing keys", f"{work.fetches:,}"),
-        ("keys accepted after revocation, later than the cache allows", f"{work.late:,}"),
-        ("bytes logged a decision", f"{work.bytes_logged / work.decisions:.0f}"),
+        ("DynamoDB reads for unrecognized tokens, wrong checksums and unknown `kid`s", f"{work.needless_reads:,}"),
+        ("key set fetches", f"{work.fetches:,}"),
+        ("keys accepted after their revocation for longer than the key cache permits", f"{work.late:,}"),
+        ("bytes logged for each decision", f"{work.bytes_logged / work.decisions:.0f}"),
     ]
     memory = [(f"{distinct:,}", f"{held / 1024:,.0f}") for distinct, held in figures.memory.items()]
     return f"""## Counts
 
-A mixed workload by a clock of its own, a hundred decisions a second: {HOLDERS:,} API keys and {HOLDERS:,} users by turns, every twentieth
-credential a bad one, five signing keys one after the other, and a key revoked each thousandth decision. A token with an unknown `kid`
-may cause a fetch every ten seconds; these are most of the fetches. There is no other request.
+A simulated workload of 100 decisions per second, with API keys and JWTs alternately:
+
+- {HOLDERS:,} API keys and {HOLDERS:,} users. Every 20th credential is invalid.
+- Five signing keys, one after the other. An API key is revoked at every 1,000th decision.
+- A token with an unknown `kid` can cause one key set fetch every 10 seconds. Most of the fetches have this cause.
+
+The authorizer makes no other requests than these:
 
 {_table(("", ""), rows)}
 
-What the caches of a function hold after so many distinct credentials, every second one a key:
+The memory of the API key cache after a number of different credentials, every second of which is a key in the table:
 
 {_table(("credentials", "KB"), memory)}"""
 
@@ -159,11 +172,12 @@ def _rules(measured: Sequence[RulesFigures]) -> str:
     ]
     return f"""## Access rules
 
-Rules for a route and a scope of its own each, and an identity with half of the scopes. The first row has as many as make a policy
-of at most {MAX_POLICY_BYTES:,} bytes, whoever asks; the others need `max_policy_bytes`. A client that chooses its scopes can ask for a new set
-of satisfied rules each time: {KEPT_GRANTS} policies are kept.
+Each rule has its own route and scope, and the caller has half of the scopes. The first row is the largest number of such rules whose
+policy is at most {MAX_POLICY_BYTES:,} bytes for any caller. The other rows need `max_policy_bytes`.
 
-{_table(("rules", "policy, KB", "largest, KB", "start, ms", "new set, ms", "known set, ms"), rows)}"""
+The authorizer keeps the policies of {KEPT_GRANTS} sets of satisfied rules. A client that can choose its scopes can cause a new set with each token.
+
+{_table(("rules", "policy, KB", "largest policy, KB", "reading the rules, ms", "new set, ms", "kept set, ms"), rows)}"""
 
 
 def _cost(load: Load, prices: Prices, plot: str) -> str:
@@ -187,32 +201,51 @@ def _cost(load: Load, prices: Prices, plot: str) -> str:
     refused = dollars_a_million(load.refused(), prices, hit_rate=0.0, memory_mb=512)
     return f"""## Cost
 
-Dollars for a million requests of the API, on top of API Gateway's own price and without free tiers: invocations, their time, reads, and
-logs. Prices of us-east-1, arm64 ({prices.date}): {prices.lambda_request * 1e6:.2f} a million invocations,
-{prices.lambda_gb_second_arm:.10f} a GB-second, {prices.read_request_unit * 1e6:.3f} a million read request units, {prices.log_gb:.2f} a GB of logs.
-Half of the credentials are API keys, half of these are found in the function's memory, and a read takes {load.read_milliseconds:.0f} ms: assumptions, in
-`bench/cost.py`. A decision takes {load.milliseconds:.3f} ms of a processor: measured above. An accepted one logs {load.accepted_bytes:.0f} bytes, a refused
-one {load.refused_bytes:.0f}: the function's line, and the runtime's about the error that a refusal is. The platform writes no line of its own for a
-decision: the template's level for them is WARN.
+This section gives US dollars per million requests of the API: invocations, their duration, DynamoDB reads and logs. API Gateway's price
+for the requests comes in addition. Free tiers are not included.
 
-A million refused tokens that need no read: {refused:.3f} at 512 MB, as API Gateway's cache does not keep refusals. So an hour at the account's
-own limit of 10,000 requests a second costs {refused * 36:.2f}, and with `ThrottleRate=100` {refused * 0.36:.2f}, beside API Gateway's price for the requests.
-`ReservedConcurrency` bounds instances, not requests: what is over gets an error without an invocation.
+| item | value | source |
+| --- | --- | --- |
+| a million invocations | {prices.lambda_request * 1e6:.2f} dollars | price, us-east-1 |
+| a GB-second, arm64 | {prices.lambda_gb_second_arm:.10f} dollars | price, us-east-1 |
+| a million read request units | {prices.read_request_unit * 1e6:.3f} dollars | price, us-east-1 |
+| a GB of logs | {prices.log_gb:.2f} dollars | price, us-east-1 |
+| a CloudWatch metric for a month | {prices.metric_month:.2f} dollars | price, us-east-1 |
+| API keys among the credentials | {load.key_share:.0%} | assumption in `bench/cost.py` |
+| API keys found in the key cache | {load.kept_share:.0%} | assumption in `bench/cost.py` |
+| a DynamoDB read | {load.read_milliseconds:.0f} ms | assumption in `bench/cost.py` |
+| a decision | {load.milliseconds:.3f} ms of a processor | measured |
+| logs of an accepted credential | {load.accepted_bytes:.0f} bytes | measured |
+| logs of a refused credential | {load.refused_bytes:.0f} bytes | measured |
 
-CloudWatch charges a metric by the month ({prices.metric_month:.2f}), however often it is counted. A stack has 9, and one more for each kind and
-reason that occurs; there are some 30 reasons.
+Date of the prices: {prices.date}. The logs of a refused credential are the authorizer's line and the runtime's line about the
+error that a refusal raises. Lambda writes no line of its own, because the template sets its log level to WARN.
 
-By memory of the function, and the part that API Gateway's cache answers:
+### Refused tokens
+
+The authorizer cache does not keep refusals. A million refused tokens that need no DynamoDB read cost {refused:.3f} dollars at 512 MB. An hour at the
+account's limit of 10,000 requests per second costs {refused * 36:.2f} dollars. With `ThrottleRate=100`, it costs {refused * 0.36:.2f} dollars. `ReservedConcurrency` limits
+concurrent executions, not requests. Requests above it get an error and cause no invocation.
+
+### Metrics
+
+CloudWatch charges for a metric by the month, regardless of the number of data points. A stack has 9 metrics, and one more for each
+combination of kind and reason that occurs. There are about 30 reasons.
+
+### Accepted requests
+
+The cost depends on the memory of the function and on the share of requests that the authorizer cache answers:
 
 {_table(("memory", *(f"{rate:.0%}" for rate in HIT_RATES)), by_memory)}
 
-By `AuthorizerCacheSeconds`, with {HOLDERS:,} credentials in even use, at {PLOTTED_MB} MB:
+The same cost by `AuthorizerCacheSeconds`, with {HOLDERS:,} credentials that are used equally often, at {PLOTTED_MB} MB:
 
-{_table(("seconds", "10 requests/s", "100 requests/s", "1,000 requests/s"), by_seconds)}
+{_table(("`AuthorizerCacheSeconds`", "10 requests/s", "100 requests/s", "1,000 requests/s"), by_seconds)}
 
-![Dollars a million requests by AuthorizerCacheSeconds]({plot})
+![Dollars per million requests by AuthorizerCacheSeconds]({plot})
 
-Logs cost the most. `LogLevel=WARNING` makes the function's own line a third shorter: what is accepted or refused is then counted only."""
+Logs are the largest part of the cost. With `LogLevel=WARNING`, the authorizer's line for an accepted or refused credential has only the
+metrics and is a third shorter."""
 
 
 def _yes(met: bool) -> str:

@@ -1,4 +1,4 @@
-"""Access rules in bulk: how large their policy is, and how long it takes to make."""
+"""Measure the size of the policy of many access rules, and the time to generate it."""
 
 import json
 import statistics
@@ -13,7 +13,7 @@ from authorizer.identity import Identity
 
 COUNTS: Final = (200, 2000)
 MOST_MILLISECONDS: Final = 50
-"""For 2,000 rules and a set of satisfied ones that is new."""
+"""The most time for 2,000 rules and a new set of satisfied rules."""
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdefghij/v1/GET/me"
@@ -21,7 +21,7 @@ _ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdefghij/v1/GET/me"
 
 @dataclass(frozen=True)
 class RulesFigures:
-    """For so many rules: the start, sizes of the policy, and the time for a set of satisfied rules, new and known."""
+    """Figures for `rules` rules: time to read them, policy sizes, time for a new and a kept set of satisfied rules."""
 
     rules: int
     start_ms: float
@@ -32,7 +32,7 @@ class RulesFigures:
 
 
 def many_rules(count: int) -> tuple[AccessRules, Identity]:
-    """So many rules, each for a route and a scope of its own, and an identity with half of the scopes."""
+    """Return `count` rules, each with its own route and scope, and an identity with half of the scopes."""
     text = "[settings]\nmax_policy_bytes = 1_000_000\n" + "\n".join(
         f'[[rule]]\nroute = "{_METHODS[number % 4]} /service-{number // 8}/things/{{id}}/part-{number}"\n'
         f'scopes = ["service-{number // 8}:{_METHODS[number % 4].lower()}-{number}"]'
@@ -45,7 +45,7 @@ def many_rules(count: int) -> tuple[AccessRules, Identity]:
 
 
 def at_the_limit() -> int:
-    """As many of these rules as the largest policy is made of that needs no setting."""
+    """Return the largest number of these rules whose policy is within the default limit."""
     count = 1
     while many_rules(count + 1)[0].largest_policy_bytes() <= MAX_POLICY_BYTES:
         count += 1

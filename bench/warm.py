@@ -1,4 +1,4 @@
-"""Decisions in a function that is warm, by the artifact in an interpreter of its own, each with log line and metric."""
+"""Measure warm decisions of the artifact in its own interpreter, each with log line and metric, and of its peers."""
 
 import json
 import os
@@ -36,7 +36,7 @@ TOKENS: Final = {
 ROUNDS: Final = 20
 
 Case = Callable[[int], list[int]]
-"""Does a thing so often; nanoseconds of each time."""
+"""Runs something a number of times and returns the nanoseconds of each."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Time:
 
 
 def measure(backend: Backend, artifact: Path, count: int) -> tuple[dict[str, Time], dict[str, str]]:
-    """Each case `count` times, and the versions of the libraries in the artifact.
+    """Return the times of each case, run `count` times, and the versions of the libraries in the artifact.
 
-    The cases take turns in rounds, so that all have the same weather.
+    The cases take turns in rounds, so that all run under the same load.
     """
     kept = {"API_KEY_CACHE_SECONDS": "3600"}
     read = {"API_KEY_CACHE_SECONDS": "0"}
@@ -78,13 +78,13 @@ def _ours(keeping: Artifact, reading: Artifact) -> dict[str, Case]:
     wrong_checksum = key[:-1] + ("x" if key[-1] != "x" else "y")
     unknown_kid = token(claims(exp=YEAR_2100), {"kid": "unknown"})
     return {
-        "ours, API key from DynamoDB": _decision(reading, key),
-        "ours, API key in memory": _decision(keeping, key),
-        **{f"ours, JWT {name}": _decision(keeping, text) for name, text in TOKENS.items()},
-        "ours, garbage": _decision(keeping, "hello"),
-        "ours, wrong checksum": _decision(keeping, wrong_checksum),
-        "ours, unknown kid": _decision(keeping, unknown_kid),
-        "ours, unknown API key": _decision(keeping, api_key.generate("mak")),
+        "multi-auth, API key from DynamoDB": _decision(reading, key),
+        "multi-auth, API key in memory": _decision(keeping, key),
+        **{f"multi-auth, JWT {name}": _decision(keeping, text) for name, text in TOKENS.items()},
+        "multi-auth, unrecognized token": _decision(keeping, "hello"),
+        "multi-auth, wrong checksum": _decision(keeping, wrong_checksum),
+        "multi-auth, unknown kid": _decision(keeping, unknown_kid),
+        "multi-auth, unknown API key": _decision(keeping, api_key.generate("mak")),
     }
 
 
@@ -147,7 +147,7 @@ def _powertools_authorizer(verifier: JWTVerifier, text: str) -> Callable[[], obj
 
 
 def _node(count: int) -> dict[str, Time]:
-    """The peers in Node, measured by themselves; none without Node."""
+    """Return the times that the Node peers measure themselves, or none without Node."""
     if not (NODE / "node_modules").is_dir():
         return {}
     request = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": {"keys": KEYS}, "tokens": TOKENS, "count": count}
@@ -177,7 +177,7 @@ def _summary(times: list[int]) -> Time:
 
 @contextmanager
 def _one_processor() -> Iterator[None]:
-    """As in Lambda, where it is less than one. Handing a lookup to a thread on another costs as much as a decision."""
+    """Pin this process to one processor, as Lambda does: a thread on another one would cost as much as a decision."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -191,7 +191,7 @@ def _one_processor() -> Iterator[None]:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The process's own variables, which botocore reads."""
+    """Set environment variables of this process, which botocore reads."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:

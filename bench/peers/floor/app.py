@@ -1,4 +1,4 @@
-"""The floor: what any function with a DynamoDB client of boto3's pays. It reads nothing."""
+"""The baseline: a function that creates a DynamoDB client and reads nothing."""
 
 import boto3
 

@@ -1,6 +1,6 @@
-"""Powertools for AWS Lambda's own authorizer for JWTs (docs.aws.amazon.com/powertools/python, utility "auth_alpha").
+"""The JWT authorizer of Powertools for AWS Lambda (docs.aws.amazon.com/powertools/python, utility "auth_alpha").
 
-It fetches keys over https only, so that it gets them from a file here and is spared the request.
+It fetches keys only over https. Here it reads them from a file and saves one request.
 """
 
 import json

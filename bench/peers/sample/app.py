@@ -1,6 +1,6 @@
-"""The usual sample: a table of boto3's resource interface, and PyJWT's own client for signing keys.
+"""The typical sample: boto3's resource interface for the table, and PyJWT's client for signing keys.
 
-In the form of AWS's blueprint for authorizers (github.com/awslabs/aws-apigateway-lambda-authorizer-blueprints) and of
+It follows AWS's blueprint for authorizers (github.com/awslabs/aws-apigateway-lambda-authorizer-blueprints) and
 PyJWT's documentation (pyjwt.readthedocs.io, "Retrieve RSA signing keys from a JWKS endpoint").
 """
 
