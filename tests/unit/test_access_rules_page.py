@@ -17,7 +17,9 @@ from keys.deployment import rules_check
 from tests.unit.rules_text import rules_of
 
 PAGE = Path("docs/access-rules.md").read_text(encoding="utf-8")
-TEN = dict(re.findall(r"### (.*?)\n.*?```toml\n(.*?)```", PAGE.split("\n## Ten rules")[1].split("\n## ")[0], re.DOTALL))
+TEN = dict(
+    re.findall(r"### (.*?)\n.*?```toml\n(.*?)```", PAGE.split("\n## Ten common rules")[1].split("\n## ")[0], re.DOTALL)
+)
 
 
 def key(*scopes: str, consumer: str = "acme", **data: Any) -> Identity:
@@ -35,12 +37,12 @@ def group(*names: str) -> Identity:
 
 STAFF, PARTNERS = "https://staff.example.com/", "https://partners.example.com/"
 CASES: dict[str, list[tuple[Identity, str, bool]]] = {
-    "Either kind of credential": [
+    "Both kinds of credential": [
         (key(), "GET /me", True),
         (jwt(), "GET /me", True),
         (jwt(), "GET /other", False),
     ],
-    "An API key with a scope, or a JWT of a group": [
+    "An API key with a scope, or a JWT with a group": [
         (key("reports:write"), "POST /reports", True),
         (group("staff", "editors"), "POST /reports", True),
         (key(), "POST /reports", False),
@@ -53,20 +55,20 @@ CASES: dict[str, list[tuple[Identity, str, bool]]] = {
         (jwt(**{"cognito:groups": "admins"}), "POST /articles", True),
         (group("staff"), "POST /articles", False),
     ],
-    "Two issuers": [
+    "Tokens of two issuers": [
         (jwt(issuer=STAFF), "GET /orders", True),
         (jwt(issuer=PARTNERS), "GET /orders", True),
         (jwt(), "GET /orders", False),
         (key(iss=STAFF), "GET /orders", False),
     ],
-    "An administrator's part under a wide rule": [
+    "A stricter rule under a wider rule": [
         (group("admins"), "GET /admin/users", True),
         (key(), "GET /orders", True),
         (key(), "GET /admin/users", False),
         (key(), "GET /admin", False),
         (group("staff"), "GET //admin/users", False),
     ],
-    "Read for all, write for some": [
+    "Read for every caller, write for some": [
         (key(), "GET /orders/7", True),
         (key(), "HEAD /orders/7", True),
         (key(), "POST /orders", False),
@@ -74,24 +76,24 @@ CASES: dict[str, list[tuple[Identity, str, bool]]] = {
         (jwt("write"), "DELETE /orders/7", False),
         (jwt("admin"), "DELETE /orders/7", True),
     ],
-    "One consumer's route": [
+    "One consumer": [
         (key(), "GET /partners/acme/prices", True),
         (key(consumer="globex"), "GET /partners/acme/prices", False),
         (Identity("jwt", "acme"), "GET /partners/acme/prices", False),
     ],
-    "Machines here, people there": [
+    "API keys for one route, JWTs for another": [
         (key(), "POST /metrics", True),
         (jwt(), "POST /metrics", False),
         (jwt(), "GET /dashboard", True),
         (key(), "GET /dashboard", False),
     ],
-    "A plan, from the key's data or the token's claims": [
+    "A plan from the key's data or the token's claims": [
         (key(plan="gold"), "GET /exports", True),
         (jwt(org={"plan": "platinum"}), "GET /exports", True),
         (key(plan="free"), "GET /exports", False),
         (jwt(plan="gold"), "GET /exports", False),
     ],
-    "A verified e-mail address, and everything of an HTTP API's default route": [
+    "A verified email address, on the default route of an HTTP API": [
         (jwt(email_verified=True), DEFAULT, True),
         (jwt(email_verified="true"), DEFAULT, False),
         (key(email_verified=True), DEFAULT, False),

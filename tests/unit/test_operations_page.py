@@ -1,4 +1,4 @@
-"""docs/operations.md names every reason that a decision line may have."""
+"""docs/operations.md names every reason of a refusal, and the permissions that the commands need."""
 
 import re
 from pathlib import Path
@@ -16,3 +16,10 @@ def test_every_reason_of_a_refusal_has_a_line_and_no_other() -> None:
     listed = re.findall(r"^\| `([a-z_]+)` \| [^|]+ \|", table, re.MULTILINE)
     assert len(BEARER_REASONS) == 3
     assert sorted(listed) == sorted({reason.value for reason in Reason} | BEARER_REASONS)
+
+
+def test_the_permissions_of_an_operator_are_those_that_the_writes_of_a_transaction_need() -> None:
+    actions = set(re.findall(r'return \{"(\w+)": ', Path("src/keys/life/change.py").read_text(encoding="utf-8")))
+    (listed,) = re.findall(r"^\| Operator of keys \|(.*)\|$", PAGE, re.MULTILINE)
+    assert actions == {"Put", "Update", "Delete", "ConditionCheck"}
+    assert {f"{action}Item" for action in actions} <= set(re.findall(r"`(?:dynamodb:)?(\w+)`", listed))
