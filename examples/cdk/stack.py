@@ -1,4 +1,4 @@
-"""The authorizer, deployed by its own stack, on a REST API of the CDK: `cdk deploy -c authorizer=ARN`."""
+"""A REST API with the authorizer of another stack: `cdk deploy -c authorizer=ARN`."""
 
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -24,14 +24,14 @@ class ReportsApi(Stack):
         api = apigateway.RestApi(
             self,
             "Api",
-            # The role is one for the whole account and region: leave it to whoever manages that.
+            # The account has one such role for each Region, which this stack must not replace.
             cloud_watch_role=False,
             default_method_options=apigateway.MethodOptions(
                 authorizer=authorizer, authorization_type=apigateway.AuthorizationType.CUSTOM
             ),
         )
         for name in ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
-            # The authorizer raises an error when a credential cannot be checked. Without this, clients get 500.
+            # If a credential cannot be checked, the authorizer raises an error. Without this response, clients get 500.
             api.add_gateway_response(
                 name,
                 type=apigateway.ResponseType.of(name),

@@ -1,10 +1,10 @@
 # On an HTTP API. Add to your routes:
 #   authorization_type = "CUSTOM"
 #   authorizer_id      = aws_apigatewayv2_authorizer.multi_auth.id
-# HTTP APIs have no gateway responses: a credential that cannot be checked is a 500, not a 503.
+# HTTP APIs have no gateway responses. If a credential cannot be checked, the client gets 500 instead of 503.
 
 variable "http_api_id" {
-  description = "The id of your aws_apigatewayv2_api"
+  description = "The ID of your aws_apigatewayv2_api"
   type        = string
 }
 
@@ -14,8 +14,8 @@ resource "aws_apigatewayv2_authorizer" "multi_auth" {
   authorizer_type                   = "REQUEST"
   authorizer_uri                    = local.authorizer_uri
   authorizer_payload_format_version = "2.0"
-  authorizer_result_ttl_in_seconds  = 30
-  enable_simple_responses           = false # true goes with AuthConfig=http-api.toml
+  authorizer_result_ttl_in_seconds  = 0 # above 0 only with data_encoding = "base64url" in the authorizer's file
+  enable_simple_responses           = false # true requires AuthConfig=http-api.toml
   identity_sources                  = ["$request.header.Authorization"]
 }
 

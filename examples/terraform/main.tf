@@ -1,5 +1,4 @@
-# The authorizer, deployed by its own stack, on APIs that Terraform manages: rest-api.tf and http-api.tf.
-# Copy this file and the one that you need.
+# Attaches the authorizer of a deployed stack to APIs that Terraform manages. Copy this file, and rest-api.tf or http-api.tf.
 
 terraform {
   required_version = ">= 1.5"
@@ -12,7 +11,7 @@ terraform {
 }
 
 variable "authorizer_function_arn" {
-  description = "The output AuthorizerFunctionArn of the authorizer's stack, in the same account and region"
+  description = "The output AuthorizerFunctionArn of the authorizer's stack, in the same account and Region"
   type        = string
 }
 

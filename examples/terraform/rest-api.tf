@@ -3,7 +3,7 @@
 #   authorizer_id = aws_api_gateway_authorizer.multi_auth.id
 
 variable "rest_api_id" {
-  description = "The id of your aws_api_gateway_rest_api"
+  description = "The ID of your aws_api_gateway_rest_api"
   type        = string
 }
 
@@ -23,8 +23,8 @@ resource "aws_lambda_permission" "rest_api" {
   source_arn    = "${local.execution_arn}:${var.rest_api_id}/authorizers/${aws_api_gateway_authorizer.multi_auth.id}"
 }
 
-# The authorizer raises an error when a credential cannot be checked. Without these responses, clients get 500 and no hint to try again.
-# They are in force from your next aws_api_gateway_deployment on.
+# If a credential cannot be checked, the authorizer raises an error. Without these responses, the client gets 500 without Retry-After.
+# They apply from your next aws_api_gateway_deployment.
 resource "aws_api_gateway_gateway_response" "authorizer_failure" {
   for_each      = toset(["AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"])
   rest_api_id   = var.rest_api_id

@@ -49,3 +49,11 @@ def test_examples_ask_for_an_output_that_the_template_has() -> None:
     for template in Path("examples").glob("*/template.yaml"):
         assert "AuthorizerFunctionArn" in load(template)["Parameters"]
     assert "AuthorizerFunctionArn" in outputs
+
+
+def test_an_http_api_caches_no_authorizer_response_by_default() -> None:
+    # A cached context that contains JSON text is reported to be answered with 500 (examples/README.md).
+    template = load(Path("examples/http-api/template.yaml"))
+    (authorizer,) = read("http-api.tf")["resource"][0].values()
+    assert template["Parameters"]["CacheSeconds"]["Default"] == 0
+    assert next(iter(authorizer.values()))["authorizer_result_ttl_in_seconds"] == 0
