@@ -35,15 +35,16 @@ invoke: .venv/ready .tools/ready ## one event's answer: EVENT=events/api_key.jso
 test: .venv/ready .tools/ready ## every test, against a local system of its own
 	$(PYTEST)
 
-test-long: .venv/ready .tools/ready ## those that take minutes by themselves, such as a fresh clone's first run
+test-long: .venv/ready .tools/ready ## the tests that take minutes, such as a fresh clone's first run and more generated input
 	$(PYTEST) -m long
+	$(PYTEST) tests/unit -m hypothesis --hypothesis-profile=long
 
 unit: .venv/ready ## the tests that take seconds
 	$(PYTEST) tests/unit
 
 fuzz: .venv/ready ## invented input for FOR=60 seconds, other input each time
 	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
-	  $(PYTEST) -q --no-header tests/unit/test_properties.py --hypothesis-seed=$$RANDOM; \
+	  $(PYTEST) -q --no-header tests/unit/test_properties.py --hypothesis-profile=long --hypothesis-seed=$$RANDOM; \
 	done
 
 differential: .venv/ready ## generated tokens through four verifiers; needs Node

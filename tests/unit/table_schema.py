@@ -3,9 +3,13 @@
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import yaml
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 _CREATE_TABLE_PROPERTIES = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
@@ -33,6 +37,12 @@ def load_template() -> dict[str, Any]:
     """The whole of template.yaml."""
     template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is safe
     return template
+
+
+@functools.cache
+def dynamodb_client() -> "DynamoDBClient":
+    """One client for all tests, since making one takes longer than most of them."""
+    return boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
 
 
 def create_table_arguments(template: Mapping[str, Any]) -> dict[str, Any]:

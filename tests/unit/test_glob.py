@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authorizer import glob
@@ -21,7 +21,6 @@ def matched(pattern: str) -> frozenset[str]:
     return frozenset(filter(expression.fullmatch, TEXTS))
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(patterns, min_size=2, max_size=6, unique=True))
 def test_relations_are_those_of_the_matched_texts(several: list[str]) -> None:
     relations = glob.Relations(several)
@@ -32,7 +31,6 @@ def test_relations_are_those_of_the_matched_texts(several: list[str]) -> None:
             assert glob.overlap(one, other) == bool(relations.overlaps[number] >> place & 1)
 
 
-@settings(max_examples=300, deadline=None)
 @given(patterns, patterns)
 def test_patterns_overlap_when_a_text_matches_both(one: str, other: str) -> None:
     # A common text of two patterns of five letters can be longer than the texts here: then none is found.

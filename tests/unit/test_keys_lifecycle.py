@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
@@ -15,7 +14,7 @@ from authorizer.authentication import InvalidCredential
 from authorizer.identity import Identity
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from tests.unit.keys_command import Clock, KeysCommand
-from tests.unit.table_schema import create_table_arguments, load_template
+from tests.unit.table_schema import create_table_arguments, dynamodb_client, load_template
 
 HOUR = 3600
 CONSUMERS = st.sampled_from(["acme", "beta"])
@@ -51,7 +50,7 @@ class LifeOfKeys(RuleBasedStateMachine):
         super().__init__()
         self.aws = mock_aws()
         self.aws.start()
-        client = boto3.client("dynamodb", region_name="eu-central-1")
+        client = dynamodb_client()
         client.create_table(TableName="ApiKeys", **create_table_arguments(load_template()))
         self.clock = Clock()
         self.keys = KeysCommand(client, "ApiKeys", self.clock)
@@ -240,6 +239,6 @@ class LifeOfKeys(RuleBasedStateMachine):
 
 
 LifeOfKeys.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=settings().max_examples // 20, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow]
 )
 TestLifeOfKeys = LifeOfKeys.TestCase

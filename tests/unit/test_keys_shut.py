@@ -59,8 +59,7 @@ def accepts(keys: KeysCommand, secret: str = SECRET, *, accept_imported: bool = 
 
 @given(item=ITEMS, command=st.sampled_from(["revoke", "disable", "delete", "leak", "consumer"]))
 @settings(
-    max_examples=60,
-    deadline=None,
+    max_examples=settings().max_examples // 5,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_the_authorizer_accepts_is_listed_and_can_be_shut(

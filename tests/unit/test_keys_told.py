@@ -1,6 +1,10 @@
-"""Every change is told after the fact: the real command, as a process, while answers, readers and disks go away."""
+"""Every change is reported after the fact, while answers, readers and disks go away.
+
+The command runs in this process where only answers are lost, and otherwise as a process.
+"""
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -11,13 +15,18 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from authorizer import api_key
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.life import consumers
 from tests.unit import dynamodb_endpoint
 from tests.unit.dynamodb_endpoint import WHO, DynamoDBEndpoint, broken, lose
 from tests.unit.keys_command import KeysCommand
@@ -62,6 +71,19 @@ def run(
     )
 
 
+@pytest.fixture
+def call(endpoint: DynamoDBEndpoint, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command in this process, with the client that it makes for itself."""
+    for name, value in endpoint.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def call(*arguments: str) -> Result:
+        app = App(sleep=lambda _seconds: None, terminal=lambda: None)
+        return CliRunner().invoke(main, arguments, obj=app, catch_exceptions=False)
+
+    return call
+
+
 def key_ids(keys: KeysCommand) -> list[str]:
     return [item["key_id"]["S"] for item in keys.items() if "key_id" in item]
 
@@ -72,11 +94,14 @@ def key_ids(keys: KeysCommand) -> list[str]:
     ids=["one answer lost", "one error of AWS's own", "no answer at all", "nothing but errors"],
 )
 def test_a_key_whose_answer_was_lost_is_found_in_the_table_and_shown(
-    endpoint: DynamoDBEndpoint, real: KeysCommand, faults: list[Callable[[BaseHTTPRequestHandler], bool]]
+    endpoint: DynamoDBEndpoint,
+    real: KeysCommand,
+    call: Callable[..., Result],
+    faults: list[Callable[[BaseHTTPRequestHandler], bool]],
 ) -> None:
     endpoint.faults["TransactWriteItems"] = list(faults)
-    made = run(endpoint, *CREATE, "--output", "json")
-    assert made.returncode == 0, made.stderr
+    made = call(*CREATE, "--output", "json")
+    assert made.exit_code == 0, made.stderr
     created = json.loads(made.stdout)
     assert key_ids(real) == [created["key_id"]]
     assert real.run("verify", stdin=created["key"]).exit_code == 0
@@ -84,7 +109,7 @@ def test_a_key_whose_answer_was_lost_is_found_in_the_table_and_shown(
 
 @pytest.mark.parametrize("command", ["revoke", "disable", "roll", "undo", "delete", "consumer"])
 def test_a_change_whose_answer_was_lost_is_found_in_the_table(
-    endpoint: DynamoDBEndpoint, real: KeysCommand, command: str
+    endpoint: DynamoDBEndpoint, real: KeysCommand, call: Callable[..., Result], command: str
 ) -> None:
     key_id = real.create()["key_id"]
     if command == "undo":
@@ -96,8 +121,8 @@ def test_a_change_whose_answer_was_lost_is_found_in_the_table(
         "consumer": ("consumer", "disable", "acme", "--yes"),
     }.get(command, (command, key_id))
     endpoint.faults["TransactWriteItems"] = [lose] * ATTEMPTS
-    done = run(endpoint, *arguments)
-    assert done.returncode == 0, done.stderr
+    done = call(*arguments)
+    assert done.exit_code == 0, done.stderr
     states = {key["key_id"]: key["state"] for key in real.json("list")}
     expected = {"revoke": "revoked", "disable": "disabled", "consumer": "disabled", "delete": None}
     assert states.get(key_id) == expected.get(command, "active")
@@ -105,16 +130,16 @@ def test_a_change_whose_answer_was_lost_is_found_in_the_table(
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_when_nothing_tells_whether_a_key_was_made_its_id_and_the_way_back_are_told(
-    endpoint: DynamoDBEndpoint, real: KeysCommand, form: str
+    endpoint: DynamoDBEndpoint, real: KeysCommand, call: Callable[..., Result], form: str
 ) -> None:
     def go(request: BaseHTTPRequestHandler) -> bool:
         endpoint.is_gone = True
         return lose(request)
 
     endpoint.faults["TransactWriteItems"] = [go]
-    made = run(endpoint, *CREATE, "--output", form)
+    made = call(*CREATE, "--output", form)
     (key_id,) = key_ids(real)
-    assert made.returncode == 1
+    assert made.exit_code == 1
     assert "may have been done" in made.stderr
     assert f"keys revoke {key_id} --yes" in made.stderr
     if form == "json":
@@ -148,7 +173,7 @@ def test_a_key_whose_result_is_lost_is_named_with_the_way_back(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_every_other_change_is_told_on_a_full_disk(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
+def test_every_other_change_is_told_on_a_full_disk(real: KeysCommand) -> None:
     first, second = real.create()["key_id"], real.create()["key_id"]
     for arguments, told in (
         (("roll", first), f"keys roll {first} --undo --yes"),
@@ -159,9 +184,10 @@ def test_every_other_change_is_told_on_a_full_disk(endpoint: DynamoDBEndpoint, r
         (("consumer", "disable", "acme", "--yes"), "acme is disabled, and 2 of its keys"),
         (("consumer", "delete", "acme", "--with-keys", "--yes"), "acme is deleted, with 2 keys"),
     ):
-        with full_disk() as stream:
-            done = run(endpoint, *arguments, stdout=stream)
-        assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+        errors = io.StringIO()
+        with full_disk() as stream, redirect_stdout(stream), redirect_stderr(errors), pytest.raises(SystemExit) as end:
+            main(arguments, obj=real.app())
+        assert (end.value.code, told in errors.getvalue()) == (1, True), errors.getvalue()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
@@ -201,31 +227,32 @@ def test_an_interrupted_write_is_told_with_the_way_back(
     assert (f"keys revoke {key_id} --yes" if command == "create" else f"keys roll {old} --undo --yes") in told
 
 
-def test_keys_that_are_left_when_a_change_stops_halfway_are_told(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
-    real.run("consumer", "create", "acme")
-    first = real.create()["key_id"]
-    (item,) = (item for item in real.items() if item.get("key_id") == {"S": first})
-    for number in range(149):
-        copied = {**item, "pk": {"S": f"{number:064x}"}, "key_id": {"S": f"key_{number:016}"}}
-        real.client.put_item(TableName=real.table, Item=copied)
+def test_keys_that_are_left_when_a_change_stops_halfway_are_told(
+    endpoint: DynamoDBEndpoint, real: KeysCommand, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "MAX_TRANSACTION", 2)
+    for _ in range(3):
+        real.create()
 
     def forbid(request: BaseHTTPRequestHandler) -> bool:
         endpoint.is_gone = True
         return broken(request)
 
     endpoint.faults["TransactWriteItems"] = [lambda _request: False, forbid]
-    stopped = run(endpoint, "consumer", "disable", "acme", "--yes")
-    assert stopped.returncode == 1
+    stopped = call("consumer", "disable", "acme", "--yes")
+    assert stopped.exit_code == 1
     endpoint.is_gone = False
     assert "The same command does what is left" in stopped.stderr
-    again = run(endpoint, "consumer", "disable", "acme", "--yes")
-    assert again.returncode == 0, again.stderr
+    again = call("consumer", "disable", "acme", "--yes")
+    assert again.exit_code == 0, again.stderr
     assert {key["state"] for key in real.json("list")} == {"disabled"}
 
 
-def test_each_change_is_stamped_with_the_identity_that_aws_knows(endpoint: DynamoDBEndpoint, real: KeysCommand) -> None:
-    key_id = json.loads(run(endpoint, *CREATE, "-o", "json").stdout)["key_id"]
-    run(endpoint, "revoke", key_id, "--reason", "ticket 4711", "--yes")
+def test_each_change_is_stamped_with_the_identity_that_aws_knows(
+    real: KeysCommand, call: Callable[..., Result]
+) -> None:
+    key_id = json.loads(call(*CREATE, "-o", "json").stdout)["key_id"]
+    call("revoke", key_id, "--reason", "ticket 4711", "--yes")
     events = real.json("history", key_id)
     assert [(event["what"], event["by"], event["how"], event["reason"]) for event in events] == [
         ("created", WHO, "keys create", None),

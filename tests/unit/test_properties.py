@@ -68,7 +68,7 @@ def decider() -> Decider:
 
 
 DECIDER = decider()
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def is_refused(event: object) -> bool:
