@@ -17,7 +17,7 @@ TABLES: Final = ("settings", "provider", "rule")
 
 @dataclass(frozen=True)
 class AuthFile:
-    """What a file says. `settings`: those that it has, by name. `rules`: None when it has none."""
+    """The contents of a file. `settings` has the ones that the file sets. `rules` is None if it has no rule."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     providers: tuple[Provider, ...] = ()
@@ -25,9 +25,9 @@ class AuthFile:
 
 
 def load(path: Path) -> AuthFile:
-    """The contents of a file.
+    """Read a file.
 
-    :raises SettingsError: it cannot be read, or is wrong: see `parse`.
+    :raises SettingsError: the file cannot be read, or has a mistake; see `parse`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -37,9 +37,9 @@ def load(path: Path) -> AuthFile:
 
 
 def parse(text: str, directory: Path = Path()) -> AuthFile:
-    """The contents of the text of a file. Files that it names are relative to `directory`.
+    """Read the text of a file. Paths in it are relative to `directory`.
 
-    :raises SettingsError: the text is not TOML, or has something in it that is not as documented. All of it is told.
+    :raises SettingsError: the text is not TOML, or has mistakes. All of them are reported, in the order of their lines.
     """
     try:
         document = tomllib.loads(text)
@@ -48,40 +48,34 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     mistakes: list[str] = []
     lines = _Lines(text)
     top = Entry(document, lines.top, directory, mistakes)
-    top.check_names(TABLES, "the file")
+    top.check_names(TABLES, "The file")
     if not document:
-        top.wrong(None, "the file is empty: it must hold [settings], [[provider]] or [[rule]]")
+        top.wrong(None, "The file is empty. Add [settings], [[provider]] or [[rule]].")
     tables = {name: list(_tables(top, name, lines, directory, mistakes)) for name in TABLES}
-    named = settings.read_entries(tables["settings"])
-    limit = named.get("max_policy_bytes", MAX_POLICY_BYTES)
+    given = settings.read_entries(tables["settings"])
     providers = read_providers(tables["provider"])
-    for entry in tables["settings"]:
-        if named.get("simple_responses") and tables["rule"]:
-            entry.wrong("simple_responses", "a simple response is for every route: leave it out, or all [[rule]]")
-        if named.get("jwks_seed") and len(providers) > 1:
-            entry.wrong("jwks_seed", "a seed goes with one provider: leave it out, or give each its own deployment")
-    read = AuthFile(
-        named,
-        providers,
-        rules_file.read(tables["rule"], limit) if tables["rule"] else None,
-    )
+    rules = None
+    if tables["rule"]:
+        rules = rules_file.read(tables["rule"], given.get("max_policy_bytes", MAX_POLICY_BYTES))
+    for name, problem in settings.conflicts(given, providers=len(providers), has_rules=rules is not None):
+        tables["settings"][0].wrong(name, problem)
     if mistakes:
         raise SettingsError(sorted(mistakes, key=_line_number))
-    return read
+    return AuthFile(given, providers, rules)
 
 
 def _tables(top: Entry, name: str, lines: "_Lines", directory: Path, mistakes: list[str]) -> Iterable[Entry]:
-    written = "[settings]" if name == "settings" else f"[[{name}]]"
+    header = "[settings]" if name == "settings" else f"[[{name}]]"
     found = top.members.get(name, ())
     listed = [found] if name == "settings" and name in top.members else found
     if not isinstance(listed, list | tuple) or (name in top.members and not listed):
-        top.wrong(name, f"{name} must be written {written}")
+        top.wrong(name, f"{name} must be a table with the header {header}.")
         return
     for number, members in enumerate(listed):
         if isinstance(members, Mapping):
             yield Entry(members, lines.places(name, number, len(listed)), directory, mistakes)
         else:
-            top.wrong(name, f"{name} must be written {written}")
+            top.wrong(name, f"{name} must be a table with the header {header}.")
 
 
 def _line_number(mistake: str) -> int:
@@ -90,7 +84,7 @@ def _line_number(mistake: str) -> int:
 
 
 class _Lines:
-    """Where in the text its tables and their members stand; tomllib does not tell."""
+    """The line numbers of tables and members, which tomllib does not provide."""
 
     _HEADER = re.compile(rf"\s*\[\[?\s*[\"']?({'|'.join(TABLES)})[\"']?\s*\]")
 
@@ -101,14 +95,14 @@ class _Lines:
         ]
 
     def top(self, member: str | None) -> str:
-        """Where a member of the file itself stands: ``line 7``, or else ``line 1``."""
+        """The place of a top-level member, such as ``line 7``. It is ``line 1`` if the member is not found."""
         return f"line {(self._find(member, 0, len(self._lines)) or 0) + 1}"
 
     def places(self, table: str, number: int, count: int) -> Callable[[str | None], str]:
-        """For the `number`-th, from 0, of `count` such tables: where each of its members stands.
+        """Return a function for the places of the members of one table: number `number`, from 0, of `count`.
 
-        If the member cannot be found, it is the table's own line. Tables may also be written as an array, or a text
-        may look like a header: then their number is told instead.
+        A member that is not found has the line of the table's header. If the number of headers is not `count`, the
+        tables are written as an array or a string looks like a header. Then the place is the table's number.
         """
 
         def place(member: str | None) -> str:

@@ -1,7 +1,7 @@
-"""Where a claim stands: one notation of paths, for identity providers and access rules alike.
+"""Paths to claims. Identity providers and access rules use the same notation.
 
-`realm_access.roles` is the member `roles` of the object `realm_access`: a full stop leads inwards. A name with `://`
-in it, as providers give to claims of one's own, is one name.
+A full stop separates the names: `realm_access.roles` is the member `roles` of the object `realm_access`. A text that
+contains `://` is one name, because namespaced claims have URLs as names.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,19 +12,19 @@ MISSING: Final = object()
 
 
 class PathError(Exception):
-    """This is no path to a claim. The text says why."""
+    """The text is not a claim path. The message says why."""
 
 
 def parse_path(text: str) -> Path:
-    """:raises PathError: a part of it is empty."""
+    """:raises PathError: a name in the path is empty."""
     path = (text,) if "://" in text else tuple(text.split("."))
     if not all(path):
-        raise PathError(f"the claim {text!r} has an empty part in its path")
+        raise PathError(f"The claim path {text!r} has an empty part. Remove the extra full stop.")
     return path
 
 
 def find(claims: Mapping[str, Any], path: Path) -> Any:
-    """What stands there, or `MISSING`."""
+    """The value at this path, or `MISSING`."""
     found: Any = claims
     for name in path:
         if not isinstance(found, Mapping) or name not in found:
@@ -34,7 +34,7 @@ def find(claims: Mapping[str, Any], path: Path) -> Any:
 
 
 def pick(claims: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
-    """These claims alone, those that are there, each within the objects that it stands in."""
+    """Only the claims at these paths, in their nested objects. Absent claims are left out."""
     picked: dict[str, Any] = {}
     for path in paths:
         value = find(claims, path)
@@ -48,7 +48,7 @@ def pick(claims: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def flatten(table: Mapping[str, Any], within: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Paths and values of a table, in which `{"a.b": 1}` and `{"a": {"b": 1}}` are the same.
+    """The paths and values of a table. `{"a.b": 1}` and `{"a": {"b": 1}}` give the same result.
 
     :raises PathError: see `parse_path`.
     """

@@ -1,4 +1,4 @@
-"""Settings as they were written: read member by member, and what is wrong with them told all at once."""
+"""Typed reading of one table of settings. All mistakes are collected, so that they are reported together."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from authorizer import claims
 
 
 class SettingsError(Exception):
-    """Settings are missing or wrong. `mistakes`: each with its place and the remedy; the text has one a line."""
+    """Settings are missing or invalid. `mistakes`: each with its place and a remedy. The text has one per line."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes: Final = tuple(mistakes)
@@ -16,10 +16,10 @@ class SettingsError(Exception):
 
 
 class Entry:
-    """One table of settings, and what is wrong with its members.
+    """One table of settings. Each method reads one member and checks its type.
 
-    `place` tells where a member stands, or with None the table. Paths of files are relative to `directory`. Reading
-    goes on after a mistake: it is added to `mistakes`, and what is returned then is not to be used.
+    `place` returns the place of a member, or of the table for None. File paths are relative to `directory`.
+    A mistake is appended to `mistakes` and reading continues. The value returned after a mistake must not be used.
     """
 
     def __init__(
@@ -31,62 +31,70 @@ class Entry:
         self._mistakes = mistakes
 
     def wrong(self, member: str | None, problem: str) -> None:
-        """`problem`: what is wrong, and the remedy. `member`: with what, None for the whole."""
+        """Report a mistake in this member, or in the whole table for None. `problem` includes the remedy."""
         self._mistakes.append(f"{self.place(member)}: {problem}")
 
     def check_names(self, known: Collection[str], what: str) -> None:
-        """Members of other names are wrong. `what` has the known ones, such as ``a rule``."""
+        """Report each member with an unknown name. `what` names the kind of table, such as ``A rule``."""
         for name in self.members:
             if name not in known:
-                self.wrong(name, f"{name!r} is not known; {what} has {', '.join(known)}")
+                self.wrong(name, f"{name!r} is unknown. {what} accepts {', '.join(known)}.")
 
     def text(self, name: str) -> str | None:
-        """None when it is not there."""
+        """A string, or None if the member is absent."""
         value = self.members.get(name)
         if value is not None and not (isinstance(value, str) and value):
-            self.wrong(name, f"{name} must be a text, and not empty")
+            self.wrong(name, f"{name} must be a non-empty string.")
             return None
         return value
 
     def file(self, name: str) -> Path | None:
-        """A file that is there. None when it is not named."""
+        """The path of an existing file, or None if the member is absent."""
         name_of_file = self.text(name)
         path = self._directory / name_of_file if name_of_file else None
         if path and not path.is_file():
-            self.wrong(name, f"{name} names {name_of_file!r}, which is not beside it in the function's code")
+            self.wrong(
+                name,
+                f"{name} names {name_of_file!r}, which does not exist. Add the file to the function's code, or correct "
+                "the path.",
+            )
         return path
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts, or one text for a list of one. Empty only when it is not there."""
+        """A list of strings; one string stands for a list of one. Empty only if the member is absent."""
         value = self.members.get(name)
         if value is None:
             return ()
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
-            self.wrong(name, f'{name} must be a list of texts, such as ["a", "b"]; leave it out instead of empty')
+            self.wrong(
+                name,
+                f'{name} must be a list of non-empty strings, such as ["a", "b"]. Remove {name} instead of leaving '
+                "the list empty.",
+            )
             return ()
         return tuple(values)
 
     def number(self, name: str, least: int, most: int) -> int | None:
-        """A whole number. None when it is not there."""
+        """An integer, or None if the member is absent."""
         value = self.members.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
-            self.wrong(name, f"{name} must be a whole number from {least:,} to {most:,}")
+            self.wrong(name, f"{name} must be an integer from {least:,} to {most:,}.")
             return None
         return value
 
     def tables(self, name: str) -> list["Entry"]:
-        """A list of tables, whose mistakes are told with this member's line. Empty only when it is not there."""
+        """A list of tables. Their mistakes are reported at this member's place. Empty only if the member is absent."""
         value = self.members.get(name)
         if value is None:
             return []
         if not isinstance(value, list) or not value or not all(isinstance(item, Mapping) for item in value):
-            self.wrong(name, f'{name} must be a list of tables, such as [{{ credentials = ["api_key"] }}, ...]')
+            self.wrong(name, f'{name} must be a list of tables, such as [{{ credentials = ["api_key"] }}, ...].')
             return []
         return [Entry(item, lambda _member: self.place(name), self._directory, self._mistakes) for item in value]
 
     def paths(self, name: str) -> tuple[claims.Path, ...]:
-        """Paths to claims, written as texts. Empty only when it is not there."""
+        """A list of claim paths. Empty only if the member is absent."""
         try:
             return tuple(claims.parse_path(text) for text in self.texts(name))
         except claims.PathError as error:
@@ -94,18 +102,18 @@ class Entry:
             return ()
 
     def claims(self, name: str) -> dict[claims.Path, Any]:
-        """A table of paths to claims, and a value for each."""
+        """A table that has a value for each claim path. Empty only if the member is absent."""
         table = self.members.get(name)
         if table is None:
             return {}
         if not isinstance(table, Mapping) or not table:
-            self.wrong(name, f'{name} must be a table of names and values, such as {{ "org.plan" = "gold" }}')
+            self.wrong(name, f'{name} must be a non-empty table of claims, such as {{ "org.plan" = "gold" }}.')
             return {}
         found: dict[claims.Path, Any] = {}
         try:
             for path, value in claims.flatten(table):
                 if path in found:
-                    self.wrong(name, f"the claim {'.'.join(path)!r} is there twice: remove one of them")
+                    self.wrong(name, f"The claim {'.'.join(path)!r} appears twice. Remove one of them.")
                 found[path] = value
         except claims.PathError as error:
             self.wrong(name, str(error))

@@ -17,7 +17,7 @@ from authorizer.algorithms import permitted
 from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
 from authorizer.jwt_claims import check_times, identify
-from authorizer.provider import Provider
+from authorizer.provider import Provider, media_type
 
 MAX_DEPTH: Final = 64
 """The most objects and lists within each other: what reads them later must not come to an end of its own."""
@@ -171,8 +171,7 @@ def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, s
         raise _refused(Reason.CRITICAL_HEADER)
     # Without one it is a plain JWT: whoever asks for access tokens alone (RFC 9068, 4) is not given another.
     token_type = header.get("typ", "JWT")
-    media_type = token_type.lower().removeprefix("application/") if isinstance(token_type, str) else None
-    if media_type not in provider.token_types:
+    if not isinstance(token_type, str) or media_type(token_type) not in provider.token_types:
         raise _refused(Reason.WRONG_TYPE)
     kid = header.get("kid")
     if "kid" in header and not (isinstance(kid, str) and kid):

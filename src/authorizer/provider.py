@@ -1,4 +1,4 @@
-"""One identity provider: whose tokens are accepted, and which of them."""
+"""The settings of one identity provider."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from authorizer import claims
+from authorizer import bearer, claims
 from authorizer.algorithms import ALGORITHMS
 from authorizer.entry import Entry
 from authorizer.urls import is_fetchable
@@ -29,12 +29,10 @@ MEMBERS: Final = (
     "scope_claims",
     "data_claims",
 )
-MOST_TOKEN_BYTES: Final = 10_240
-"""API Gateway takes no more in all headers of a request."""
 KEY_USES: Final = ("sig", "jwt-svid")
-"""What a JWK's `use` may say of a key for signatures: RFC 7517, 4.2, and SPIFFE's "Trust Domain and Bundle", 4.2.2."""
+"""The `use` values of signing keys: RFC 7517, section 4.2, and SPIFFE "Trust Domain and Bundle", section 4.2.2."""
 
-# RFC 7519, section 2: a StringOrURI is a URI if it has a colon in it.
+# RFC 7519, section 2: a StringOrURI that contains a colon must be a URI.
 _ISSUER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]*|[^\s:](?:[^:]*[^\s:])?")
 
 _COGNITO_ISSUER = re.compile(
@@ -44,77 +42,84 @@ _COGNITO_ISSUER = re.compile(
 
 @dataclass(frozen=True)
 class Provider:
-    """One identity provider: whose tokens are accepted, and which of them. In settings, `audiences` is `audience`."""
+    """One identity provider. Members have the same names in the settings, except `audience` for `audiences`."""
 
     issuer: str
-    """The tokens' `iss`, character for character. It is only compared: any text that RFC 7519 allows."""
+    """The `iss` of the tokens. The authorizer compares it exactly. Any value that RFC 7519 allows is accepted."""
     audiences: frozenset[str]
-    """Whom tokens must be meant for: one of these. A list, or one text."""
+    """The accepted audiences: a list, or one string. A token must have at least one of them."""
     jwks_url: str | None = None
-    """Where the provider publishes its signing keys. Without it, they are discovered from the issuer, an https URL."""
+    """The https URL of the provider's key set (JWKS). Without it, the authorizer discovers the URL from the issuer,
+    which must then be an https URL."""
     ca_bundle: Path | None = None
-    """A PEM file, beside this one, of the authorities that its server's certificate may be from: these alone."""
+    """A PEM file with the only certificate authorities to trust for this provider's server. Its path is relative to
+    this file."""
     key_uses: frozenset[str] = frozenset({"sig"})
-    """What a key's `use` may be, where it has one: `sig`, and `jwt-svid` for SPIFFE."""
+    """The accepted values of a key's `use`: `sig`, and `jwt-svid` for SPIFFE. A key without `use` is accepted."""
     algorithms: frozenset[str] = ALGORITHMS
-    """The signature algorithms to accept."""
+    """The accepted signature algorithms."""
     token_types: frozenset[str] = frozenset({"jwt", "at+jwt"})
-    """What a token's `typ` header may be, in any case. A token without one is a `jwt`."""
+    """The accepted values of a token's `typ` header, ignoring case. A token without `typ` counts as `jwt`."""
     max_token_bytes: int = 8192
-    """A longer token is refused; at most 10,240, as much as API Gateway takes in all headers."""
+    """The maximum length of a token. It can be at most 10,240, which is API Gateway's limit for all headers."""
     audience_claims: tuple[claims.Path, ...] = (("aud",),)
-    """Where the audience stands: in the first of these claims that is there and not empty."""
+    """The claims to read the audience from. The first one that exists and is not empty is used."""
     authorized_parties: frozenset[str] = frozenset()
-    """The token's `azp` must be one of these. Without them, it is not looked at."""
+    """The accepted values of the token's `azp`. If the list is not set, `azp` is not checked."""
     required_claims: Mapping[claims.Path, Any] = field(default_factory=dict)
-    """A table of claims, each of which the token must have with exactly this value."""
+    """A table of claims. The token must have each of them with exactly this value."""
     subject_claims: tuple[claims.Path, ...] = (("sub",),)
-    """Where the caller's name stands, the `sub` that backends get: in the first that is there and not empty."""
+    """The claims to read the caller's `sub` from. The first one that exists and is not empty is used."""
     scope_claims: tuple[claims.Path, ...] = (("scope",), ("scp",))
-    """Where scopes stand: all that these claims hold, as a list, or as a text with spaces between them."""
+    """The claims to read scopes from. The scopes of all of them are used. A claim can be a list, or a string of scopes
+    separated by spaces."""
     data_claims: tuple[claims.Path, ...] | None = None
-    """The claims to pass on to backends, within the objects that they stand in. Without it, all of them."""
+    """The claims to pass to the backend, in their nested objects. If it is not set, all claims are passed."""
 
     @property
     def is_cognito(self) -> bool:
-        """Whether the issuer is a Cognito user pool. Its access tokens name the client in `client_id`, not `aud`."""
+        """Whether the issuer is a Cognito user pool, whose access tokens have `client_id` instead of `aud`."""
         return _COGNITO_ISSUER.match(self.issuer) is not None
 
 
 def read_providers(entries: Sequence[Entry]) -> tuple[Provider, ...]:
-    """The providers in these tables. What is wrong with them is told to the tables."""
+    """Read the providers in these tables. Mistakes are reported to the tables."""
     first: dict[str, Entry] = {}
     for entry in entries:
         issuer = entry.members.get("issuer")
         if isinstance(issuer, str) and (other := first.setdefault(issuer, entry)) is not entry:
-            entry.wrong("issuer", f"the issuer is that of {other.place(None)} as well: give one provider an issuer")
+            entry.wrong("issuer", f"{other.place(None)} has the same issuer. Use one provider for each issuer.")
     return tuple(_read(entry) for entry in entries)
 
 
 def _read(entry: Entry) -> Provider:
-    entry.check_names(MEMBERS, "a provider")
+    entry.check_names(MEMBERS, "A provider")
     issuer, jwks_url = entry.text("issuer"), entry.text("jwks_url")
     if entry.members.get("issuer") is None:
-        entry.wrong("issuer", 'issuer is missing: the "iss" of the provider\'s tokens, character for character')
+        entry.wrong("issuer", 'issuer is missing. Set it to the "iss" of the provider\'s tokens.')
     elif issuer and not (issuer.isprintable() and _ISSUER.fullmatch(issuer)):
         entry.wrong(
-            "issuer", f"issuer must be a URI, or a text without a colon and without outer spaces; not {issuer!r}"
+            "issuer",
+            f"issuer must be a URI, or a string without a colon and without outer spaces, not {issuer!r}.",
         )
     elif issuer and "jwks_url" not in entry.members and not is_fetchable(issuer):
-        entry.wrong("issuer", f"jwks_url is missing: only that of an https issuer can be discovered, not of {issuer!r}")
+        entry.wrong("issuer", f"jwks_url is missing. Discovery requires an https issuer, and this one is {issuer!r}.")
     if jwks_url and not is_fetchable(jwks_url):
-        entry.wrong("jwks_url", f"jwks_url must be an https URL without credentials and fragment; not {jwks_url!r}")
+        entry.wrong("jwks_url", f"jwks_url must be an https URL without credentials and fragment, not {jwks_url!r}.")
     if entry.members.get("audience") is None:
-        entry.wrong("audience", "audience is missing: without it, tokens made for any other service would be accepted")
+        entry.wrong(
+            "audience",
+            'audience is missing. Set it to the "aud" of this API\'s tokens, to refuse those of other services.',
+        )
     algorithms = frozenset(entry.texts("algorithms"))
     if unknown := algorithms - ALGORITHMS:
         entry.wrong(
             "algorithms",
-            f"algorithms may hold {', '.join(sorted(ALGORITHMS))}; not {', '.join(sorted(unknown))}",
+            f"algorithms accepts {', '.join(sorted(ALGORITHMS))}, not {', '.join(sorted(unknown))}.",
         )
     key_uses = frozenset(entry.texts("key_uses"))
     if key_uses - set(KEY_USES):
-        entry.wrong("key_uses", f"key_uses may hold {' and '.join(KEY_USES)}; a key for anything else signs no token")
+        entry.wrong("key_uses", f"key_uses accepts only {' and '.join(KEY_USES)}.")
     return Provider(
         issuer=issuer or "",
         audiences=frozenset(entry.texts("audience")),
@@ -122,8 +127,8 @@ def _read(entry: Entry) -> Provider:
         ca_bundle=_authorities(entry),
         key_uses=key_uses or Provider.key_uses,
         algorithms=algorithms or Provider.algorithms,
-        token_types=frozenset(map(_media_type, entry.texts("token_types"))) or Provider.token_types,
-        max_token_bytes=entry.number("max_token_bytes", 1024, MOST_TOKEN_BYTES) or Provider.max_token_bytes,
+        token_types=frozenset(map(media_type, entry.texts("token_types"))) or Provider.token_types,
+        max_token_bytes=entry.number("max_token_bytes", 1024, bearer.MAX_LENGTH) or Provider.max_token_bytes,
         audience_claims=entry.paths("audience_claims") or Provider.audience_claims,
         authorized_parties=frozenset(entry.texts("authorized_parties")),
         required_claims=_required_claims(entry),
@@ -133,8 +138,8 @@ def _read(entry: Entry) -> Provider:
     )
 
 
-def _media_type(name: str) -> str:
-    """As `typ` headers are compared (RFC 7515, 4.1.9)."""
+def media_type(name: str) -> str:
+    """The form of a `typ` header for comparison (RFC 7515, section 4.1.9)."""
     return name.lower().removeprefix("application/")
 
 
@@ -144,7 +149,7 @@ def _authorities(entry: Entry) -> Path | None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except OSError:  # ssl.SSLError is one.
-            entry.wrong("ca_bundle", f"{path.name} holds no certificate in PEM, or a broken one: give the authority's")
+            entry.wrong("ca_bundle", f"{path.name} has no valid PEM certificate. Add the certificate of the authority.")
     return path
 
 
@@ -155,13 +160,13 @@ def _required_claims(entry: Entry) -> Mapping[claims.Path, Any]:
             name = ".".join(path)
             entry.wrong(
                 "required_claims",
-                f"no token can have {value} in {name!r}: give a text, a number, true, false, or a list",
+                f"The claim {name!r} cannot be {value} in any token. Use a string, a number, true, false, or a list.",
             )
     return required
 
 
 def _is_json(value: object) -> bool:
-    """Whether a token can have it: TOML has dates, times and infinite numbers besides."""
+    """Whether JSON can represent the value. TOML also has dates, times and infinite numbers."""
     if isinstance(value, list):
         return all(map(_is_json, value))
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The access rules of a file: one `[[rule]]` each."""
+"""Reads the `[[rule]]` tables of a file."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,49 +14,48 @@ MEMBERS: Final = ("route", *CONDITION, "any")
 
 
 def read(entries: Sequence[Entry], max_policy_bytes: int = MAX_POLICY_BYTES) -> AccessRules:
-    """The rules in the `[[rule]]` tables of a file. What is wrong with them is told to the entries."""
+    """Read the access rules. Mistakes are reported to the entries."""
     rules = [_rule(entry) for entry in entries]
     first: dict[Rule, Entry] = {}
     for rule, entry in zip(rules, entries, strict=True):
         if rule in first:
-            entry.wrong(None, f"the same rule as in {first[rule].place(None)}: remove one of them")
+            entry.wrong(None, f"The rule is the same as in {first[rule].place(None)}. Remove one of them.")
         first.setdefault(rule, entry)
     access_rules = AccessRules(rules, max_policy_bytes)
     if (size := access_rules.largest_policy_bytes()) > max_policy_bytes:
         entries[0].wrong(
             None,
-            f"the rules can make a policy of {size:,} bytes, more than {max_policy_bytes:,}. Put routes together under "
-            "a path that ends in /*, or name methods instead of *; or set max_policy_bytes in [settings], after trying "
-            "on AWS that a policy of this size is taken",
+            f"The rules can produce a policy of {size:,} bytes, which is more than {max_policy_bytes:,}. Combine "
+            "routes under a path that ends in /*, or name methods instead of *. You can also raise max_policy_bytes in "
+            "[settings]; before you do, test on AWS that API Gateway accepts a policy of this size.",
         )
     return access_rules
 
 
 def _rule(entry: Entry) -> Rule:
-    entry.check_names(MEMBERS, "a rule")
-    condition = _condition(entry)
+    entry.check_names(MEMBERS, "A rule")
     return Rule(
         route=_route(entry),
-        condition=condition,
+        condition=_condition(entry),
         alternatives=tuple(_alternative(other) for other in entry.tables("any")),
         where=entry.place(None),
     )
 
 
 def _alternative(entry: Entry) -> Condition:
-    entry.check_names(CONDITION, "an alternative")
+    entry.check_names(CONDITION, "An alternative")
     if not entry.members:
-        entry.wrong(None, "an alternative that asks for nothing always holds: write what it asks, or leave any out")
+        entry.wrong(None, "An alternative without conditions is always satisfied. Add a condition, or remove any.")
     return _condition(entry)
 
 
 def _condition(entry: Entry) -> Condition:
     credentials = frozenset(entry.texts("credentials")) or KINDS
     if credentials - KINDS:
-        entry.wrong("credentials", 'credentials may hold "api_key" and "jwt"')
+        entry.wrong("credentials", 'credentials accepts only "api_key" and "jwt".')
     consumers = frozenset(entry.texts("consumers"))
     if consumers and "api_key" not in credentials:
-        entry.wrong("consumers", 'only API keys have a consumer: add "api_key" to credentials, or use claims')
+        entry.wrong("consumers", 'Only API keys have a consumer. Add "api_key" to credentials, or use claims.')
     return Condition(
         credentials=credentials,
         scopes=_scopes(entry, "scopes"),
@@ -71,17 +70,18 @@ def _route(entry: Entry) -> Route:
     try:
         if isinstance(route, str):
             return Route.parse(route)
-        entry.wrong("route", 'a rule needs a route, such as route = "GET /me"')
+        entry.wrong("route", 'A rule requires a route, such as route = "GET /me".')
     except RouteError as error:
-        entry.wrong("route", f"the route {error}")
-    return Route("", entry.place(None))  # Unlike any other, so that it is the same as none.
+        entry.wrong("route", f"The route {error}.")
+    # Different from all other routes, so that no rule is reported as a duplicate.
+    return Route("", entry.place(None))
 
 
 def _scopes(entry: Entry, name: str) -> frozenset[str]:
     scopes = frozenset(entry.texts(name))
     for scope in sorted(scopes):
         if not SCOPE_PATTERN.fullmatch(scope):
-            entry.wrong(name, f"{scope!r} cannot be a scope: visible ASCII, without space, quote and backslash")
+            entry.wrong(name, f"{scope!r} is not a scope. Use visible ASCII without spaces, quotes and backslashes.")
     return scopes
 
 
@@ -92,7 +92,7 @@ def _claims(entry: Entry) -> Iterator[Claim]:
             yield Claim(path, tuple(values))
         else:
             name = ".".join(path)
-            entry.wrong("claims", f"the claim {name!r} must be a text, a number, true or false, or a list of them")
+            entry.wrong("claims", f"The claim {name!r} must be a string, a number, true, false, or a list of them.")
 
 
 def _is_scalar(value: object) -> bool:

@@ -1,8 +1,8 @@
-"""The authorizer's settings: its environment variables, and the file that one of them names."""
+"""The settings of the authorizer: environment variables, and the file that `AUTH_CONFIG` names."""
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,122 +17,100 @@ if TYPE_CHECKING:
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 MOST_WAITING_SECONDS: Final = 8
-"""Below the function's timeout in the template, so that an outage is answered and logged, and not cut off."""
-_LONGEST_WAIT: Final = (
-    f"at most {MOST_WAITING_SECONDS} seconds: one decision may wait for both, and the function is ended at 10"
-)
+"""Less than the function's timeout of 10 seconds, so that an outage is answered and logged before Lambda ends it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All of them; times in seconds. In lower case, the names of environment variables."""
+    """All settings. Times are in seconds. The upper-case name of a setting is its environment variable."""
 
     api_keys_table: str
-    """The DynamoDB table that holds the API keys."""
+    """The DynamoDB table of the API keys."""
     api_key_prefix: str = "mak"
     """The first part of every API key."""
     api_key_cache_seconds: float = 30
-    """How long a found API key is kept in memory."""
+    """How long the key cache keeps an API key that was found."""
     api_key_timeout_seconds: float = 2
-    """The whole time of one lookup in DynamoDB, its attempts together."""
+    """The time limit of one lookup in DynamoDB, including its second attempt."""
     accept_imported_keys: bool = False
-    """Whether tokens that are not in our own key format are looked up as well."""
+    """Whether tokens that are not in the product's key format are looked up in the table as well."""
     jwt_leeway_seconds: float = 30
-    """How far the clocks of provider and function may be apart, for a token's times."""
+    """The accepted clock difference between provider and function when the times of a token are checked."""
     jwks_fresh_seconds: float = 600
-    """How long signing keys are used before they are fetched again."""
+    """How long signing keys are used before the authorizer fetches them again."""
     jwks_stale_seconds: float = 86_400
-    """How old the last good signing keys may be while the provider cannot be reached."""
+    """The maximum age of the last fetched signing keys while the provider cannot be reached."""
     jwks_cooldown_seconds: float = 10
-    """The least time between two fetches that tokens with unknown keys cause."""
+    """The minimum time between two fetches that are caused by tokens with unknown signing keys."""
     jwks_timeout_seconds: float = 2.5
-    """The whole time of one fetch of signing keys, with discovery before it."""
+    """The time limit of one fetch of signing keys, including discovery."""
     jwks_seed: str | None = None
-    """A key set in a file beside this one, to start with until the first fetch succeeds. With one provider only."""
+    """A file with a key set, for use until the first fetch succeeds. Its path is relative to this file. It requires
+    a single provider."""
     simple_responses: bool = False
-    """Whether the answer is that of HTTP APIs with simple responses: yes or no, for every route."""
+    """Whether the authorizer returns the simple response of HTTP APIs, which allows every route. It excludes access
+    rules."""
     data_encoding: DataEncoding = "json"
-    """How `data` is written in the context: as JSON, or as the base64url of it."""
+    """How `data` is encoded in the context: JSON, or the base64url encoding of the JSON."""
     max_policy_bytes: int = 8192
-    """The largest policy that access rules may make; more than API Gateway is known to take needs a trial on AWS."""
+    """The maximum size of a policy. Before you raise it, test on AWS that API Gateway accepts a policy of that size."""
     powertools_log_level: str = "INFO"
-    """Which lines are logged: INFO has one for each decision, WARNING only what failed."""
+    """INFO logs one line for each decision. WARNING logs failures only."""
     powertools_service_name: str = "authorizer"
     """The `service` of log lines and metrics."""
     powertools_metrics_namespace: str = "MultiAuth"
     """The namespace of the metrics."""
     stack_name: str | None = None
-    """The stack, a dimension of the metrics."""
+    """The name of the stack, a dimension of the metrics."""
     providers: tuple[Provider, ...] = ()
     providers_from: str = "none"
-    """What names the providers, for the log."""
+    """Where the providers are configured, for the log."""
     rules: "AccessRules | None" = None
-    """None for every route to every accepted credential."""
+    """None permits every route to every accepted credential."""
 
     @classmethod
     def read(cls, env: Mapping[str, str], directory: Path) -> "Settings":
-        """The settings in these variables, and in the file that `AUTH_CONFIG` names, relative to `directory`.
+        """Read the environment variables and the file of `AUTH_CONFIG`. Its path is relative to `directory`.
 
-        An empty variable is as good as none; another one wins over the file's entry of its name.
+        An empty variable counts as unset. A variable takes precedence over the file's entry of the same name.
 
-        :raises SettingsError: some are missing or wrong.
+        :raises SettingsError: a setting is missing or invalid.
         """
         variables = {name: value for name, text in env.items() if (value := text.strip())}
         path = variables.get("AUTH_CONFIG")
-        # Most deployments have no such file: they need not wait for these imports.
-        if path is None:
-            return cls._read(variables, directory, {}, (), "none", None, [])
-        from authorizer import auth_file
-
         mistakes: list[str] = []
-        try:
-            file = auth_file.load(directory / path)
-        except SettingsError as error:
-            file = auth_file.AuthFile()
-            mistakes = [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
-        return cls._read(variables, directory, file.settings, file.providers, path, file.rules, mistakes)
+        given: dict[str, Any] = {}
+        file_providers: tuple[Provider, ...] = ()
+        rules = None
+        if path is not None:
+            # Imported here because most deployments have no such file.
+            from authorizer import auth_file
 
-    @classmethod
-    def _read(
-        cls,
-        variables: Mapping[str, str],
-        directory: Path,
-        file_settings: Mapping[str, Any],
-        providers: tuple[Provider, ...],
-        path: str,
-        rules: "AccessRules | None",
-        mistakes: list[str],
-    ) -> "Settings":
-        given: dict[str, Any] = dict(file_settings)
-        for name, kind in {**PARAMETERS, **TUNING}.items():
-            if (text := variables.get(name.upper())) is not None:
-                given[name] = value = kind.from_text(text)
-                if not kind.accepts(value):
-                    mistakes.append(f"{name.upper()} must be {kind.expected}; not {text!r}")
+            try:
+                file = auth_file.load(directory / path)
+                given, file_providers, rules = dict(file.settings), file.providers, file.rules
+            except SettingsError as error:
+                mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
+        given |= _read_variables(variables, mistakes)
         if "api_keys_table" not in given:
-            mistakes.append("API_KEYS_TABLE is missing: the name of the DynamoDB table that holds the API keys")
-            given["api_keys_table"] = ""
-        named, providers_from = _providers(variables, directory, mistakes)
-        if providers_from and providers:
-            providers_from += f" in place of the {len(providers)} [[provider]] of {path}"
-        settings = cls(**given, providers=named or providers, providers_from=providers_from or path, rules=rules)
-        if settings.rules and settings.simple_responses:
-            mistakes.append(
-                "SIMPLE_RESPONSES cannot be true together with [[rule]]: a simple response is for every route. Leave "
-                "it out, and turn the HTTP API's simple responses off"
-            )
-        if not mistakes and _waits_too_long(given):
-            mistakes.append(f"API_KEY_TIMEOUT_SECONDS and JWKS_TIMEOUT_SECONDS together must be {_LONGEST_WAIT}")
-        if settings.jwks_seed and len(settings.providers) > 1:
-            mistakes.append("JWKS_SEED goes with one provider: leave it out, or give each its own deployment")
+            mistakes.append("API_KEYS_TABLE is missing. Set it to the name of the DynamoDB table of the API keys.")
+        providers, providers_from = _providers(variables, directory, mistakes)
+        if providers_from is None:
+            providers, providers_from = file_providers, path or "none"
+        elif file_providers:
+            providers_from += f" in place of the {len(file_providers)} [[provider]] of {path}"
+        mistakes += [
+            f"{name.upper()}: {problem}"
+            for name, problem in conflicts(given, providers=len(providers), has_rules=rules is not None)
+        ]
         if mistakes:
             raise SettingsError(mistakes)
-        return settings
+        return cls(**given, providers=providers, providers_from=providers_from, rules=rules)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a setting may be. `from_text`: the value that a variable's text stands for, if any."""
+    """The values that a setting accepts. `from_text` converts a variable's text; invalid text stays as it is."""
 
     expected: str
     accepts: Callable[[Any], bool]
@@ -154,12 +132,12 @@ def _truth(text: str) -> object:
 
 
 _BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool), _truth)
-_TEXT = Kind("a text, and not empty", lambda value: isinstance(value, str) and value != "")
+_TEXT = Kind("a non-empty string", lambda value: isinstance(value, str) and value != "")
 
 PARAMETERS: Final[Mapping[str, Kind]] = {
     "api_keys_table": _TEXT,
     "api_key_prefix": Kind(
-        "at most 20 lower-case letters and digits, a letter first, in parts separated by single underscores",
+        "at most 20 lower-case letters and digits, starting with a letter, in parts separated by single underscores",
         lambda value: PREFIX_PATTERN.match(value) is not None,
     ),
     "api_key_cache_seconds": _seconds(0, 3600),
@@ -169,7 +147,7 @@ PARAMETERS: Final[Mapping[str, Kind]] = {
     "powertools_metrics_namespace": _TEXT,
     "stack_name": _TEXT,
 }
-"""Those that are variables alone: the template sets them, and the command line reads them off the stack."""
+"""Environment variables only. The template sets them, and the `keys` command reads them from the stack."""
 
 TUNING: Final[Mapping[str, Kind]] = {
     "api_key_timeout_seconds": _seconds(0.1, 8),
@@ -182,51 +160,67 @@ TUNING: Final[Mapping[str, Kind]] = {
     "simple_responses": _BOOLEAN,
     "data_encoding": Kind('"json" or "base64url"', lambda value: value in ("json", "base64url")),
 }
-"""Those that are variables or entries of the file."""
+"""Environment variables, or entries of the file."""
 
 FILE_ONLY: Final[Mapping[str, Kind]] = {
     "max_policy_bytes": Kind(
-        "a whole number from 1,000 to 1,000,000",
+        "an integer from 1,000 to 1,000,000",
         lambda value: isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 1_000_000,
     ),
 }
-"""Those that are about what stands beside them in the file. A function's answer may come to 6 MB; a policy of 1 MB
-keeps clear of that."""
+"""Entries of the file only. Lambda limits a response to 6 MB; a policy of 1 MB stays well below that."""
 
 
 def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The settings in the `[settings]` table of a file. What is wrong with them is told to the table."""
+    """Read the `[settings]` table of a file. Mistakes are reported to the table."""
     found: dict[str, Any] = {}
     kinds = {**TUNING, **FILE_ONLY}
     for entry in entries:
         for name, value in entry.members.items():
             if name in PARAMETERS:
-                entry.wrong(name, f"{name} cannot be set here, only by the template: its variable would win")
+                entry.wrong(name, f"{name} cannot be set here. Set its variable in the template.")
             elif name not in kinds:
-                entry.wrong(name, f"{name!r} is not known; [settings] has {', '.join(kinds)}")
+                entry.wrong(name, f"{name!r} is unknown. [settings] accepts {', '.join(kinds)}.")
             elif not kinds[name].accepts(value):
-                entry.wrong(name, f"{name} must be {kinds[name].expected}; not {value!r}")
+                entry.wrong(name, f"{name} must be {kinds[name].expected}, not {value!r}.")
             elif name == "jwks_seed":
                 found[name] = str(path.absolute()) if (path := entry.file(name)) else None
             else:
                 found[name] = value
-        if _waits_too_long(found):
-            names = ("api_key_timeout_seconds", "jwks_timeout_seconds")
-            last = max((name for name in names if name in found), key=list(entry.members).index)
-            entry.wrong(last, f"{' and '.join(names)} together must be {_LONGEST_WAIT}")
     return found
 
 
-def _waits_too_long(given: Mapping[str, Any]) -> bool:
-    defaults = Settings.api_key_timeout_seconds, Settings.jwks_timeout_seconds
-    api_key, jwks = given.get("api_key_timeout_seconds", defaults[0]), given.get("jwks_timeout_seconds", defaults[1])
-    return bool(api_key + jwks > MOST_WAITING_SECONDS)
+def conflicts(given: Mapping[str, Any], *, providers: int, has_rules: bool) -> Iterator[tuple[str, str]]:
+    """The conflicts between valid settings: for each one, the setting to change and the mistake."""
+    timeouts = ("jwks_timeout_seconds", "api_key_timeout_seconds")
+    if sum(given.get(name, getattr(Settings, name)) for name in timeouts) > MOST_WAITING_SECONDS:
+        problem = f"{' and '.join(timeouts)} together must be at most {MOST_WAITING_SECONDS} seconds. "
+        problem += "One decision can wait for both, and Lambda ends the function after 10 seconds."
+        yield next(name for name in timeouts if name in given), problem
+    if given.get("simple_responses") and has_rules:
+        problem = "A simple response allows every route, so it cannot be combined with [[rule]]. "
+        problem += "Remove simple_responses and disable simple responses in the HTTP API, or remove all [[rule]]."
+        yield "simple_responses", problem
+    if given.get("jwks_seed") and providers > 1:
+        yield "jwks_seed", "A seed requires a single provider. Remove jwks_seed, or deploy one stack for each provider."
+
+
+def _read_variables(variables: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, kind in {**PARAMETERS, **TUNING}.items():
+        if (text := variables.get(name.upper())) is not None:
+            value = kind.from_text(text)
+            if kind.accepts(value):
+                found[name] = value
+            else:
+                mistakes.append(f"{name.upper()} must be {kind.expected}, not {text!r}.")
+    return found
 
 
 def _providers(
     variables: Mapping[str, str], directory: Path, mistakes: list[str]
 ) -> tuple[tuple[Provider, ...], str | None]:
-    """The providers that variables name, and which variable does; None when none does."""
+    """The providers in the variables, and the name of the variable that defines them. None if no variable does."""
     if several := variables.get("JWT_PROVIDERS"):
         return _several_providers(several, directory, mistakes), "JWT_PROVIDERS"
     names = {"issuer": "JWT_ISSUER", "audience": "JWT_AUDIENCE", "jwks_url": "JWT_JWKS_URL"}
@@ -234,7 +228,7 @@ def _providers(
     if not members:
         return (), None
     if "issuer" not in members:
-        mistakes.append("JWT_ISSUER is missing, while JWT_AUDIENCE or JWT_JWKS_URL is set: give all, or none of them")
+        mistakes.append("JWT_ISSUER is missing, but JWT_AUDIENCE or JWT_JWKS_URL is set. Set it, or unset both.")
         return (), None
     if "audience" in members:
         members["audience"] = [part.strip() for part in members["audience"].split(",") if part.strip()]
@@ -242,21 +236,14 @@ def _providers(
     return read_providers([entry]), "JWT_ISSUER"
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is twice in one object: remove one of them")
-    return members
-
-
 def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
     try:
-        listed = json.loads(text, object_pairs_hook=_members)
+        listed = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         mistakes.append(f"JWT_PROVIDERS cannot be read as JSON: {error}")
         return ()
     if not isinstance(listed, list) or not listed or not all(isinstance(members, dict) for members in listed):
-        mistakes.append("JWT_PROVIDERS must be a JSON list of at least one object, and of nothing else")
+        mistakes.append("JWT_PROVIDERS must be a non-empty JSON list of objects.")
         return ()
     return read_providers(
         [
@@ -264,3 +251,10 @@ def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple
             for index, members in enumerate(listed)
         ]
     )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("An object has the same member twice. Remove one of them.")
+    return members

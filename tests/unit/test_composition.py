@@ -15,7 +15,7 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_broken_rules_file_stops_the_start_and_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "auth.toml").write_text("[[rule]]\nroute = 'GET /me'\nscope = ['a']", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"AUTH_CONFIG, auth\.toml, line 3: 'scope' is not known"):
+    with pytest.raises(SettingsError, match=r"AUTH_CONFIG, auth\.toml, line 3: 'scope' is unknown"):
         build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}, tmp_path)
 
 
@@ -29,7 +29,9 @@ def test_a_rules_file_that_cannot_be_read_stops_the_start(content: bytes | None,
 
 def test_simple_responses_cannot_go_with_rules(tmp_path: Path) -> None:
     (tmp_path / "auth.toml").write_text("[[rule]]\nroute = 'GET /me'", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"SIMPLE_RESPONSES cannot be true together with \[\[rule"):
+    with pytest.raises(
+        SettingsError, match=r"SIMPLE_RESPONSES: A simple response allows every route, .* with \[\[rule"
+    ):
         build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml", "SIMPLE_RESPONSES": "true"}, tmp_path)
 
 

@@ -375,14 +375,14 @@ class TestCheck:
         [
             (
                 "[[rule]]\nroute = 'ANY /me'\nscope = 1",
-                ["auth.toml, line 2: the route has", "auth.toml, line 3: 'scope'"],
+                ["auth.toml, line 2: The route has", "auth.toml, line 3: 'scope'"],
             ),
             (
                 "[settings]\nleeway = 1\n[[provider]]\nissuer = 7",
                 ["auth.toml, line 2: 'leeway'", "auth.toml, line 3: audience is missing", "auth.toml, line 4: issuer"],
             ),
             ("[[rule", ["auth.toml, not TOML"]),
-            ("", ["auth.toml, line 1: the file is empty"]),
+            ("", ["auth.toml, line 1: The file is empty"]),
         ],
     )
     def test_every_mistake_of_a_broken_file_is_told_with_its_line(

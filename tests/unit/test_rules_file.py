@@ -64,27 +64,27 @@ def test_a_claim_named_by_a_url_is_one_name() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("scope = ['a']", "'scope' is not known; a rule has route, credentials"),
-        ("credentials = []", "leave it out"),
+        ("scope = ['a']", "'scope' is unknown. A rule accepts route, credentials"),
+        ("credentials = []", "Remove credentials instead"),
         ("credentials = ['password']", '"api_key" and "jwt"'),
         ("credentials = 1", "must be a list"),
         ("scopes = ['']", "must be a list"),
-        ("scopes = ['a b']", "cannot be a scope"),
-        ("any_scopes = ['say \"x\"']", "cannot be a scope"),
+        ("scopes = ['a b']", "is not a scope"),
+        ("any_scopes = ['say \"x\"']", "is not a scope"),
         ("any_scopes = [1]", "must be a list"),
-        ("consumers = []", "leave it out"),
-        ("claims = {}", "table of names and values"),
-        ("claims = 'a'", "table of names and values"),
+        ("consumers = []", "Remove consumers instead"),
+        ("claims = {}", "must be a non-empty table"),
+        ("claims = 'a'", "must be a non-empty table"),
         ("claims = { 'a..b' = 1 }", "empty part"),
-        ("claims = { since = 2026-01-01 }", "'since' must be a text"),
-        ("claims = { n = nan }", "'n' must be a text"),
-        ("claims = { n = [] }", "'n' must be a text"),
-        ("claims = { n = [['a']] }", "'n' must be a text"),
+        ("claims = { since = 2026-01-01 }", "'since' must be a string"),
+        ("claims = { n = nan }", "'n' must be a string"),
+        ("claims = { n = [] }", "'n' must be a string"),
+        ("claims = { n = [['a']] }", "'n' must be a string"),
         ("any = []", "any must be a list of tables"),
         ("any = { scopes = ['a'] }", "any must be a list of tables"),
-        ("any = [{}]", "asks for nothing always holds"),
-        ("any = [{ route = 'GET /' }]", "'route' is not known; an alternative has credentials"),
-        ("any = [{ credentials = ['jwt'], consumers = ['acme'] }]", "only API keys have a consumer"),
+        ("any = [{}]", "An alternative without conditions"),
+        ("any = [{ route = 'GET /' }]", "'route' is unknown. An alternative accepts credentials"),
+        ("any = [{ credentials = ['jwt'], consumers = ['acme'] }]", "Only API keys have a consumer"),
     ],
 )
 def test_a_wrong_member_is_told_with_its_line(line: str, problem: str) -> None:
@@ -94,27 +94,27 @@ def test_a_wrong_member_is_told_with_its_line(line: str, problem: str) -> None:
 
 
 def test_a_wrong_route_is_told_with_its_line_and_the_remedy() -> None:
-    with pytest.raises(SettingsError, match=r"\Aline 3: the route has the method 'ANY': write \* for any method"):
+    with pytest.raises(SettingsError, match=r"\Aline 3: The route has the method 'ANY': write \* for any method"):
         rules_of("[[rule]]\ncredentials = ['jwt']\nroute = 'ANY /me'")
 
 
 def test_a_rule_without_a_route_is_told_with_the_rules_line() -> None:
-    with pytest.raises(SettingsError, match=r'\Aline 2: a rule needs a route, such as route = "GET /me"'):
+    with pytest.raises(SettingsError, match=r'\Aline 2: A rule requires a route, such as route = "GET /me"'):
         rules_of("\n[[rule]]\ncredentials = ['jwt']")
 
 
 def test_consumers_of_a_rule_for_jwts_could_never_be_satisfied() -> None:
-    with pytest.raises(SettingsError, match=r"\Aline 4: only API keys have a consumer"):
+    with pytest.raises(SettingsError, match=r"\Aline 4: Only API keys have a consumer"):
         rules_of("[[rule]]\nroute = 'GET /me'\ncredentials = ['jwt']\nconsumers = ['acme']")
 
 
 def test_the_same_rule_twice_is_told_with_both_lines() -> None:
-    with pytest.raises(SettingsError, match=r"\Aline 3: the same rule as in line 1: remove one of them"):
+    with pytest.raises(SettingsError, match=r"\Aline 3: The rule is the same as in line 1. Remove one of them"):
         rules_of("[[rule]]\nroute = 'GET /{id}'\n[[rule]]\nroute = 'GET /*'")
 
 
 def test_rules_written_as_one_array_are_told_by_their_number() -> None:
-    with pytest.raises(SettingsError, match=r"\Arule 2: 'routes' is not known"):
+    with pytest.raises(SettingsError, match=r"\Arule 2: 'routes' is unknown"):
         rules_of("rule = [{ route = 'GET /' }, { routes = 'GET /me' }]")
 
 
@@ -122,12 +122,12 @@ MANY = "\n".join(f"[[rule]]\nroute = 'POST /reports/{number:03}'" for number in 
 
 
 def test_rules_whose_policy_could_be_too_large_are_refused_with_the_ways_out() -> None:
-    with pytest.raises(SettingsError, match=r"line 1: .* more than 8,192\. Put routes together .* max_policy_bytes"):
+    with pytest.raises(SettingsError, match=r"line 1: .* more than 8,192\. Combine routes .* max_policy_bytes"):
         rules_of(MANY)
     assert len(rules_of("[settings]\nmax_policy_bytes = 20_000\n" + MANY).rules) == 70
 
 
 def test_the_limit_of_the_policys_size_is_checked_itself() -> None:
     for value in ("'8192'", "true", "999", "1_000_001"):
-        with pytest.raises(SettingsError, match=r"line 2: max_policy_bytes must be a whole number from 1,000"):
+        with pytest.raises(SettingsError, match=r"line 2: max_policy_bytes must be an integer from 1,000"):
             rules_of(f"[settings]\nmax_policy_bytes = {value}\n[[rule]]\nroute = 'GET /'")
