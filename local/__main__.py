@@ -1,4 +1,4 @@
-"""`python -m local`: `run`, the whole system on this machine; `token`, a new JWT for it; `invoke`, one answer."""
+"""`python -m local`: `run` the whole system on this machine, get a `token` for it, or `invoke` a function."""
 
 import argparse
 import fcntl
@@ -29,26 +29,26 @@ POLL_SECONDS: Final = 0.3
 
 
 def main() -> int:
-    """The exit code: 0 after Ctrl-C, 1 when a part failed."""
+    """Return the exit code: 0 after Ctrl-C, 1 if a part failed."""
     parser = argparse.ArgumentParser(
         prog="python -m local",
-        description="The whole system on this machine: emulated AWS, this template, an identity provider, an API key.",
+        description="Run the whole system locally: an AWS emulator, this template, an identity provider, an API key.",
         epilog="Example: make run",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything, call it three times, show each decision until Ctrl-C")
-    commands.add_parser("token", help="a new JWT of the system that runs")
-    invoked = commands.add_parser("invoke", help="let a function answer an event, as Lambda runs it")
+    commands.add_parser("run", help="start the system, call the API three times, and show each decision until Ctrl-C")
+    commands.add_parser("token", help="print a new JWT of the running system")
+    invoked = commands.add_parser("invoke", help="run a function with an event, as Lambda does")
     invoked.add_argument("event", type=Path, help="a JSON file, such as events/api_key.json")
     invoked.add_argument("--function", choices=["Authorizer", "Me"], help="default: the one that takes such events")
-    invoked.add_argument("--with", dest="way", choices=WAYS, help="default: docker where it is, otherwise rie")
-    invoked.add_argument("--image", help="for Docker: the image to run the function in; default: AWS's")
+    invoked.add_argument("--with", dest="way", choices=WAYS, help="default: docker if a daemon answers, else rie")
+    invoked.add_argument("--image", help="the image for Docker to run the function in (default: AWS's)")
     given = parser.parse_args()
     environment.enter()
-    # A shell starts what is put in the background with SIGINT ignored.
+    # A shell starts background processes with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` ignores it
         signal.signal(signal.SIGHUP, _interrupt)
     try:
         DIRECTORY.mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def run() -> int:
-    """Everything, until it is interrupted.
+    """Run the whole system until it is interrupted.
 
     :raises StepError: a part failed.
     """
@@ -75,14 +75,14 @@ def run() -> int:
         with calls.headers(DIRECTORY, credentials) as files:
             print(calls.screen(system, calls.answers(system), files), flush=True)
             _show_decisions(system)
-    what = f"The emulator has ended by itself; its log is {system.emulator.log}. Start again with `make run`."
+    what = f"The emulator has ended unexpectedly. See {system.emulator.log}. Start again with `make run`."
     raise StepError(what, tail(system.emulator.log, 5))
 
 
 def token() -> int:
-    """Prints a new JWT of the system that runs, and puts it where the old one was.
+    """Print a new JWT of the running system, and replace the old one in its files.
 
-    :raises StepError: none runs here.
+    :raises StepError: no system is running.
     """
     try:
         outputs = json.loads(OUTPUTS.read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def token() -> int:
         names = ("issuer", "audience", "jwks_url", "user_pool", "password")
         jwt = sign_in(emulator, Provider(**{name: outputs[name] for name in names}))["IdToken"]
     except (OSError, ValueError, KeyError, TypeError, BotoCoreError, ClientError):
-        raise StepError(f"No local system runs here ({OUTPUTS} leads to none): start one with `make run`.") from None
+        raise StepError(f"No local system is running, according to {OUTPUTS}. Start one with `make run`.") from None
     write_private(OUTPUTS, json.dumps(outputs | {"jwt": jwt}, indent=2) + "\n")
     calls.write_header(calls.header_file(DIRECTORY, "jwt"), jwt)
     print(jwt)
@@ -98,7 +98,7 @@ def token() -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Ends it in good order, in which another Ctrl-C is not to come between."""
+    """Shut down in order. Ignore further signals meanwhile."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -106,18 +106,21 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """:raises StepError: it runs in this checkout already."""
+    """Hold the lock of this checkout.
+
+    :raises StepError: `make run` is already running in it.
+    """
     with (DIRECTORY / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StepError("`make run` is running in this checkout already: stop it first, or use it.") from None
+            raise StepError("`make run` is already running in this checkout. Stop it first, or use it.") from None
         yield
 
 
 @contextmanager
 def _outputs(system: System) -> Iterator[None]:
-    """Writes the outputs for as long as the system runs: afterwards they would lead nowhere."""
+    """Write the outputs, and remove them when the system ends."""
     write_private(OUTPUTS, json.dumps(system.outputs(), indent=2) + "\n")
     try:
         yield
@@ -126,7 +129,7 @@ def _outputs(system: System) -> Iterator[None]:
 
 
 def _show_decisions(system: System) -> None:
-    """Until the emulator ends."""
+    """Print each decision until the emulator ends."""
     log = Log(client(system.emulator, "logs"), system.deployment.log_group)
     process = system.emulator.process
     with suppress(BotoCoreError):

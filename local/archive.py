@@ -1,6 +1,6 @@
-"""What `sam build` made, as one file with its checksum, for a release.
+"""Archive the output of `sam build` for a release.
 
-``python -m local.archive FOLDER ARCHIVE --tag v0.2.0`` writes the archive, and beside it its checksum.
+``python -m local.archive FOLDER ARCHIVE --tag v0.2.0`` writes the archive and, next to it, its checksum.
 """
 
 import argparse
@@ -13,24 +13,27 @@ from typing import Final
 from authorizer import VERSION
 
 DATE: Final = (1980, 1, 1, 0, 0, 0)
-"""Of each file, so that equal folders make equal archives; the oldest that a zip has, and SAM's own."""
+"""The date of each file, so that equal folders give equal archives: the earliest date of a zip, as SAM uses it."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Archives a folder that `sam build` made, with a checksum.")
+    parser = argparse.ArgumentParser(description="Archive a folder that `sam build` made, and write its checksum.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--tag", help="the release's tag, which must be that of the version")
+    parser.add_argument("--tag", help="the tag of the release, which must match the version")
     given = parser.parse_args()
     if given.tag and given.tag != f"v{VERSION}":
-        print(f"The tag {given.tag} is not v{VERSION}: correct it, or src/authorizer/__init__.py.", file=sys.stderr)
+        print(
+            f"The tag {given.tag} is not the version v{VERSION}. Correct the tag or src/authorizer/__init__.py.",
+            file=sys.stderr,
+        )
         return 1
     print(write(given.folder, given.archive))
     return 0
 
 
 def write(folder: Path, archive: Path) -> str:
-    """Archives all files of the folder. Returns the line of the checksum, which is in a file beside it as well."""
+    """Archive all files of the folder. Return the checksum line, which is also in a file next to the archive."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -1,4 +1,4 @@
-"""`sam build` of this template, and not again while nothing that it reads has changed."""
+"""Run `sam build`, and reuse its output while no input has changed."""
 
 import fcntl
 import hashlib
@@ -13,17 +13,17 @@ from local.step import run
 
 SAM: Final = Path(".tools/sam/bin/sam")
 FOLDER: Final = Path(".local/build")
-"""Built for this interpreter and machine, which the emulator's functions run on."""
+"""The build for this interpreter and machine, on which the emulator runs functions."""
 HOST_WHEELS: Final = sys.platform != "linux"
-"""Whether those differ from Lambda's: libraries for Linux do not run here."""
+"""Whether this machine needs other wheels than Lambda, because libraries for Linux do not run on it."""
 FOR_LAMBDA: Final = Path(".local/build-lambda") if HOST_WHEELS else FOLDER
-"""Built for this interpreter and Lambda, which is what a container runs."""
+"""The build for this interpreter and Lambda, which containers run."""
 
 _INPUTS: Final = ("template.yaml", "samconfig.toml", "src/artifact", "src/authorizer", "src/me")
 
 
 def target(architecture: str | None = None) -> dict[str, str]:
-    """The parameters of a template that say what is built for: this interpreter, and this machine or another one."""
+    """Return the template parameters for this interpreter, and for this machine's or another architecture."""
     here = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     return {
         "PythonRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
@@ -39,11 +39,11 @@ def build(
     *,
     host_wheels: bool = False,
 ) -> bool:
-    """`sam build` into `folder`, whatever was there before. False: there was no need to.
+    """Run `sam build` into `folder`, and return True. Return False if the last build is still valid.
 
-    There is none while the inputs are those of the last build, and the folder holds what that build left in it.
+    It is valid if neither the inputs nor the files of the build have changed since.
 
-    :raises StepError: it failed; its output is in `log`.
+    :raises StepError: the build failed. Its output is in `log`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     state = folder.with_suffix(".json")
@@ -62,7 +62,7 @@ def build(
 
 
 def overrides(parameters: Mapping[str, str]) -> list[str]:
-    """The words that `--parameter-overrides` takes."""
+    """Return the arguments of `--parameter-overrides`."""
     escaped = ((name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in parameters.items())
     return [f'{name}="{value}"' for name, value in escaped]
 
@@ -79,7 +79,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _builders() -> list[str]:
-    """Names and versions of what `sam build` runs."""
+    """Return names and versions of the packages that `sam build` runs."""
     packages = Path(".tools/sam").glob("lib/python*/site-packages/aws_*.dist-info")
     return sorted(path.name for path in packages)
 

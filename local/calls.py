@@ -1,4 +1,4 @@
-"""The calls that `make run` makes and shows: what is asked, what came back, and the same as curl commands."""
+"""The calls that `make run` makes, and the screen that shows their responses and the same calls as curl commands."""
 
 import urllib.error
 import urllib.request
@@ -22,7 +22,7 @@ class Answer:
 
 
 def call(url: str, credential: str | None) -> Answer:
-    """The answer to a GET with this bearer token."""
+    """Send a GET request with this bearer token, or without one."""
     request = urllib.request.Request(url)
     if credential:
         request.add_header("Authorization", f"Bearer {credential}")
@@ -34,22 +34,24 @@ def call(url: str, credential: str | None) -> Answer:
 
 
 def answers(system: System) -> dict[str, Answer]:
-    """What the API says without a credential, to the API key and to the JWT.
+    """Call the API without a credential, with the API key and with the JWT.
 
-    :raises StepError: one of them is not what it should be.
+    :raises StepError: a response has another status than expected.
     """
     credentials = dict(zip(EXPECTED, (None, system.api_key, system.jwt), strict=True))
     given = {what: call(system.api_url, credential) for what, credential in credentials.items()}
     for what, answer in given.items():
         if answer.status != EXPECTED[what]:
-            problem = f"The deployed API answered {what} with {answer.status} and not {EXPECTED[what]}: {answer.body}"
+            problem = (
+                f"The deployed API answered {what} with {answer.status} instead of {EXPECTED[what]}: {answer.body}"
+            )
             raise StepError(problem, tail(system.emulator.log))
     return given
 
 
 @contextmanager
 def headers(directory: Path, credentials: Mapping[str, str]) -> Iterator[dict[str, Path]]:
-    """Files for `curl -H @FILE`, by name, so that no secret is in a command line. Removed at the end."""
+    """Write files for `curl -H @FILE`, so that no command line has a credential. Remove them at the end."""
     files = {name: header_file(directory, name) for name in credentials}
     for name, credential in credentials.items():
         write_header(files[name], credential)
@@ -69,7 +71,7 @@ def write_header(file: Path, credential: str) -> None:
 
 
 def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path]) -> str:
-    """What `make run` ends on: the answers, the commands to paste, and what else can be done."""
+    """Return the text that `make run` prints: the responses, the curl commands, and further commands."""
     lines = [""]
     for what, answer in given.items():
         lines.append(_cut(f"{what}: {answer.status}  {' '.join(answer.body.split())}"))
@@ -81,15 +83,15 @@ def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path
         f"curl -i {me}",
         f"curl -i {key} {me}",
         f"curl -i {token} {me}",
-        "A rule of src/authorizer/auth.toml, which `sam deploy` applies with AuthConfig=auth.toml. 200, and 403:",
+        "A route with a rule in src/authorizer/auth.toml (AuthConfig=auth.toml), 200 and 403:",
         f"curl -i -X POST {key} {reports}",
         f"curl -i -X POST {token} {reports}",
         "",
-        "make token           a new JWT, also for the lines above: this one ends after an hour",
-        ".venv/bin/keys list  the keys command finds this system by itself",
+        "make token           replace the JWT in the commands above (a JWT expires after one hour)",
+        ".venv/bin/keys list  list the API keys of this system",
         "",
-        "Each decision as it happens; Ctrl-C stops everything. Without a header, and for 30 s after an answer to the",
-        "same one, API Gateway answers by itself:",
+        "Each decision of the authorizer follows. Ctrl-C stops the system. API Gateway does not invoke the",
+        "authorizer for a request without the header, and for 30 s after the same header was accepted:",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The deployed authorizer's decisions, out of its log as they happen."""
+"""Read the decisions of the deployed authorizer from its log."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Decision:
-    """One line of the authorizer's log. `time`: of this machine's clock."""
+    """A decision in the authorizer's log. `time` is in this machine's time zone."""
 
     time: datetime
     outcome: str
@@ -23,7 +23,7 @@ class Decision:
 
 
 def parse(message: str) -> Decision | None:
-    """The decision that a line of the log tells, None for any other line."""
+    """Return the decision in a log line, or None for any other line."""
     try:
         line = json.loads(message)
     except ValueError:
@@ -44,17 +44,17 @@ def _shown(value: str | None) -> str:
 
 
 class Log:
-    """A log group, read on from where one was."""
+    """A log group that is read incrementally."""
 
     def __init__(self, logs: Any, group: str) -> None:
-        """`logs`: a client of CloudWatch Logs."""
+        """`logs` is a client of CloudWatch Logs."""
         self._logs = logs
         self._group = group
         self._from = 0
         self._seen: set[str] = set()
 
     def decisions(self) -> Iterator[Decision]:
-        """Those since the last call."""
+        """Return the decisions since the last call."""
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=self._group, startTime=self._from)
         events = [event for page in pages for event in page["events"] if event["message"] not in self._seen]
         if not events:
@@ -62,7 +62,7 @@ class Log:
         newest = max(event["timestamp"] for event in events)
         if newest > self._from:
             self._from, self._seen = newest, set()
-        # Others of the same millisecond may be written yet. The emulator gives no event ids; ours hold the request's.
+        # More events of the same millisecond can follow. The emulator has no event IDs; a decision has its request ID.
         self._seen |= {event["message"] for event in events if event["timestamp"] == newest}
         for event in events:
             decision = parse(event["message"])

@@ -1,4 +1,4 @@
-"""The real `sam build` and `sam deploy` of this template, into the emulator."""
+"""Deploy this template into the emulator with `sam deploy`."""
 
 import re
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ _UNKNOWN_VARIABLES: Final = {
     "$context.authorizer.missing_scopes": "",
     "$context.extendedRequestId": "$context.requestId",
 }
-"""What the emulator leaves as it is in a gateway response, and what it gets instead. On AWS, missing scopes are empty
-when the authorizer gave none."""
+"""Variables that the emulator does not replace in gateway responses, and their replacement. On AWS, missing scopes are
+empty if the authorizer gave none."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The stack's resources by their names in the template."""
+    """The deployed resources."""
 
     api_id: str
     stage: str
@@ -37,9 +37,9 @@ class Deployment:
 
 
 def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Deployment:
-    """`sam deploy` of what was built.
+    """Run `sam deploy` for the build.
 
-    :raises StepError: it failed.
+    :raises StepError: the deployment failed.
     """
     client(emulator, "s3").create_bucket(Bucket=BUCKET)
     given = local_parameters() | dict(parameters)
@@ -62,9 +62,9 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Depl
 def deploy_template(
     emulator: Emulator, template: Path, stack: str, parameters: Mapping[str, str], log: Path
 ) -> dict[str, str]:
-    """`sam deploy` of one template, and its resources' ids by their names in it.
+    """Run `sam deploy` for a template. Return the physical IDs of its resources by logical ID.
 
-    :raises StepError: it failed.
+    :raises StepError: the deployment failed.
     """
     command: list[str | Path] = [SAM, "deploy", "--config-env", "local"]
     command += ["--config-file", Path("samconfig.toml").resolve(), "--template-file", template, "--stack-name", stack]
@@ -85,14 +85,14 @@ def _with_known_variables(text: str) -> str:
 
 
 def local_parameters() -> dict[str, str]:
-    """The template's parameters that go with this machine and the emulator."""
+    """Return the template parameters for this machine and the emulator."""
     return {"ApiGatewayLogRole": "Existing", "TableRemovalPolicy": "Delete"} | target()
 
 
 def complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any], api_id: str, stage: str) -> None:
-    """What the emulator leaves out of SAM's definition: gateway responses, preflight headers, cache time.
+    """Set what the emulator ignores in SAM's definition: gateway responses, preflight headers, cache TTL.
 
-    `api`: the properties of an `AWS::Serverless::Api`. `values`: those of the template's parameters.
+    `api` has the properties of an `AWS::Serverless::Api`, and `values` the template's parameters.
     """
     for name, response in api["GatewayResponses"].items():
         headers = response["ResponseParameters"]["Headers"]
@@ -116,7 +116,7 @@ def complete_api(gateway: Any, api: Mapping[str, Any], values: Mapping[str, Any]
 
 
 def set_cache_seconds(gateway: Any, api_id: str, seconds: int) -> None:
-    """How long the API keeps its authorizer's answers. The emulator goes by it at once, without a deployment."""
+    """Set the TTL of the authorizer cache. The emulator applies it immediately, without a deployment."""
     change = {"op": "replace", "path": "/authorizerResultTtlInSeconds", "value": str(seconds)}
     for authorizer in gateway.get_authorizers(restApiId=api_id)["items"]:
         gateway.update_authorizer(restApiId=api_id, authorizerId=authorizer["id"], patchOperations=[change])
@@ -132,7 +132,7 @@ def _put_preflight(gateway: Any, api_id: str, cors: Mapping[str, str]) -> None:
 
 
 def _substituted(value: Any, values: Mapping[str, Any]) -> str:
-    """A text, or one with `!Sub` and parameters in it."""
+    """Return a text, with the parameters of its `!Sub` replaced."""
     if isinstance(value, str):
         return value
     return re.sub(r"\$\{(\w+)\}", lambda match: str(values[match[1]]), value["Fn::Sub"])

@@ -1,4 +1,4 @@
-"""A function in a container, by `sam local invoke`."""
+"""Run a function in a container with `sam local invoke`."""
 
 import ipaddress
 import json
@@ -15,16 +15,16 @@ from local.step import StepError
 
 _ANSWER_SECONDS: Final = 20
 _INVOKE_SECONDS: Final = 600
-"""With time to pull the runtime's image."""
+"""Includes the time to pull the runtime's image."""
 
 
 def has_docker() -> bool:
-    """Whether a Docker daemon answers."""
+    """Return whether a Docker daemon answers."""
     return shutil.which("docker") is not None and docker("version", "--format", "{{.Server.Version}}") is not None
 
 
 def image() -> str:
-    """The image in which the SAM CLI runs this interpreter's functions."""
+    """Return the image in which the SAM CLI runs functions of this Python version."""
     here = target()
     return f"public.ecr.aws/lambda/python:{here['PythonRuntime'].removeprefix('python')}-{here['Architecture']}"
 
@@ -34,7 +34,7 @@ def has_image(name: str) -> bool:
 
 
 def way_here() -> tuple[str, str]:
-    """The address of this machine that containers reach, and their name for it."""
+    """Return the address of this machine that containers can reach, and the name under which they reach it."""
     network = json.loads(docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}") or "null")
     first = (network or [{}])[0]
     subnet = first.get("Subnet", "172.17.0.0/16")
@@ -42,7 +42,7 @@ def way_here() -> tuple[str, str]:
     try:
         socket.create_server((gateway, 0)).close()
     except OSError:
-        # Docker runs in a virtual machine, which passes calls to this name on to this machine's loopback.
+        # Docker runs in a virtual machine, which forwards this name to this machine's loopback address.
         return "127.0.0.1", "host.docker.internal"
     return gateway, gateway
 
@@ -55,12 +55,12 @@ def invoke(
     directory: Path,
     other_image: str | None = None,
 ) -> tuple[Any, str]:
-    """What the function answered, and what was written meanwhile.
+    """Return the function's response, and the output of the invocation.
 
-    `variables`: the function's own. `aws`: the SAM CLI's. `directory`: has the build in `build`. `other_image`: the one
-    to run it in, instead of AWS's.
+    `variables` are environment variables of the function, `aws` those of the SAM CLI. `directory` has the build in
+    `build`. `other_image` replaces AWS's image.
 
-    :raises StepError: it was not run.
+    :raises StepError: the function did not run.
     """
     files = {"event.json": event, "env.json": {function: variables}}
     for name, content in files.items():
@@ -84,14 +84,14 @@ def invoke(
         )
         return json.loads(finished.stdout), finished.stderr
     except subprocess.TimeoutExpired:
-        raise StepError(f"sam local invoke was not done after {_INVOKE_SECONDS} s.") from None
+        raise StepError(f"sam local invoke did not finish within {_INVOKE_SECONDS} s.") from None
     except ValueError:
-        what = f"sam local invoke failed with code {finished.returncode}. WITH=rie does without Docker."
+        what = f"sam local invoke failed with exit code {finished.returncode}. To run without Docker, use WITH=rie."
         raise StepError(what, finished.stderr) from None
 
 
 def docker(*arguments: str) -> str | None:
-    """What a docker command printed; None when it failed."""
+    """Return the output of a docker command, or None if it failed."""
     try:
         finished = subprocess.run(
             ["docker", *arguments],  # noqa: S607 - the one on PATH

@@ -1,4 +1,4 @@
-"""The AWS emulator as a process of its own, on loopback and behind its guard."""
+"""Run the AWS emulator in a separate process, on loopback and behind its guard."""
 
 import os
 import secrets
@@ -23,19 +23,19 @@ START_SECONDS: Final = 60
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an emulator answers, and to which access key."""
+    """The URL of an emulator, and the access key that it accepts."""
 
     endpoint_url: str
     access_key: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
-        """Variables with which every AWS tool talks to the emulator and can reach no account."""
+        """Return variables with which AWS tools reach the emulator and no AWS account."""
         return environment.aws(self.endpoint_url, self.access_key, REGION)
 
 
 @dataclass(frozen=True)
 class Emulator(Endpoint):
-    """A running emulator, and where it logs."""
+    """A running emulator, with its log and process."""
 
     log: Path
     process: subprocess.Popen[bytes]
@@ -43,12 +43,12 @@ class Emulator(Endpoint):
 
 @contextmanager
 def running_emulator(directory: Path) -> Iterator[Emulator]:
-    """Starts it on a free port, with its log and temporary files in `directory`; stops it at the end.
+    """Start the emulator on a free port, with its log and temporary files in `directory`. Stop it at the end.
 
-    :raises StepError: it did not start.
+    :raises StepError: the emulator did not start.
     """
     if not PYTHON.exists():
-        raise StepError("The emulator is not installed.", f"{PYTHON} is missing: start with `make run`.")
+        raise StepError("The emulator is not installed.", f"{PYTHON} is missing. Run `make run`.")
     access_key = f"LOCAL{secrets.token_hex(20).upper()}"
     log = directory / "emulator.log"
     temporary = directory / "tmp"
@@ -78,18 +78,18 @@ def _environment(port: int, access_key: str, temporary: Path) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # It would remove what it takes for left-over containers of its own, such as those of somebody's other emulator.
+        # Keeps it from Docker: it would remove containers that look like its own, such as those of another emulator.
         "DOCKER_HOST": f"unix://{temporary}/no-docker",
         "TMPDIR": str(temporary),
         "MINISTACK_REGION": REGION,
-        # Handed on to the functions, which call with it.
+        # The emulator passes these to its functions, which send them with their calls.
         "AWS_SESSION_TOKEN": access_key,
         "AWS_SECRET_ACCESS_KEY": access_key,
     }
 
 
 def signed(url: str, access_key: str, body: bytes | None = None) -> urllib.request.Request:
-    """A request that the guard lets through: a GET, or with a body a POST."""
+    """Return a request that the guard permits: a GET, or a POST if there is a body."""
     return urllib.request.Request(url, body, {"X-Amz-Security-Token": access_key})
 
 
@@ -101,7 +101,7 @@ def free_port() -> int:
 
 
 def _await(emulator: Emulator) -> None:
-    """Its socket listens already: it answers when it is up, and the connection breaks when it is not to be."""
+    """Wait for the first response. The socket already listens, so a failed start breaks the connection."""
     request = signed(f"{emulator.endpoint_url}/_ministack/health", emulator.access_key)
     try:
         with urllib.request.urlopen(request, timeout=START_SECONDS):
@@ -111,7 +111,7 @@ def _await(emulator: Emulator) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process group that the emulator leads, its function workers included."""
+    """End the process group of the emulator, which includes its function workers."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)

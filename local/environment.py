@@ -1,7 +1,7 @@
-"""The environment of every process and client on a developer's machine: made here, of nothing that is the developer's.
+"""Create the environment of every process and client on a developer's machine, without the developer's settings.
 
-Whatever starts a process of its own (`python -m local`, the tests, the benchmark) calls `enter` first, so that its
-children and clients have this environment too. The Makefile's steps run through this file, before there is a .venv:
+Every program (`python -m local`, the tests, the benchmark) calls `enter` first, so that its child processes and clients
+inherit this environment. The Makefile runs its steps through this file, before .venv exists:
 
     python3 -I local/environment.py [--alone] [--download] COMMAND ...
 """
@@ -17,7 +17,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / ".local" / "home"
 
-# What a program needs to be found and started, and to write on this terminal.
+# Variables that a program needs to start and to write to this terminal.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "TZ")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _WAY_TO_A_REGISTRY: Final = (
@@ -27,11 +27,11 @@ _WAY_TO_A_REGISTRY: Final = (
 )
 _WAY_TO_DOCKER: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 _SET_ASIDE: Final = "MULTI_AUTH_SET_ASIDE"
-"""Carries the developer's own HOME and these ways to the few processes that need them, as JSON."""
+"""Passes the developer's HOME and these variables to the few processes that need them, as JSON."""
 
 
 def clean(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """For all that stays on this machine. Cleaning what is clean changes nothing."""
+    """Return the environment of processes that use no network. It is idempotent."""
     path = environ.get("PATH") or os.defpath
     tools = str(ROOT / ".venv" / "bin")
     return {name: environ[name] for name in _KEPT if name in environ} | {
@@ -40,7 +40,7 @@ def clean(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONNOUSERSITE": "1",
-        # macOS has proxies in its settings as well, which this keeps out.
+        # Ignores the proxies in the settings of macOS.
         "NO_PROXY": "*",
         "no_proxy": "*",
         "SAM_CLI_TELEMETRY": "0",
@@ -48,7 +48,7 @@ def clean(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def download(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """For what fetches packages from a registry: with the proxy and the certificates that lead there."""
+    """Return the environment of processes that fetch packages, with the machine's proxy and certificates."""
     aside = _set_aside(environ)
     way = {name: aside[name] for name in _WAY_TO_A_REGISTRY if name in aside}
     own = {name: value for name, value in clean(environ).items() if name.upper() != "NO_PROXY"}
@@ -57,14 +57,14 @@ def download(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def docker(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """For what talks to Docker: with the way to its daemon."""
+    """Return the environment of processes that use Docker, with the address of its daemon."""
     aside = _set_aside(environ)
     configuration = {"DOCKER_CONFIG": str(Path(aside["HOME"]) / ".docker")} if "HOME" in aside else {}
     return clean(environ) | configuration | {name: aside[name] for name in _WAY_TO_DOCKER if name in aside}
 
 
 def aws(endpoint_url: str, access_key: str, region: str) -> dict[str, str]:
-    """For AWS's tools and clients: they reach this emulator, and no account."""
+    """Return the environment of AWS tools and clients that reach this emulator and no AWS account."""
     return clean() | {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
@@ -74,13 +74,13 @@ def aws(endpoint_url: str, access_key: str, region: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # How often `sam deploy` asks whether the stack is done, in seconds: the emulator is quick.
+        # The seconds between two checks of `sam deploy` for the end of the deployment. The emulator is fast.
         "SAM_CLI_POLL_DELAY": "0.3",
     }
 
 
 def enter() -> None:
-    """Makes the clean environment this process's own, and so that of its children and clients."""
+    """Replace the environment of this process, which its child processes and clients inherit."""
     given = clean() | {_SET_ASIDE: json.dumps(_set_aside(os.environ))}
     os.environ.clear()
     os.environ.update(given)
@@ -96,9 +96,9 @@ def _set_aside(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Becomes the command that follows, in the clean environment or, with `--download`, that of a download.
+    """Execute the command in the arguments in the clean environment or, with `--download`, in that of a download.
 
-    With `--alone`, one such command runs at a time in this checkout.
+    With `--alone`, only one such command runs at a time in this checkout.
     """
     words = sys.argv[1:]
     try:
@@ -107,21 +107,21 @@ def main() -> None:
             words = words[1:]
             _wait_for_turn()
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}. This checkout is where everything is written.")
+        sys.exit(f"{error.filename}: {error.strerror}. The checkout must be writable.")
     given = dict(os.environ)
     if words[0] == "--download":
         words, given = words[1:], download()
-    os.execvpe(words[0], words, given)  # noqa: S606 - to be what starts a program is its purpose
+    os.execvpe(words[0], words, given)  # noqa: S606 - it is the purpose of this program
 
 
 def _wait_for_turn() -> None:
-    """The turn lasts as long as what this process becomes, and its children."""
+    """Wait for the lock of this checkout. The executed command and its children inherit and hold it."""
     lock = os.open(HOME.parent / "setup.lock", os.O_CREAT | os.O_WRONLY, 0o644)
     os.set_inheritable(lock, True)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("Another make is setting up this checkout: waiting for it.", file=sys.stderr, flush=True)
+        print("Another make is setting up this checkout. Waiting for it to finish.", file=sys.stderr, flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 

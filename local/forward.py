@@ -1,4 +1,4 @@
-"""One call of one service, passed on to the emulator: what a function in a container must reach, and nothing more."""
+"""Forward GetItem on one table to the emulator, for a function in a container, and refuse everything else."""
 
 import json
 import urllib.error
@@ -19,7 +19,7 @@ _PASSED_BACK: Final = ("Content-Type", "x-amz-crc32", "x-amzn-requestid")
 
 @contextmanager
 def forwarding(emulator: Endpoint, table: str, access_key: str, address: str = "127.0.0.1") -> Iterator[str]:
-    """The URL at which GetItem on this table is answered, to whoever signs with this access key.
+    """Serve GetItem on this table to requests that are signed with this access key, and yield the URL.
 
     :raises OSError: this machine has no such address.
     """

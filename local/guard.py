@@ -1,15 +1,15 @@
-"""What may be asked of the emulator, and by whom: it has no authentication itself, and runs code for whoever asks.
+"""Guard the emulator, which has no authentication and runs code for every client.
 
-A request is served when it carries this run's access key. Without it, only what the whole internet may ask of a
-deployed system is: its APIs, its key set, its sign-in page. Web pages, other users and other hosts can do no more.
-The guard is in the emulator's own process, around its application, so that there is no other way in.
+The guard permits a request that has this run's access key. Without the key, it permits only what a deployed system
+offers to the internet: its APIs, its key set, its sign-in page. Web pages, other users and other hosts cannot do more.
+The guard wraps the emulator's application in the emulator's process, so that there is no unguarded port.
 
-As a program, with the emulator's interpreter, it serves the emulator on a listening socket that it has inherited:
+As a program, with the emulator's interpreter, it serves the emulator on an inherited listening socket:
 
     python -I local/guard.py FILE_DESCRIPTOR PORT      (the access key is the variable AWS_SESSION_TOKEN)
 
-It leads a group of processes, and ends with all of them when its standard input does: whoever started it has the
-other end of that pipe, and however that one ends, nothing goes on without it.
+It leads a process group, and ends it when its standard input ends. The process that started it holds the other end of
+that pipe, so that nothing continues to run without it.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ Application = Callable[[Scope, Callable[[], Awaitable[Any]], Send], Awaitable[No
 Headers = Iterable[tuple[bytes, bytes]]
 
 _SIGNATURE = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
-# As the emulator parses them: an API's id, its stage, and the path within it.
+# As the emulator parses it: API ID, stage, and path.
 _API_PATH: Final = re.compile(
     r"/(?:restapis/[^/]+/[^/]+/_user_request_|_aws/execute-api/[^/]+/[^/]+)(?P<path>/.*)?", re.DOTALL
 )
 _API_HOST: Final = re.compile(r"([a-f0-9]{8})\.execute-api\.localhost:(\d+)")
-# Of WebSocket APIs: on AWS it asks for IAM too.
+# The management path of WebSocket APIs, for which AWS requires IAM authorization.
 _CONNECTIONS: Final = "/@connections"
 _KEY_SET: Final = re.compile(r"/[\w-]+/\.well-known/(?:jwks\.json|openid-configuration)")
 _SIGN_IN: Final = frozenset(
@@ -51,10 +51,10 @@ _SIGN_IN: Final = frozenset(
 
 
 def carries_key(headers: Headers, access_key: str) -> bool:
-    """Whether a request is signed in the name of this access key: as AWS's tools do it, in the signature's credential.
+    """Return whether a request has this access key in the credential of its signature, as AWS tools send it.
 
-    Functions that the emulator runs have an account number there, and the key as their session's token.
-    The signature itself is not checked: nobody knows the key who may not use it.
+    Functions of the emulator have an account number there, and send the key as their session token. The signature is
+    not checked, because only permitted clients know the key.
     """
     for name, value in headers:
         signature = _SIGNATURE.match(value) if name == b"authorization" else None
@@ -68,12 +68,12 @@ class Guard:
     """An ASGI application before the emulator's own."""
 
     def __init__(self, application: Application, access_key: str, port: int) -> None:
-        """`port`: the one that is served, which every Host header names.
+        """`port` is the port that every Host header must have.
 
         :raises ValueError: the access key is empty.
         """
         if not access_key:
-            raise ValueError("an empty access key would let everybody in")
+            raise ValueError("An empty access key would permit every request.")
         self._application = application
         self._access_key = access_key
         self._hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
@@ -92,7 +92,7 @@ class Guard:
             await _refuse(send)
 
     def _permitted(self, scope: Scope) -> Scope | None:
-        """What is asked of the emulator for a request without the key; None for nothing."""
+        """Return the request to pass to the emulator for a request without the key, or None to refuse it."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:
             return None
@@ -103,12 +103,12 @@ class Guard:
         if api is not None:
             return None if (api["path"] or "").startswith(_CONNECTIONS) else scope
         if method == "GET" and _KEY_SET.fullmatch(path):
-            # For a pool that is not there, the emulator would go by query and headers, and so do anything.
+            # For an unknown pool, the emulator would run any action that query and headers name.
             return {**scope, "query_string": b"", "headers": [(b"host", hosts[0])]}
         return scope if (method, path) in _SIGN_IN else None
 
     def _by_api_host(self, scope: Scope, host: str, path: str) -> Scope | None:
-        """A request by the API's own host name, as one by its path: the emulator goes by some other paths first."""
+        """Rewrite a request by host name to one by path, because the emulator tries other paths first."""
         api = _API_HOST.fullmatch(host)
         if api is None or int(api[2]) != self._port:
             return None
@@ -127,16 +127,16 @@ class Guard:
 
 
 async def _refuse(send: Send) -> None:
-    """As API Gateway and AWS refuse: 403, in JSON, without CORS headers."""
-    message = "Without this run's access key (.local/outputs.json) only the deployed API, its key set and its sign-in"
-    body = json.dumps({"__type": "AccessDeniedException", "message": f"{message} page answer here."}).encode()
+    """Refuse with 403 and JSON, without CORS headers, as AWS does."""
+    message = "Without the access key of this run (.local/outputs.json), only the deployed API, its key set and its"
+    body = json.dumps({"__type": "AccessDeniedException", "message": f"{message} sign-in page are available."}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def main() -> None:
-    """Serves the guarded emulator until it is told to end."""
+    """Serve the guarded emulator until its standard input ends."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app

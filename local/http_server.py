@@ -1,4 +1,4 @@
-"""Small HTTP servers of this process, each for as long as a block lasts."""
+"""Run small HTTP servers in this process."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from threading import Thread
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers requests, and writes nothing of them."""
+    """A request handler that writes no log."""
 
     protocol_version = "HTTP/1.1"
 
@@ -20,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def body(self) -> bytes:
-        """The request's."""
+        """Return the body of the request."""
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def log_message(self, *_arguments: object) -> None:
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(handler: type[Handler], address: str = "127.0.0.1") -> Iterator[str]:
-    """The URL of a server on a free port of this address.
+    """Run a server on a free port of this address, and yield its URL.
 
     :raises OSError: this machine has no such address.
     """

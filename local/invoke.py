@@ -1,7 +1,7 @@
-"""One event, answered by one of the functions as Lambda runs it: `make invoke EVENT=events/api_key.json`.
+"""Run a function with an event, as Lambda does: `make invoke EVENT=events/api_key.json`.
 
-With Docker by `sam local invoke`, without by AWS's Runtime Interface Emulator on this machine: the same artifact, the
-same settings, the same outcome.
+With Docker, `sam local invoke` runs it. Without Docker, AWS's Runtime Interface Emulator does. Artifact, settings and
+outcome are the same.
 """
 
 import json
@@ -29,7 +29,7 @@ WAYS: Final = ("docker", "rie")
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a function answered (an object with `errorMessage` when it raised), and all that it wrote."""
+    """The response of a function (an object with `errorMessage` if it raised), and its log."""
 
     function: str
     answer: Any
@@ -37,7 +37,7 @@ class Invocation:
 
     @property
     def outcome(self) -> str:
-        """What a client of the API would see of it: the authorizer's `allow`, or a status."""
+        """Return `allow` of the authorizer, or the status that a client of the API would get."""
         error = self.answer.get("errorMessage") if isinstance(self.answer, dict) else "no object"
         if self.function == "Authorizer":
             return "401" if error == "Unauthorized" else "503" if error is not None else "allow"
@@ -57,15 +57,15 @@ class Invoker:
     """The functions, with the sample table and the sample provider."""
 
     def __init__(self, directory: Path, emulator: Endpoint, image: str | None = None) -> None:
-        """`directory`: has the build in `build`. `image`: for Docker, instead of AWS's."""
+        """`directory` has the build in `build`. `image` replaces AWS's image for Docker."""
         self._directory = directory
         self._emulator = emulator
         self._image = image
 
     def invoke(self, function: str, event: object, way: str) -> Invocation:
-        """Lets it answer one event. `way`: one of `WAYS`.
+        """Run a function with an event, by one of `WAYS`.
 
-        :raises StepError: it could not be run.
+        :raises StepError: the function could not run.
         """
         if function != "Authorizer":
             return self._run(function, event, way, {}, environment.clean())
@@ -90,13 +90,13 @@ class Invoker:
             with rie.running_function(command, self._directory / "build" / function, given, log_file) as url:
                 answer = rie.invoke(url, event)
         except OSError as error:
-            raise StepError(f"{function} gave no answer: {error}.", rie.written(log_file)) from None
+            raise StepError(f"{function} did not respond: {error}.", rie.written(log_file)) from None
         return Invocation(function, answer, rie.written(log_file))
 
 
 @contextmanager
 def invoker(directory: Path, image: str | None = None) -> Iterator[Invoker]:
-    """The functions, built if need be, with their table for as long as this lasts. All that it makes is in `directory`.
+    """Build the functions if necessary, and run their table. All files are in `directory`, and removed at the end.
 
     :raises StepError: a part failed.
     """
@@ -113,18 +113,19 @@ def invoker(directory: Path, image: str | None = None) -> Iterator[Invoker]:
 
 
 def invoke(directory: Path, file: Path, function: str | None, way: str | None, image: str | None) -> int:
-    """Shows what a function makes of the event in a file. The exit code: 1 when it has failed at it, otherwise 0.
+    """Run a function with the event in a file, and show the result. Return exit code 1 if the function failed, else 0.
 
-    `function`: None for the one that takes such events. `way`: None for Docker where it is. `image`: None for AWS's.
+    Without `function`, the type of the event selects it. Without `way`, Docker runs it if a daemon answers. Without
+    `image`, Docker uses AWS's.
 
-    :raises StepError: the file is no event, or a part failed.
+    :raises StepError: the file is not an event, or a part failed.
     """
     try:
         event = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StepError(f"{file} cannot be read as JSON: {error}. Example: make invoke EVENT=events/jwt.json") from None
     if not isinstance(event, dict):
-        raise StepError(f"{file} is no event: it holds no JSON object.")
+        raise StepError(f"{file} is not an event, because it contains no JSON object.")
     name = function or ("Authorizer" if event.get("type") == "REQUEST" else "Me")
     chosen = way or ("docker" if docker.has_docker() else "rie")
     what = f"{name}, by {'sam local invoke' if chosen == 'docker' else 'the Runtime Interface Emulator'}"
@@ -141,12 +142,12 @@ def invoke(directory: Path, file: Path, function: str | None, way: str | None, i
 
 
 def _declared(function: str) -> tuple[str, dict[str, str]]:
-    """A function's handler, and its variables as the template gives them by default."""
+    """Return the handler of a function, and its variables with the defaults of the template."""
     template = load(Path("template.yaml"))
     properties = template["Resources"][function]["Properties"]
     variables = properties["Environment"]["Variables"]
     defaults = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()}
-    # What only a deployment has is empty.
+    # Values that only a deployment has are empty.
     values = {
         name: defaults.get(value.get("Ref"), "") if isinstance(value, dict) else value
         for name, value in variables.items()

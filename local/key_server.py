@@ -1,4 +1,4 @@
-"""A provider's signing keys on loopback: the same document for every request."""
+"""Serve a key set on loopback, as the response to every request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from local import http_server
 
 @contextmanager
 def serving(key_set: bytes) -> Iterator[str]:
-    """The URL of a key set, on a free port."""
+    """Serve a key set on a free port, and yield its URL."""
 
     class Handler(http_server.Handler):
         def do_GET(self) -> None:

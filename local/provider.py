@@ -1,4 +1,4 @@
-"""The identity provider: a Cognito user pool in the emulator, with one user, an administrator, in it."""
+"""The identity provider: a Cognito user pool in the emulator, with one user, who is in the group `admins`."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ GROUP = "admins"
 
 @dataclass(frozen=True)
 class Provider:
-    """A user pool and its one client, as the authorizer knows them: issuer, audience, JWKS URL."""
+    """A user pool with its client, and the settings of the authorizer for it."""
 
     issuer: str
     audience: str
@@ -23,7 +23,7 @@ class Provider:
 
 
 def make_provider(emulator: Endpoint) -> Provider:
-    """A new user pool with a client and a user."""
+    """Create a user pool with a client and a user."""
     cognito: Any = client(emulator, "cognito-idp")
     pool = cognito.create_user_pool(PoolName="multi-auth")["UserPool"]["Id"]
     client_id = cognito.create_user_pool_client(
@@ -49,7 +49,7 @@ def make_provider(emulator: Endpoint) -> Provider:
 
 
 def sign_in(emulator: Endpoint, provider: Provider) -> dict[str, str]:
-    """The user's tokens: `IdToken` and `AccessToken`."""
+    """Sign the user in, and return `IdToken` and `AccessToken`."""
     cognito: Any = client(emulator, "cognito-idp")
     answer = cognito.admin_initiate_auth(
         UserPoolId=provider.user_pool,

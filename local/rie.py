@@ -1,4 +1,4 @@
-"""AWS's Runtime Interface Emulator, which the SAM CLI brings along: runs a function in a process as Lambda does."""
+"""Run a function in a process with AWS's Runtime Interface Emulator, which the SAM CLI contains."""
 
 import json
 import platform
@@ -20,7 +20,7 @@ _MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def executable() -> Path | None:
-    """The emulator for this machine, or None: it is a Linux program for x86_64 and arm64."""
+    """Return the emulator for this machine, or None. It is a Linux program for x86_64 and arm64."""
     if sys.platform != "linux":
         return None
     name = f"aws-lambda-rie-{_MACHINES.get(platform.machine(), 'none')}"
@@ -31,13 +31,15 @@ def executable() -> Path | None:
 def running_function(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], log: Path
 ) -> Iterator[str]:
-    """The URL that invokes a function whose runtime `command` starts, in `folder`. The first invocation starts it.
+    """Serve a function whose runtime `command` starts in `folder`, and yield the URL that invokes it.
+
+    The first invocation starts the runtime.
 
     :raises StepError: the emulator did not start.
     """
     rie = executable()
     if rie is None:
-        raise StepError("The Runtime Interface Emulator is a Linux program for x86_64 and arm64.")
+        raise StepError("The Runtime Interface Emulator runs only on Linux, on x86_64 and arm64. Use WITH=docker.")
     address, runtime = (f"127.0.0.1:{free_port()}" for _ in range(2))
     arguments: list[str | Path] = [rie.resolve(), "--runtime-interface-emulator-address", address]
     arguments += ["--runtime-api-address", runtime, *command]
@@ -52,14 +54,14 @@ def running_function(
 
 
 def invoke(url: str, event: object) -> Any:
-    """What the function answered; for one that raised, an object with `errorMessage`."""
+    """Return the response of the function, or an object with `errorMessage` if it raised."""
     request = urllib.request.Request(url, json.dumps(event).encode())
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.loads(response.read())
 
 
 def written(log: Path) -> str:
-    """What the function wrote, without what the emulator did."""
+    """Return the log of the function, without the emulator's lines."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(line for line in lines if "(rapid)" not in line)
 

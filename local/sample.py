@@ -1,4 +1,4 @@
-"""What the sample events need to come out as events/README.md says: a table with one key in it, and a key set."""
+"""The table with one key, and the key set, that the outcomes in events/README.md require."""
 
 import json
 import os
@@ -18,14 +18,14 @@ PROVIDER: Final = {
     "JWT_AUDIENCE": "https://api.example",
     "JWT_JWKS_URL": "https://issuer.example/jwks.json",
     "JWKS_SEED": SEED,
-    # Nobody answers there, so nobody is asked for newer keys: the seed has just been fetched, so to say.
+    # No server answers at that URL. The seed counts as just fetched, so that the authorizer fetches no newer keys.
     "JWKS_FRESH_SECONDS": "3600",
     "JWKS_COOLDOWN_SECONDS": "600",
 }
 
 
 def make_table(dynamodb: Any, name: str = TABLE) -> None:
-    """The template's table, with the sample's item in it."""
+    """Create the table of the template, with the item of the sample key."""
     properties = load(Path("template.yaml"))["Resources"]["ApiKeysTable"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
     dynamodb.create_table(TableName=name, **{property_: properties[property_] for property_ in wanted})
@@ -33,7 +33,7 @@ def make_table(dynamodb: Any, name: str = TABLE) -> None:
 
 
 def copy_build(folder: Path) -> None:
-    """What `sam build` made, in a folder of its own, and beside its code the sample provider's key set."""
+    """Copy the build to `folder`, and add the key set of the sample provider."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(FOR_LAMBDA, folder, copy_function=os.link)
     seed = read("jwks.json") | {"fetched_at": int(time.time())}
@@ -41,5 +41,5 @@ def copy_build(folder: Path) -> None:
 
 
 def read(name: str) -> Any:
-    """A JSON file beside the sample events."""
+    """Return the content of a JSON file in `events/`."""
     return json.loads((EVENTS / name).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""boto3 clients of the emulator."""
+"""Create boto3 clients of the emulator."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from local.emulator import REGION, Endpoint
 
 
 def client(emulator: Endpoint, service: str) -> Any:
-    """A client of one service, which can reach nothing but the emulator."""
-    make: Any = boto3.client  # The stubs know a service by its literal name only.
+    """Return a client of a service that can reach only the emulator."""
+    make: Any = boto3.client  # The stubs require a literal service name.
     return make(
         service,
         endpoint_url=emulator.endpoint_url,

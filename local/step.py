@@ -1,4 +1,4 @@
-"""Steps that take a while: shown while they run, and explained when they fail."""
+"""Show the progress of long steps, and explain their failures."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ _console = Console(stderr=True, highlight=False)
 
 
 class StepError(Exception):
-    """A step failed: what, and what it said last."""
+    """A step failed. `details` has its last output."""
 
     def __init__(self, what: str, details: str = "") -> None:
         super().__init__(what)
@@ -27,7 +27,7 @@ class StepError(Exception):
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Shows that this is being done, and how long it took."""
+    """Show the step while it runs, and its duration."""
     started = time.monotonic()
     if _console.is_terminal:
         with _console.status(what):
@@ -38,34 +38,37 @@ def step(what: str) -> Iterator[None]:
 
 
 def run(what: str, command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:
-    """Runs a command with its output in `log`.
+    """Run a command with its output in `log`.
 
-    :raises StepError: it ended with another code than 0.
+    :raises StepError: its exit code is not 0.
     """
     with log.open("wb") as output:
         code = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
         ).returncode
     if code:
-        raise StepError(f"{what} failed with code {code}; its output is in {log}.", tail(log))
+        raise StepError(f"{what} failed with exit code {code}. Its output is in {log}.", tail(log))
 
 
 def demand_space(directory: Path, megabytes: int = NEEDED_MB) -> None:
-    """:raises StepError: there is not enough for what builds and runs in this directory."""
+    """Check the free space for this directory.
+
+    :raises StepError: it is too little.
+    """
     free = shutil.disk_usage(directory).free // 2**20
     if free < megabytes:
-        raise StepError(f"{directory.resolve()} has {free} MB of free space; {megabytes} MB are needed.")
+        raise StepError(f"{directory.resolve()} has {free} MB of free space. At least {megabytes} MB are required.")
 
 
 def tail(log: Path, lines: int = 30) -> str:
-    """The last lines of a log file; nothing when it is not there."""
+    """Return the last lines of a log file, or an empty text if it does not exist."""
     if not log.exists():
         return ""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 def write_private(file: Path, text: str) -> None:
-    """Writes a file that is for its owner's eyes only, whole or not at all."""
+    """Write a file that only its owner can read, in one atomic step."""
     partial = file.with_name(f"{file.name}.partial")
     partial.unlink(missing_ok=True)
     partial.touch(mode=0o600)
@@ -74,12 +77,12 @@ def write_private(file: Path, text: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line for whoever watches."""
+    """Print a line to standard error."""
     _console.print(text, markup=False, soft_wrap=True)
 
 
 def fail(error: StepError) -> int:
-    """Shows a failed step. The exit code for it."""
+    """Show a failed step. Return the exit code."""
     if error.details:
         print(error.details, file=sys.stderr)
     print(f"\n{error.what}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The whole local system: emulator, identity provider, deployed stack, one API key."""
+"""Run the whole local system: emulator, identity provider, deployed stack, one API key."""
 
 import json
 import subprocess
@@ -19,12 +19,12 @@ from local.step import StepError, say, step
 KEYS: Final = Path(".venv/bin/keys")
 CONSUMER: Final = "acme"
 PREFIX: Final = "mak"
-"""The template's default for `ApiKeyPrefix`, which no table tells as long as it is empty."""
+"""The template's default for `ApiKeyPrefix`, because `keys` cannot find it in an empty table."""
 
 
 @dataclass(frozen=True)
 class System:
-    """What runs, and one credential of each kind for it."""
+    """The running system, with a credential of each kind."""
 
     emulator: Emulator
     provider: Provider
@@ -37,7 +37,7 @@ class System:
         return f"{self.deployment.url}/me"
 
     def outputs(self) -> dict[str, str]:
-        """The contents of `.local/outputs.json`."""
+        """Return the content of `.local/outputs.json`."""
         return {
             "api_url": self.api_url,
             "api_key": self.api_key,
@@ -60,9 +60,9 @@ class System:
 def running_system(
     directory: Path, parameters: Callable[[Provider], Mapping[str, str]] = lambda _provider: {}
 ) -> Iterator[System]:
-    """Starts everything, with its logs in `directory`, and stops it at the end.
+    """Start the system, with its logs in `directory`. Stop it at the end.
 
-    `parameters`: the template's, where they are to differ from those of `make run`. Systems may run side by side.
+    `parameters` returns template parameters that differ from those of `make run`. Several systems can run at a time.
 
     :raises StepError: a step failed.
     """
@@ -70,14 +70,14 @@ def running_system(
     with ExitStack() as stack:
         background = stack.enter_context(ThreadPoolExecutor(1))
         built = background.submit(build, environment.download(), directory / "sam-build.log", host_wheels=HOST_WHEELS)
-        with step("starting the emulator"):
+        with step("start the emulator"):
             emulator = stack.enter_context(running_emulator(directory))
-        with step("making the user pool and a user"):
+        with step("create the user pool and a user"):
             provider = make_provider(emulator)
         with step("sam build"):
             is_new = built.result()
         if not is_new:
-            say("  (what it reads has not changed: the last build serves)")
+            say("  (no input has changed, so the last build is reused)")
         with step("sam deploy"):
             given = {
                 "JwtIssuer": provider.issuer,
@@ -94,9 +94,9 @@ def running_system(
 
 
 def create_key(emulator: Emulator, table: str, *arguments: str) -> dict[str, str]:
-    """What `keys create` with these arguments answers.
+    """Run `keys create` with these arguments, and return its JSON output.
 
-    :raises StepError: it failed.
+    :raises StepError: the command failed.
     """
     answer = run_keys(emulator, table, "create", "--prefix", PREFIX, *arguments)
     if answer.returncode:
@@ -106,7 +106,7 @@ def create_key(emulator: Emulator, table: str, *arguments: str) -> dict[str, str
 
 
 def run_keys(emulator: Emulator, table: str, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The `keys` command on the emulator's table, with JSON output."""
+    """Run a `keys` command on the emulator's table, with JSON output."""
     return subprocess.run(
         [KEYS, command, "--table", table, "--output", "json", *arguments],
         env=emulator.environment(),

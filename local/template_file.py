@@ -1,4 +1,4 @@
-"""SAM and CloudFormation templates as data, as they are written."""
+"""Read SAM and CloudFormation templates as data, without resolving them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from keys.life.errors import BadInput
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A template, with its short forms written out: `!Sub text` is `{"Fn::Sub": text}`.
+    """Read a template, with its short forms expanded: `!Sub text` becomes `{"Fn::Sub": text}`.
 
-    :raises BadInput: it cannot be read, or is not one.
+    :raises BadInput: the file cannot be read, or is not a template.
     """
     import yaml
 

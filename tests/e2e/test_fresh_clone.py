@@ -97,7 +97,7 @@ def test_the_first_run_works_whatever_the_environment(clone: Path) -> None:
 def test_a_later_one_builds_nothing_and_needs_no_network(clone: Path) -> None:
     printed = make_run(clone, *OFFLINE)
     assert_it_works(printed)
-    assert "the last build serves" in printed
+    assert "the last build is reused" in printed
 
 
 def test_the_unit_tests_and_the_checks_work_there_as_well(clone: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_second_one_in_the_same_checkout_is_refused(run: Run) -> None:
     run.until("^Each decision")
     second = subprocess.run([*LOCAL, "run"], capture_output=True, text=True, check=False)
     assert second.returncode == 1
-    assert "is running in this checkout already" in second.stderr
+    assert "is already running in this checkout" in second.stderr
 
 
 def processes(directory: Path) -> list[int]:
@@ -189,7 +189,7 @@ def test_an_emulator_that_ends_by_itself_ends_it_with_a_remedy() -> None:
         os.kill(leader, signal.SIGKILL)
         assert run.process.wait(30) == 1
         assert run.process.stderr is not None
-        assert "The emulator has ended by itself; its log is .local/emulator.log. Start again with `make run`." in (
+        assert "The emulator has ended unexpectedly. See .local/emulator.log. Start again with `make run`." in (
             run.process.stderr.read()
         )
     assert_nothing_is_left()

@@ -96,7 +96,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
             if installed.name != "ready":
                 (folder / name / installed.name).symlink_to(installed)
         (folder / name / "ready").touch()
-    # The last build serves, if it is of what is here.
+    # Reuses the last build if no input has changed.
     (folder / ".local").mkdir()
     for built in (ROOT / ".local").glob("build*"):
         (shutil.copytree if built.is_dir() else shutil.copy)(built, folder / ".local" / built.name)

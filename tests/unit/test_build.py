@@ -107,7 +107,7 @@ def test_a_build_that_failed_is_made_again() -> None:
     assert is_built()
     Path("src/authorizer/handler.py").write_text("broken")
     for _ in range(2):
-        with pytest.raises(StepError, match="sam build failed with code 1"):
+        with pytest.raises(StepError, match="sam build failed with exit code 1"):
             build(ENVIRONMENT, Path("log"), Path("out/build"), "arm64")
     Path("src/authorizer/handler.py").write_text("first")
     assert is_built()

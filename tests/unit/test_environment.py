@@ -114,7 +114,7 @@ def test_two_that_are_to_be_alone_run_one_after_the_other(tmp_path: Path) -> Non
             [*alone, "echo", "done"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as second:
             assert second.stderr is not None
-            assert second.stderr.readline() == "Another make is setting up this checkout: waiting for it.\n"
+            assert second.stderr.readline() == "Another make is setting up this checkout. Waiting for it to finish.\n"
             assert second.poll() is None
             first.stdin.close()
             assert second.communicate() == ("done\n", "")
