@@ -121,7 +121,7 @@ def test_a_guard_without_a_key_is_not_made() -> None:
     async def emulator(*_arguments: Any) -> None:
         pass
 
-    with pytest.raises(ValueError, match="everybody"):
+    with pytest.raises(ValueError, match="permit every request"):
         Guard(emulator, "", PORT)
 
 
