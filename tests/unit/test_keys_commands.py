@@ -267,7 +267,7 @@ def test_a_roll_cannot_be_undone_when_the_new_key_was_rolled_too(keys: KeysComma
     keys.run("roll", second)
     refused = keys.run("roll", first, "--undo", "--yes")
     assert refused.exit_code == 4
-    assert "undo that roll first" in refused.stderr
+    assert "Undo that roll first" in refused.stderr
 
 
 def test_a_roll_can_be_undone_after_the_new_key_was_deleted(keys: KeysCommand) -> None:

@@ -21,7 +21,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["36501d", "9999999999h"])
 def test_a_length_beyond_a_hundred_years_is_refused_as_too_long(text: str) -> None:
-    with pytest.raises(BadInput, match="too long: at most 36500 days"):
+    with pytest.raises(BadInput, match="at most 36500d"):
         duration.parse(text)
 
 

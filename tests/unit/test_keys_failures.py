@@ -116,11 +116,11 @@ def test_whoever_is_always_too_late_is_told_so(keys: KeysCommand) -> None:
 @pytest.mark.parametrize(
     ("code", "exit_code", "text"),
     [
-        ("AccessDeniedException", 1, "credentials may not"),
-        ("ExpiredTokenException", 1, "sign in again"),
-        ("ThrottlingException", 1, "try again"),
+        ("AccessDeniedException", 1, "lack a permission"),
+        ("ExpiredTokenException", 1, "Sign in again"),
+        ("ThrottlingException", 1, "Try again"),
         ("SomethingNewException", 1, "the reason"),
-        ("ResourceNotFoundException", 3, "no such table"),
+        ("ResourceNotFoundException", 3, "table does not exist"),
     ],
 )
 def test_a_refusal_of_aws_is_told_with_its_remedy(keys: KeysCommand, code: str, exit_code: int, text: str) -> None:

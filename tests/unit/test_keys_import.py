@@ -325,7 +325,7 @@ def test_an_import_that_aws_stops_can_be_taken_up_again(keys: KeysCommand, write
     keys.client = client
     stopped = keys.run("import", file)
     assert stopped.exit_code == 1
-    assert "sign in again" in stopped.stderr
+    assert "Sign in again" in stopped.stderr
     keys.client = working
     result = result_of(keys, file)
     assert 0 < result["already_there"] < 500

@@ -8,7 +8,7 @@ import pytest
 from authorizer.identity import Identity
 from authorizer.key_record import KeyRecord
 from keys.life.errors import MalformedItem
-from keys.life.record import Consumer, Key, State, hint, key_id_of_digest, new_key_id
+from keys.life.record import Consumer, Key, State, imported_key_id, make_hint, new_key_id
 from tests.unit.keys_command import NOW
 
 if TYPE_CHECKING:
@@ -105,10 +105,10 @@ def test_a_consumer_comes_back_from_its_item_and_is_in_no_index(dynamodb: "Dynam
 
 
 def test_a_hint_is_the_prefix_and_four_characters() -> None:
-    assert hint("acme_live_a1B2c3D4", "acme_live") == "acme_live_a1B2"
-    assert hint("sk_live_0123456789", "mak") == "sk_l"
+    assert make_hint("acme_live_a1B2c3D4", "acme_live") == "acme_live_a1B2"
+    assert make_hint("sk_live_0123456789", "mak") == "sk_l"
 
 
 def test_an_imported_key_always_gets_the_same_id() -> None:
-    assert key_id_of_digest("ab" * 32) == key_id_of_digest("ab" * 32) != key_id_of_digest("ba" * 32)
-    assert len(key_id_of_digest("00" * 32)) == len(new_key_id()) == 20
+    assert imported_key_id("ab" * 32) == imported_key_id("ab" * 32) != imported_key_id("ba" * 32)
+    assert len(imported_key_id("00" * 32)) == len(new_key_id()) == 20

@@ -190,8 +190,8 @@ def test_an_identity_that_nobody_tells_costs_no_change(keys: KeysCommand) -> Non
 @pytest.mark.parametrize(
     ("reasons", "text"),
     [
-        (["ThrottlingError", "None"], "at its limit"),
-        (["ConditionalCheckFailed"], "Somebody else"),
+        (["ThrottlingError", "None"], "throttles the table"),
+        (["ConditionalCheckFailed"], "Another command"),
         (["ValidationError"], "ValidationError"),
     ],
 )
@@ -206,8 +206,8 @@ def test_a_cancelled_transaction_is_told_with_its_cause(keys: KeysCommand, reaso
         )
 
     result = run_interfered(keys, cancel, "create", "--consumer", "acme", always=True)
-    assert (result.exit_code, text in result.stderr) == (4 if text == "Somebody else" else 1, True), result.stderr
-    if text == "at its limit":
+    assert (result.exit_code, text in result.stderr) == (4 if text == "Another command" else 1, True), result.stderr
+    if text == "throttles the table":
         assert "said of ThrottlingError" in result.stderr
 
 

@@ -20,12 +20,12 @@ from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
 from keys.life import exporting, rows
-from keys.life.errors import BadInput, KeysError, MalformedItem, ServiceFailure
+from keys.life.dry_run import DryRunTable
+from keys.life.errors import BadInput, KeysError, ServiceFailure
 from keys.life.formats import FORMATS, Reading, read
 from keys.life.history import Author
 from keys.life.importing import Importer, Outcome, Summary
 from keys.life.record import Consumer, Deleted, Key
-from keys.life.rehearsal import Rehearsal
 from keys.life.rows import Line, Options, parse_map
 
 SOME_FAILED: Final = 6
@@ -150,10 +150,10 @@ def _export_all(app: App, consumer: str | None) -> bool:
     counts = {"consumer": 0, "key": 0, "deleted": 0}
     left_out = 0
 
-    def leave_out(error: MalformedItem) -> None:
+    def leave_out(text: str) -> None:
         nonlocal left_out
         left_out += 1
-        note(f"Left out: {error}")
+        note(text)
 
     for record in exporting.records(app.database, consumer, leave_out):
         value = _backup_object(record, now)
@@ -209,7 +209,7 @@ class _Run:
         self.prefix = app.prefix if table else app.pattern_prefix
         if dry_run and not table:
             self.notice("No table is given, so the lines are checked by themselves, not against its keys.")
-        items = Rehearsal(app.database.get) if dry_run and table else Rehearsal() if dry_run else app.database
+        items = DryRunTable(app.database.get) if dry_run and table else DryRunTable() if dry_run else app.database
         author = Author("dry run", app.command) if dry_run else app.author
         self.importer = Importer(items, author=author, clock=app.clock, sleep=app.sleep)
 

@@ -1,1 +1,1 @@
-"""The life of keys: records, store, consumers, import, leaks, verification. No terminal, and nothing is printed."""
+"""API keys and consumers in the table: create, change, import, export, leak scanning, verification. No output."""

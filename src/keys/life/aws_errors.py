@@ -1,4 +1,4 @@
-"""AWS's failures in words that name the remedy."""
+"""Errors of boto3 and AWS, translated into errors that name the remedy."""
 
 from __future__ import annotations
 
@@ -8,49 +8,54 @@ from botocore import exceptions
 
 from keys.life.errors import KeysError, NotFound, ServiceFailure
 
+_UNKNOWN_CREDENTIALS: Final = "AWS does not know these credentials. Sign in again, or specify others with --profile."
+_EXPIRED_CREDENTIALS: Final = "The credentials have expired. Sign in again."
+_THROTTLED_TABLE: Final = "DynamoDB throttles the table. Try again in a moment."
 _REMEDIES: Final = {
-    "AccessDeniedException": "These credentials may not do this: use others, with --profile, or extend their policy.",
-    "UnrecognizedClientException": "AWS does not know these credentials: sign in again, or use others with --profile.",
-    "InvalidClientTokenId": "AWS does not know these credentials: sign in again, or use others with --profile.",
-    "InvalidSignatureException": "The signature is wrong: check the secret key and this machine's clock.",
-    "ExpiredTokenException": "The credentials have expired: sign in again.",
-    "ExpiredToken": "The credentials have expired: sign in again.",
-    "ProvisionedThroughputExceededException": "The table is at its limit: try again in a moment.",
-    "ThrottlingException": "The table is at its limit: try again in a moment.",
-    "RequestLimitExceeded": "The account is at its limit: try again in a moment.",
+    "AccessDeniedException": "The credentials lack a permission. Extend their policy, or use others with --profile.",
+    "UnrecognizedClientException": _UNKNOWN_CREDENTIALS,
+    "InvalidClientTokenId": _UNKNOWN_CREDENTIALS,
+    "InvalidSignatureException": "The signature is wrong. Check the secret access key and the clock of this machine.",
+    "ExpiredTokenException": _EXPIRED_CREDENTIALS,
+    "ExpiredToken": _EXPIRED_CREDENTIALS,
+    "ProvisionedThroughputExceededException": _THROTTLED_TABLE,
+    "ThrottlingException": _THROTTLED_TABLE,
+    "RequestLimitExceeded": "AWS throttles the account. Try again in a moment.",
 }
 
 
 def translate(error: Exception) -> KeysError | None:
-    """A failure of AWS, or on the way to it, as one of ours; None when the error is something else."""
+    """The error as a `KeysError`; None if it is not an error of boto3 or AWS."""
     if isinstance(error, exceptions.ClientError):
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
-            return NotFound("There is no such table: check its name, --region and --profile.")
+            return NotFound("The table does not exist. Check its name, --region and --profile.")
         texts = [_REMEDIES.get(code), error.response["Error"].get("Message")]
-        said = " ".join(text.rstrip(".") + "." for text in texts if text) or "No reason was given."
-        return ServiceFailure(f"AWS refused {error.operation_name} ({code}). {said}")
+        reason = " ".join(text.rstrip(".") + "." for text in texts if text) or "AWS gave no reason."
+        return ServiceFailure(f"AWS refused {error.operation_name} ({code}). {reason}")
     text = _explain(error)
     return None if text is None else ServiceFailure(text)
 
 
-def refused(error: exceptions.ClientError) -> bool:
-    """Whether AWS has surely done nothing: it has refused the first request. An error of its own, or a refusal of the
-    client's second request after an answer that was lost, leaves that open."""
+def is_certain_refusal(error: exceptions.ClientError) -> bool:
+    """Whether the request certainly had no effect.
+
+    It might have had one after a 5xx answer, or if a retry was refused: the answer to the first attempt was lost.
+    """
     answer = error.response.get("ResponseMetadata", {})
     return answer.get("HTTPStatusCode", 400) < 500 and not answer.get("RetryAttempts")
 
 
 def _explain(error: Exception) -> str | None:
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
-        return "No AWS credentials were found: sign in (`aws sso login`, `aws configure`) or give --profile."
+        return "No AWS credentials were found. Sign in (`aws sso login`, `aws configure`), or specify --profile."
     if isinstance(error, exceptions.NoRegionError):
-        return "No AWS region is set: give --region, or set AWS_REGION."
+        return "No AWS Region is set. Specify --region, or set AWS_REGION."
     if isinstance(error, exceptions.ProfileNotFound):
-        return f"{error}. `aws configure list-profiles` shows those that there are."
+        return f"{error}. To list the profiles: `aws configure list-profiles`."
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         endpoint = getattr(error, "kwargs", {}).get("endpoint_url", "AWS")
-        return f"{endpoint} cannot be reached. Is the network up, or, for the local system, is `make run` running?"
+        return f"{endpoint} cannot be reached. Check the network, or for the local system that `make run` is running."
     if isinstance(error, exceptions.BotoCoreError):
         return f"The AWS client failed: {error}"
     return None

@@ -1,4 +1,4 @@
-"""What can be done with consumers."""
+"""Create, change and delete consumers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from authorizer.key_record import is_deleted
-from keys.life.change import Write, check, delete, put_new, removal, update
-from keys.life.database import MAX_TRANSACTION, Changed, Database
-from keys.life.errors import Conflict, MalformedItem, NotFound
+from keys.life.change import Write, check, delete, delete_key, put_new, update
+from keys.life.database import MAX_TRANSACTION, Database, WriteConflict
+from keys.life.errors import Conflict, NotFound
 from keys.life.history import Author, Event
 from keys.life.progress import Report
-from keys.life.record import Consumer, Key, consumer_pk
+from keys.life.record import Consumer, Key, consumer_pk, parsed
 
 INDEX_SECONDS: Final = 0.5
-"""How far the index may be behind the table, by experience well less: a key made just before is seen after it."""
+"""How long the index can lag behind the table. After this time, it has the keys that were created before."""
 
-Changes = Callable[[Key], Mapping[str, Any]]
-"""The fields of a key that a change of its consumer sets: none when they are so already."""
+KeyChanges = Callable[[Key], Mapping[str, Any]]
+"""The fields of a key to change together with its consumer. Empty if the key already has these values."""
 
 
 class Consumers:
-    """The consumers in a table. `author` is who changes them; `report` is told of malformed items."""
+    """The consumers in a table. `author` is recorded in the history. `report` is called for malformed items."""
 
     def __init__(
         self,
@@ -41,43 +41,30 @@ class Consumers:
     def get(self, name: str) -> Consumer | None:
         """The consumer with this name, or None.
 
-        :raises MalformedItem: its item is of another form.
+        :raises MalformedItem: its item is malformed.
         """
         item = self._database.get(consumer_pk(name))
         return None if item is None else Consumer.from_item(item)
 
     def find(self, name: str) -> Consumer:
-        """The consumer with this name.
-
-        :raises NotFound: there is none.
-        """
+        """:raises NotFound: there is no consumer with this name."""
         consumer = self.get(name)
         if consumer is None:
-            raise NotFound(f"There is no consumer {name!r}. `keys consumer list` shows them.")
+            raise NotFound(f"There is no consumer {name!r}. To list the consumers: `keys consumer list`.")
         return consumer
 
     def all(self) -> Iterator[Consumer]:
-        """All consumers, in no order."""
-        for item in self._database.all_consumers():
-            try:
-                yield Consumer.from_item(item)
-            except MalformedItem as error:
-                self._report(f"Left out: {error}")
+        """All consumers, in no defined order."""
+        return parsed(Consumer.from_item, self._database.all_consumers(), self._report)
 
     def keys_of(self, name: str) -> list[Key]:
-        """The consumer's keys, possibly a moment old."""
-        keys = []
-        for item in self._database.of_consumer(name):
-            try:
-                keys.append(Key.from_item(item))
-            except MalformedItem as error:
-                self._report(f"Left out: {error}")
-        return keys
+        """The consumer's keys, eventually consistent."""
+        return list(parsed(Key.from_item, self._database.keys_of_consumer(name), self._report))
 
     def create(self, name: str, *, description: str, data: str, tags: Mapping[str, str]) -> Consumer:
-        """A new consumer.
+        """Create a consumer.
 
-        :raises Conflict: there is one with this name.
+        :raises Conflict: a consumer with this name exists.
         """
         event = self._author().event("created", self._clock())
         consumer = Consumer(
@@ -86,144 +73,138 @@ class Consumers:
 
         def attempt() -> Consumer:
             if self.get(name) is not None:
-                raise Conflict(f"There is a consumer {name!r} already. `keys consumer update` changes it.")
+                raise Conflict(f"The consumer {name!r} already exists. To change it: `keys consumer update`.")
             self._database.write([put_new(consumer)])
             return consumer
 
-        return self._database.attempt(attempt, lambda: self._landed(name, event))
+        return self._database.attempt(attempt, lambda: self._find_changed(name, event))
 
     def update(self, name: str, changes: Mapping[str, Any], progress: Report) -> tuple[Consumer, int, bool]:
-        """The consumer with these fields changed, how many of its keys got its data, and whether anything was changed.
+        """Change these fields. Returns the consumer, the number of keys changed, and whether anything changed.
 
-        With `data`, all keys of the consumer get it: together with the consumer in one transaction when they are at
-        most `MAX_TRANSACTION` - 1, otherwise after it in batches. Then `progress` is told how many of how many are
-        done, and when it is cut off, the same call does the rest.
+        New `data` also replaces the data of all keys of the consumer: up to `MAX_TRANSACTION` - 1 keys in the same
+        transaction, more keys afterwards in batches. `progress` is called after each batch. After an interruption, the
+        same call changes the remaining keys.
 
-        :raises NotFound: there is no such consumer.
+        :raises NotFound: there is no consumer with this name.
         """
 
-        def with_data(key: Key) -> Mapping[str, Any]:
+        def set_data(key: Key) -> Mapping[str, Any]:
             return {} if key.data == changes["data"] else {"data": changes["data"]}
 
-        of_key = with_data if "data" in changes else None
-        return self._change(name, self._author().event("updated", self._clock()), changes, of_key, progress)
+        key_changes = set_data if "data" in changes else None
+        return self._change(name, self._author().event("updated", self._clock()), changes, key_changes, progress)
 
     def set_enabled(self, name: str, enabled: bool, reason: str | None, progress: Report) -> tuple[Consumer, int, bool]:
-        """Disables the consumer and all its keys, or enables it and those that were disabled with it.
+        """Disable the consumer and all its keys, or enable it and the keys that were disabled with it.
 
-        The authorizer reads a key's item and no other, so each key is changed: as `update` does it. A disabled consumer
-        gets no new key, and none of its keys can be enabled.
+        Each key is changed, as in `update`, because the authorizer does not read the consumer's item. A disabled
+        consumer cannot get a new key, and none of its keys can be enabled.
 
-        :raises NotFound: there is no such consumer.
+        :raises NotFound: there is no consumer with this name.
         """
 
-        def of_key(key: Key) -> Mapping[str, Any]:
+        def key_changes(key: Key) -> Mapping[str, Any]:
             stays = key.revoked_at is not None or not (key.disabled_with_consumer if enabled else key.enabled)
             return {} if stays else {"enabled": enabled, "disabled_with_consumer": not enabled}
 
         event = self._author().event("enabled" if enabled else "disabled", self._clock(), reason)
-        return self._change(name, event, {"enabled": enabled}, of_key, progress)
+        return self._change(name, event, {"enabled": enabled}, key_changes, progress)
 
     def delete(self, name: str, *, with_keys: bool, progress: Report) -> int:
-        """Removes the consumer, and `with_keys` its keys too, malformed ones as well, of which it returns the number.
+        """Delete the consumer and, if `with_keys`, its keys, also malformed ones. Returns the number of keys.
 
-        :raises NotFound: there is neither a consumer of this name nor a key.
-        :raises Conflict: it has keys, and they are not to be removed.
+        :raises NotFound: there is neither a consumer with this name nor a key of it.
+        :raises Conflict: it has keys, and `with_keys` is false.
         """
         deleted: set[str] = set()
-        while items := list(self._database.of_consumer(name)):
+        while items := list(self._database.keys_of_consumer(name)):
             if not with_keys:
-                raise Conflict(f"{name!r} still has keys ({len(items)}). Delete them first, or with it: --with-keys.")
+                raise Conflict(f"{name!r} still has keys ({len(items)}). Delete them first, or specify --with-keys.")
             total = len(deleted | {item["pk"]["S"] for item in items})
             for start in range(0, len(items), MAX_TRANSACTION):
                 batch = {item["pk"]["S"]: item for item in items[start : start + MAX_TRANSACTION]}
-                self._remove({pk: removal(item, self._clock()) for pk, item in batch.items()})
+                self._delete({pk: delete_key(item, self._clock()) for pk, item in batch.items()})
                 deleted.update(batch)
                 progress(len(deleted), total)
             self._sleep(INDEX_SECONDS)
         if not deleted:
             self.find(name)
-        self._remove({consumer_pk(name): delete(consumer_pk(name))})
+        self._delete({consumer_pk(name): delete(consumer_pk(name))})
         return len(deleted)
 
     def unchanged(self, consumer: Consumer, *names: str) -> Write:
-        """A check that the consumer is still enabled, and these attributes still as they were read.
+        """Check in a transaction that the consumer is enabled, and that these attributes have not changed.
 
         :raises Conflict: it is disabled.
         """
         if not consumer.enabled:
-            raise Conflict(
-                f"The consumer {consumer.name!r} is disabled. `keys consumer enable` lets it have keys again."
-            )
+            raise Conflict(f"The consumer {consumer.name!r} is disabled. To enable it: `keys consumer enable`.")
         return check(consumer, ("enabled", *names))
 
     def _change(
-        self, name: str, event: Event, changes: Mapping[str, Any], of_key: Changes | None, progress: Report
+        self, name: str, event: Event, changes: Mapping[str, Any], key_changes: KeyChanges | None, progress: Report
     ) -> tuple[Consumer, int, bool]:
         done: set[str] = set()
-        change = of_key or (lambda _key: {})
+        changes_of = key_changes or (lambda _key: {})
 
-        def pending() -> list[Key]:
-            keys = self.keys_of(name) if of_key else []
-            return [key for key in keys if change(key) and key.digest not in done]
+        def pending_keys() -> list[Key]:
+            keys = self.keys_of(name) if key_changes else []
+            return [key for key in keys if changes_of(key) and key.digest not in done]
 
         def attempt() -> tuple[Consumer, bool]:
             old = self.find(name)
             differs = any(getattr(old, field) != value for field, value in changes.items())
             new = old.changed(event, **changes) if differs else old
-            waiting = pending()
-            together = waiting if len(waiting) < MAX_TRANSACTION else []
+            pending = pending_keys()
+            together = pending if len(pending) < MAX_TRANSACTION else []
             owner = update(old, new) if differs else check(old, ())
             if differs or together:
-                self._database.write([owner, *(update(key, key.changed(event, **change(key))) for key in together)])
+                self._database.write([owner, *(update(key, key.changed(event, **changes_of(key))) for key in together)])
             done.update(key.digest for key in together)
             return new, differs
 
-        def landed() -> tuple[Consumer, bool] | None:
-            consumer = self._landed(name, event)
+        def find_result() -> tuple[Consumer, bool] | None:
+            consumer = self._find_changed(name, event)
             return None if consumer is None else (consumer, True)
 
-        consumer, changed = self._database.attempt(attempt, landed)
-        if of_key:
+        consumer, changed = self._database.attempt(attempt, find_result)
+        if key_changes:
             self._sleep(INDEX_SECONDS)
-        while waiting := pending():
-            total = len(done) + len(waiting)
-            for start in range(0, len(waiting), MAX_TRANSACTION):
-                batch = waiting[start : start + MAX_TRANSACTION]
-                self._database.attempt(_Batch(self._database, batch, event, change))
+        while pending := pending_keys():
+            total = len(done) + len(pending)
+            for start in range(0, len(pending), MAX_TRANSACTION):
+                batch = pending[start : start + MAX_TRANSACTION]
+                self._change_keys(batch, event, changes_of)
                 done.update(key.digest for key in batch)
                 progress(len(done), total)
         return consumer, len(done), changed or bool(done)
 
-    def _remove(self, writes: Mapping[str, Write]) -> None:
-        """The removals, each by its partition key."""
+    def _change_keys(self, keys: list[Key], event: Event, key_changes: KeyChanges) -> None:
+        """Change the keys in one transaction. They are read again only after a conflict."""
 
-        def landed() -> bool | None:
-            items = [item for pk in writes if (item := self._database.get(pk))]
+        def attempt() -> None:
+            nonlocal keys
+            try:
+                self._database.write(
+                    [update(key, key.changed(event, **changes)) for key in keys if (changes := key_changes(key))]
+                )
+            except WriteConflict:
+                items = (self._database.get(key.digest) for key in keys)
+                keys = [Key.from_item(item) for item in items if item is not None and not is_deleted(item)]
+                raise
+
+        self._database.attempt(attempt)
+
+    def _delete(self, deletions: Mapping[str, Write]) -> None:
+        """Apply these deletions, by partition key."""
+
+        def find_result() -> bool | None:
+            items = [item for pk in deletions if (item := self._database.get(pk))]
             return True if all(is_deleted(item) for item in items) else None
 
-        self._database.attempt(lambda: self._database.write(list(writes.values())), landed)
+        self._database.attempt(lambda: self._database.write(list(deletions.values())), find_result)
 
-    def _landed(self, name: str, event: Event) -> Consumer | None:
+    def _find_changed(self, name: str, event: Event) -> Consumer | None:
         consumer = self.get(name)
         return consumer if consumer and event in consumer.history else None
-
-
-class _Batch:
-    """Makes the change of these keys in one transaction; reads them anew only when that did not succeed."""
-
-    def __init__(self, database: Database, keys: list[Key], event: Event, of_key: Changes) -> None:
-        self._database = database
-        self._keys = keys
-        self._event = event
-        self._of_key = of_key
-
-    def __call__(self) -> None:
-        try:
-            self._database.write(
-                [update(key, key.changed(self._event, **self._of_key(key))) for key in self._keys if self._of_key(key)]
-            )
-        except Changed:
-            items = (self._database.get(key.digest) for key in self._keys)
-            self._keys = [Key.from_item(item) for item in items if item is not None]
-            raise

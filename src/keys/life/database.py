@@ -1,13 +1,13 @@
-"""The table's items as DynamoDB gives and takes them: reads, conditional writes, transactions."""
+"""Reads, conditional writes and transactions on the DynamoDB table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from botocore.exceptions import ClientError
 
-from keys.life.aws_errors import refused, translate
+from keys.life.aws_errors import is_certain_refusal, translate
 from keys.life.errors import Conflict, KeysError, ServiceFailure, Unclear
 
 if TYPE_CHECKING:
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_TRANSACTION: Final = 100
-"""The most writes that DynamoDB takes in one transaction."""
+"""DynamoDB's limit of writes in one transaction."""
 
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
-_MEANWHILE = frozenset(["ConditionalCheckFailed", "TransactionConflict"])
-_AT_ITS_LIMIT = frozenset(["ThrottlingError", "ProvisionedThroughputExceeded"])
+_CONFLICTS = frozenset(["ConditionalCheckFailed", "TransactionConflict"])
+_THROTTLED = frozenset(["ThrottlingError", "ProvisionedThroughputExceeded"])
 
 
-class Changed(Exception):
-    """The write's condition does not hold any more, or another write was in its way. Nothing was written.
+class WriteConflict(Exception):
+    """Nothing was written: a condition failed, another transaction was in progress, or the table was throttled.
 
-    `limit`: what DynamoDB said when it was the table's limit that was in the way.
+    `item`: the existing item, if the write returned it. `throttled`: the reason from DynamoDB, if it was throttling.
     """
 
-    def __init__(self, item: Item | None = None, limit: str | None = None) -> None:
+    def __init__(self, item: Item | None = None, throttled: str | None = None) -> None:
         super().__init__()
         self.item: Final = item
-        self.limit: Final = limit
+        self.throttled: Final = throttled
 
 
 class Database:
@@ -47,14 +47,14 @@ class Database:
         self._sleep = sleep
 
     def get(self, pk: str) -> Item | None:
-        """The item as it is now."""
+        """The item, read consistently."""
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
         return answer.get("Item")
 
     def pks_of_key_id(self, key_id: str) -> list[str]:
-        """The partition keys of the items with this key id: one, or none, unless items were made by other means.
+        """The partition keys of the items with this key ID. More than one only if other programs wrote items.
 
-        The index is a moment behind the table, so a key that is not found is looked for again within a second.
+        The index is eventually consistent, so the query is repeated for 0.8 seconds while it finds nothing.
         """
         for wait in (0.2, 0.6, None):
             items = self._client.query(
@@ -68,37 +68,33 @@ class Database:
             self._sleep(wait)
         return []
 
-    def of_consumer(self, name: str) -> Iterator[Item]:
-        """The items of a consumer's keys, possibly a moment old."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
+    def keys_of_consumer(self, name: str) -> Iterator[Item]:
+        """The items of a consumer's keys, eventually consistent."""
+        return self._pages(
+            "query",
             IndexName="by_consumer",
             KeyConditionExpression="consumer = :consumer",
             ExpressionAttributeValues={":consumer": {"S": name}},
         )
-        return (item for page in pages for item in page["Items"])
 
     def all_keys(self) -> Iterator[Item]:
-        """The items of all keys, possibly a moment old."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, IndexName="by_consumer")
-        return (item for page in pages for item in page["Items"])
+        """The items of all keys, eventually consistent."""
+        return self._pages("scan", IndexName="by_consumer")
 
     def all_consumers(self) -> Iterator[Item]:
         """The items of all consumers."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table,
+        return self._pages(
+            "scan",
             FilterExpression="begins_with(pk, :consumer)",
             ExpressionAttributeValues={":consumer": {"S": "consumer#"}},
         )
-        return (item for page in pages for item in page["Items"])
 
     def all_items(self) -> Iterator[Item]:
-        """All items, as they are now."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        return (item for page in pages for item in page["Items"])
+        """All items, read consistently."""
+        return self._pages("scan", ConsistentRead=True)
 
     def put_new(self, item: Item) -> None:
-        """:raises Changed: there is an item with its `pk`; the error has it."""
+        """:raises WriteConflict: an item with this partition key exists; the error has it."""
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -110,13 +106,13 @@ class Database:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             existing: Any = error.response
-            raise Changed(existing.get("Item")) from None
+            raise WriteConflict(existing.get("Item")) from None
 
     def write(self, writes: Sequence[Write]) -> None:
-        """All of these writes, at most `MAX_TRANSACTION`, or none.
+        """Apply all of at most `MAX_TRANSACTION` writes, or none.
 
-        :raises Changed: a condition does not hold, or another write or the table's limit was in the way.
-        :raises Unclear: there was no answer, or it was interrupted. It may have been written.
+        :raises WriteConflict: none was applied.
+        :raises Unclear: there was no answer, or the call was interrupted. The writes might have been applied.
         """
         if not writes:
             return
@@ -126,40 +122,46 @@ class Database:
         try:
             self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
-            raise _cancelled(error) or (error if refused(error) else _unclear(error)) from error
+            raise _cancelled(error) or (error if is_certain_refusal(error) else _unclear(error)) from error
         except BaseException as error:
             raise _unclear(error) from error
 
-    def attempt(self, operation: Callable[[], T], landed: Callable[[], T | None] = lambda: None) -> T:
-        """What the operation returns. It reads, decides and writes, and is tried again when it raises `Changed`.
+    def attempt(self, operation: Callable[[], T], find_result: Callable[[], T | None] = lambda: None) -> T:
+        """Call `operation`, which reads, decides and writes, again after each `WriteConflict`. Returns its result.
 
-        `landed` looks into the table for what the operation has written, and returns the same, or None: a write whose
-        answer was lost may have come through, and the client's own repetition of it is then in its own way.
+        `find_result` returns the result if it is found in the table, else None. It is called after a `WriteConflict`
+        as well: a write whose answer was lost conflicts with its own retry by the client.
 
-        :raises Conflict: others changed the same items each time.
-        :raises ServiceFailure: the table was at its limit each time.
-        :raises Unclear: see `write`; and `landed` has not found it.
+        :raises Conflict: each attempt failed because of concurrent changes.
+        :raises ServiceFailure: each attempt was throttled.
+        :raises Unclear: see `write`; and `find_result` did not find it.
         """
-        limit = None
+        throttled = None
         for wait in _WAITS:
             try:
                 return operation()
-            except (Changed, Unclear) as error:
-                found = None if isinstance(error.__cause__, KeyboardInterrupt) else _looked(landed, error)
+            except (WriteConflict, Unclear) as error:
+                is_interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+                found = None if is_interrupted else _call_unless_failing(find_result, error)
                 if found is not None:
                     return found
                 if isinstance(error, Unclear):
                     raise
-                limit = error.limit
+                throttled = error.throttled
                 self._sleep(wait)
-        if limit:
-            raise ServiceFailure(f"The table is at its limit: try again in a moment. AWS said: {limit}")
-        raise Conflict("Somebody else is changing the same items at the same time. Try again.")
+        if throttled:
+            raise ServiceFailure(f"DynamoDB throttles the table. Try again in a moment. Its reason: {throttled}")
+        raise Conflict("Another command changes the same items at the same time. Try again.")
+
+    def _pages(self, operation: Literal["query", "scan"], **arguments: Any) -> Iterator[Item]:
+        paginator: Any = self._client.get_paginator(operation)
+        return (item for page in paginator.paginate(TableName=self._table, **arguments) for item in page["Items"])
 
 
-def _looked(landed: Callable[[], T | None], error: Changed | Unclear) -> T | None:
+def _call_unless_failing(find_result: Callable[[], T | None], error: WriteConflict | Unclear) -> T | None:
+    """:raises Unclear: the table could not be read."""
     try:
-        return landed()
+        return find_result()
     except KeysError:
         return None
     except Exception as failure:
@@ -168,21 +170,21 @@ def _looked(landed: Callable[[], T | None], error: Changed | Unclear) -> T | Non
 
 def _unclear(error: BaseException) -> Unclear:
     if isinstance(error, KeyboardInterrupt):
-        return Unclear("Interrupted before AWS had answered.")
+        return Unclear("Interrupted before AWS answered.")
     known = translate(error) if isinstance(error, Exception) else None
-    return Unclear(str(known) if known else f"No answer of AWS: {type(error).__name__}.")
+    return Unclear(str(known) if known else f"AWS did not answer: {type(error).__name__}.")
 
 
-def _cancelled(error: ClientError) -> Changed | None:
-    """What a transaction was cancelled for, if that passes; None for all other errors."""
+def _cancelled(error: ClientError) -> WriteConflict | None:
+    """The conflict, if the transaction can succeed when it is repeated; else None."""
     code = error.response["Error"]["Code"]
     if code in ("TransactionConflictException", "TransactionInProgressException"):
-        return Changed()
+        return WriteConflict()
     if code != "TransactionCanceledException":
         return None
     response: Any = error.response
     reasons = {reason.get("Code", "None"): reason.get("Message") for reason in response.get("CancellationReasons", [])}
-    limits = [f"{code}: {text}" if text else code for code, text in reasons.items() if code in _AT_ITS_LIMIT]
-    if reasons.keys() - {"None"} <= _MEANWHILE | _AT_ITS_LIMIT:
-        return Changed(limit=", ".join(limits) or None)
+    throttled = [f"{code}: {text}" if text else code for code, text in reasons.items() if code in _THROTTLED]
+    if reasons.keys() - {"None"} <= _CONFLICTS | _THROTTLED:
+        return WriteConflict(throttled=", ".join(throttled) or None)
     return None

@@ -1,35 +1,35 @@
-"""Lengths of time as operators write them: `30s`, `15m`, `72h`, `90d`."""
+"""Durations as command-line arguments: `30s`, `15m`, `72h`, `90d`."""
 
 import re
 from typing import Final
 
 from keys.life.errors import BadInput
 
-LONGEST: Final = 36_500 * 86_400
-"""A hundred years: longer is a mistake, and times stay within what DynamoDB's TTL and calendars can hold."""
+MAX_SECONDS: Final = 36_500 * 86_400
+"""100 years. Every time that is calculated from it fits DynamoDB's TTL and `datetime`."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _PATTERN = re.compile(r"([0-9]{1,10})([smhd])")
 
 
 def parse(text: str) -> int:
-    """The length in seconds. `0` needs no unit.
+    """The duration in seconds. `0` needs no unit.
 
-    :raises BadInput: the text is something else, or longer than `LONGEST`.
+    :raises BadInput: the text is invalid, or more than `MAX_SECONDS`.
     """
     if text == "0":
         return 0
     match = _PATTERN.fullmatch(text)
     if match is None:
-        raise BadInput(f"{text!r} is not a duration: write a number and a unit, like 30s, 15m, 72h or 90d.")
+        raise BadInput(f"{text!r} is not a duration. Specify a number and a unit, such as 30s, 15m, 72h or 90d.")
     seconds = int(match[1]) * _SECONDS[match[2]]
-    if seconds > LONGEST:
-        raise BadInput(f"{text!r} is too long: at most {LONGEST // 86_400} days, or leave it out.")
+    if seconds > MAX_SECONDS:
+        raise BadInput(f"{text!r} is too long. Specify at most {MAX_SECONDS // 86_400}d, or omit the duration.")
     return seconds
 
 
 def show(seconds: int) -> str:
-    """The length in its largest units: `3d 4h`, at most two of them."""
+    """The duration in its two largest units that are not zero: `3d 4h`."""
     parts = []
     for unit, size in reversed(_SECONDS.items()):
         count, seconds = divmod(seconds, size)

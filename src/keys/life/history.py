@@ -1,4 +1,4 @@
-"""Who changed a key or consumer, when, how and why: kept in its item, by the write that makes the change."""
+"""The history of a key or consumer. The transaction that makes a change also writes the event to the item."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-MOST_EVENTS: Final = 10
-"""The first and the last nine are kept, so that an item stays small: each decision of the authorizer reads it."""
+MAX_EVENTS: Final = 10
+"""The first and the last nine are kept. Items stay small, because the authorizer reads them for each decision."""
 
-_LONGEST: Final = 256
+_MAX_LENGTH: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """`by`: an identity as AWS names it, or a profile. `how`: the command or program."""
+    """The origin of a change. `by`: an IAM ARN, or a profile. `how`: the command or program."""
 
     by: str
     how: str
 
     def event(self, what: str, now: float, reason: str | None = None) -> Event:
-        """A change that this author makes now."""
-        return Event(what, int(now), self.by[:_LONGEST], self.how[:_LONGEST], reason)
+        """An event at this time."""
+        return Event(what, int(now), self.by[:_MAX_LENGTH], self.how[:_MAX_LENGTH], reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change: `what` in one word, `at` in seconds since 1970."""
+    """One change. `what`: one word, such as `created`. `at`: in seconds since 1970."""
 
     what: str
     at: int
@@ -37,23 +37,22 @@ class Event:
     reason: str | None = None
 
     def to_map(self) -> dict[str, Any]:
-        """As it stands in the item's list `history`."""
-        told = dataclasses.asdict(self)
-        return {name: value for name, value in told.items() if value is not None}
+        """The entry of the item's list `history`."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
 History = tuple[Event, ...]
 
 
 def parse(stored: object) -> History:
-    """The events in an item's attribute. What is of another form is left out: no history may keep a key alive."""
+    """The events of the attribute `history`. Malformed ones are skipped: they must not prevent a revocation."""
     events = [_parse_event(entry) for entry in stored] if isinstance(stored, Sequence) else []
     return tuple(event for event in events if event)
 
 
 def appended(history: History, event: Event) -> History:
-    """The history with one more event, and without its oldest but the first where there are too many."""
-    kept = history if len(history) < MOST_EVENTS else (history[0], *history[2 - MOST_EVENTS :])
+    """The history with one more event. If it is full, the oldest event but the first is removed."""
+    kept = history if len(history) < MAX_EVENTS else (history[0], *history[2 - MAX_EVENTS :])
     return (*kept, event)
 
 

@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 from authorizer.key_record import is_deleted
 from keys.life import history
 from keys.life.change import put_new
-from keys.life.database import Changed
+from keys.life.database import WriteConflict
 from keys.life.errors import Conflict, Unclear
 from keys.life.history import Author
-from keys.life.record import Consumer, Deleted, Key, Record, State, consumer_pk, key_id_of_digest
+from keys.life.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
 from keys.life.rows import AnyRow, ConsumerRow, DeletedRow, Line, Row
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ MAX_WAITS: Final = 12
 
 
 class Items(Protocol):
-    """What an import reads and writes: `Database`, or `Rehearsal` for a dry run."""
+    """What an import reads and writes: `Database`, or `DryRunTable`."""
 
     def get(self, pk: str) -> Item | None: ...
     def put_new(self, item: Item) -> None: ...
@@ -190,8 +190,8 @@ class Importer:
     def _put(self, record: Record, row: Row | None = None) -> Outcome | str:
         try:
             self._patiently(lambda: self._items.put_new(record.to_item()))
-        except Changed as changed:
-            return self._compared(record, changed.item or {}, row)
+        except WriteConflict as conflict:
+            return self._compared(record, conflict.item or {}, row)
         return Outcome.IMPORTED
 
     def _first_of_consumer(self, row: Row, owner: _Owner) -> Outcome | str | None:
@@ -210,7 +210,7 @@ class Importer:
             )
             try:
                 self._patiently(functools.partial(self._items.write, [put_new(key), put_new(consumer)]))
-            except (Changed, Unclear) as error:
+            except (WriteConflict, Unclear) as error:
                 there = self._patiently(lambda: self._items.get(row.digest))
                 if there is not None:
                     return self._compared(key, there, row)
@@ -226,7 +226,7 @@ class Importer:
         event = self._author.event("imported", self._clock())
         key = Key(
             digest=row.digest,
-            key_id=key_id_of_digest(row.digest),
+            key_id=imported_key_id(row.digest),
             consumer=row.consumer,
             description=row.description,
             data=row.data or data_of_consumer,

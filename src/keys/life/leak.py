@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from authorizer import api_key
 from keys.life.aws_errors import translate
 from keys.life.errors import KeysError, MalformedItem, NotFound, Unclear
-from keys.life.record import Key, State, hint
+from keys.life.record import Key, State, make_hint
 from keys.life.scanning import Hit, Search
 from keys.life.store import Store
 
@@ -110,7 +110,7 @@ class Leak:
 
     def _looked_up(self, hit: Hit, digest: str) -> Found | None:
         """What the table says of the key; None when it is not there."""
-        found = Found(hint(hit.key, self._prefix), digest)
+        found = Found(make_hint(hit.key, self._prefix), digest)
         try:
             found.key = self._store.with_digest(digest)
         except MalformedItem as error:

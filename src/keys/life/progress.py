@@ -1,6 +1,6 @@
-"""How what takes long tells how far it is."""
+"""Progress of long operations."""
 
 from collections.abc import Callable
 
 Report = Callable[[int, int | None], None]
-"""Takes how much is done, and of how much; None when that is not known."""
+"""Called with the amount completed and the total, None if the total is not known."""

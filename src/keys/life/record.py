@@ -1,15 +1,15 @@
-"""Keys and consumers, and the items of the table that hold them."""
+"""Keys and consumers, and the DynamoDB items that they are stored as."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Item = Mapping[str, "AttributeValueTypeDef"]
+T = TypeVar("T")
 
-KEPT_SECONDS: Final = 30 * 86_400
-"""How long a key's item stays after its end, for who asks what became of it."""
+RETENTION_SECONDS: Final = 30 * 86_400
+"""How long the item of a revoked or expired key is kept."""
 
 CONSUMER_PK: Final = "consumer#"
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -35,11 +36,11 @@ KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
 
 _ID_LENGTH = 16
 _HINT_CHARACTERS = 4
-_OWN_HINT = re.compile(rf"(.+)_[0-9A-Za-z]{{{_HINT_CHARACTERS}}}")
+_PREFIXED_HINT = re.compile(rf"(.+)_[0-9A-Za-z]{{{_HINT_CHARACTERS}}}")
 
 
 class State(StrEnum):
-    """What the authorizer makes of a key: only an active one is accepted."""
+    """The state of a key. The authorizer only accepts active keys."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -57,7 +58,7 @@ _STATES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What keys and consumers have in common. `stored` is the item that it was read from, empty for a new one."""
+    """The common fields of keys and consumers. `stored`: the item that was read, empty for a new record."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
@@ -66,25 +67,25 @@ class Record:
     stored: Item = field(default_factory=dict, compare=False, repr=False)
 
     def changed(self, event: Event, **changes: Any) -> Self:
-        """The record with these fields changed, and the event in its history."""
+        """The record with these fields changed, and with the event added to its history."""
         return dataclasses.replace(self, history=history.appended(self.history, event), **changes)
 
     def attributes(self) -> dict[str, Any]:
-        """The item's attributes as plain values. What is absent or empty has none."""
+        """The item's attributes as Python values. None and empty values are omitted."""
         raise NotImplementedError
 
     def to_item(self) -> dict[str, AttributeValueTypeDef]:
-        """The item as DynamoDB takes it."""
+        """The item in DynamoDB's format."""
         return serialized(self.attributes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key(Record):
-    """One API key, without the key itself: `digest` is all that is stored of it. Times in seconds since 1970.
+    """One API key. Only the `digest` of the secret is stored. Times in seconds since 1970.
 
-    `data` is a JSON object as compact text. `disabled_with_consumer`: it is disabled because its consumer is.
-    `rolled_from` and `rolled_to` are the ids of the key before and after this one; `unrolled_expires_at` is the expiry
-    that the key had before it was rolled, to undo that.
+    `data`: a JSON object as compact text. `disabled_with_consumer`: the key was disabled because its consumer was.
+    `rolled_from` and `rolled_to`: the IDs of the previous and the next key. `unrolled_expires_at`: the expiry before
+    the key was rolled, to undo the roll. `hint`: the prefix and first characters of the secret.
     """
 
     digest: str
@@ -103,42 +104,42 @@ class Key(Record):
 
     @property
     def ref(self) -> str:
-        """What names this key in every command: its id, or its digest when the id is not of our form."""
+        """The argument that identifies this key in every command: its ID, or its digest if the ID is malformed."""
         return self.key_id if KEY_ID.fullmatch(self.key_id) else self.digest
 
     @property
     def own_prefix(self) -> str | None:
-        """The prefix of a key in our own format, so far as its hint tells it; None for others."""
-        match = _OWN_HINT.fullmatch(self.hint or "")
+        """The prefix of a key in the product's key format, as its hint shows it; None for other keys."""
+        match = _PREFIXED_HINT.fullmatch(self.hint or "")
         return match[1] if match and not self.is_imported else None
 
     @property
     def is_imported(self) -> bool:
-        """Whether the key was not made here, so that it may be in a file that is imported again."""
-        return self.key_id == key_id_of_digest(self.digest)
+        """Whether the key was imported, so that importing the same file again must not restore it."""
+        return self.key_id == imported_key_id(self.digest)
 
     def is_looked_up(self, prefix: str, *, accept_imported: bool) -> bool:
-        """Whether an authorizer with these settings looks keys of this form up. In doubt, it does."""
+        """Whether an authorizer with these settings looks up keys of this format. True if the format is not known."""
         return accept_imported or self.hint is None or self.hint.startswith(f"{prefix}_")
 
     def state(self, now: float) -> State:
-        """What the authorizer makes of the key at this time."""
+        """The state at this time."""
         ends = {"expires_at": self.expires_at, "revoked_at": self.revoked_at}
         return _STATES[refusal(enabled=self.enabled, **ends, now=now)]
 
     def expires_within(self, seconds: int, now: float) -> bool:
-        """Whether the key is active now and will have expired after so many seconds."""
+        """Whether the key is active now and expires within this time."""
         return self.state(now) is State.ACTIVE and self.expires_at is not None and self.expires_at <= now + seconds
 
     @property
     def delete_after(self) -> int | None:
-        """When DynamoDB may remove the item; None for a key that has no end, and for an imported one, which must stay
-        ended when its file is imported again.
+        """The TTL of the item. None for a key without expiry, and for an imported key: while its item exists, importing
+        the same file again does not restore the key.
         """
         if self.is_imported:
             return None
-        ends = self.revoked_at if self.revoked_at is not None else self.expires_at
-        return None if ends is None else ends + KEPT_SECONDS
+        end = self.revoked_at if self.revoked_at is not None else self.expires_at
+        return None if end is None else end + RETENTION_SECONDS
 
     def attributes(self) -> dict[str, Any]:
         return _present(
@@ -164,7 +165,7 @@ class Key(Record):
 
     @classmethod
     def from_item(cls, item: Item) -> Key:
-        """What the authorizer accepts is a key here as well: of all that it does not read, the unreadable is left out.
+        """Every item that the authorizer can accept is a key. Malformed attributes that it does not read are ignored.
 
         :raises MalformedItem: the authorizer refuses the item, whatever the token.
         """
@@ -176,7 +177,7 @@ class Key(Record):
             raise MalformedItem(str(error), digest) from None
         if not DIGEST.fullmatch(digest):
             raise MalformedItem("pk is not a SHA-256", digest)
-        hint_ = _text(values, "hint")
+        hint = _text(values, "hint")
         return cls(
             digest=digest,
             key_id=record.identity.key_id or "",
@@ -193,8 +194,8 @@ class Key(Record):
             rolled_from=_text(values, "rolled_from"),
             rolled_to=_text(values, "rolled_to"),
             unrolled_expires_at=_time(values, "unrolled_expires_at"),
-            # Nothing but the beginning of a key may stand there, but others write items too.
-            hint=None if hint_ is None or api_key.digest(hint_) == digest else hint_,
+            # Another program can have stored the whole key as the hint.
+            hint=None if hint is None or api_key.digest(hint) == digest else hint,
             history=history.parse(values.get("history")),
             stored=item,
         )
@@ -202,14 +203,14 @@ class Key(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer(Record):
-    """Who holds keys. Its name is their `sub`, its data is theirs unless they were made with data of their own."""
+    """The holder of keys. `name`: the `sub` of its keys. `data`: that of its keys, unless created with other data."""
 
     name: str
     data: str = "{}"
     enabled: bool = True
 
     def attributes(self) -> dict[str, Any]:
-        # Neither `consumer` nor `key_id`, which keeps the item out of the indexes.
+        # Without `consumer` and `key_id`, the item is in no index.
         return _present(
             pk=consumer_pk(self.name),
             name=self.name,
@@ -227,7 +228,7 @@ class Consumer(Record):
         values = deserialized(item)
         name = _text(values, "name")
         if not name or values.get("pk") != consumer_pk(name):
-            raise MalformedItem("name is missing, or is not the one of pk", str(values.get("pk")))
+            raise MalformedItem("name is missing, or differs from pk", str(values.get("pk")))
         return cls(
             name=name,
             description=_text(values, "description") or "",
@@ -242,13 +243,13 @@ class Consumer(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted(Record):
-    """What stays of an imported key that was deleted, so that it does not come back with its file: its digest."""
+    """The digest of a deleted imported key. It prevents that importing the same file again restores the key."""
 
     digest: str
     deleted_at: int
 
     def attributes(self) -> dict[str, Any]:
-        # No consumer and no key_id: it is in no index, and no key to the authorizer.
+        # Without `consumer` and `key_id`, the item is in no index, and the authorizer takes it for no key.
         return {"pk": self.digest, "deleted_at": self.deleted_at}
 
     @classmethod
@@ -261,30 +262,41 @@ class Deleted(Record):
         return cls(digest=digest, deleted_at=deleted_at, created_at=None)
 
 
+def parsed(parse: Callable[[Item], T], items: Iterable[Item], report: Callable[[str], None]) -> Iterator[T]:
+    """The records of the items. Malformed items are left out; `report` is called for each."""
+    for item in items:
+        try:
+            record = parse(item)
+        except MalformedItem as error:
+            report(f"Left out: {error}")
+        else:
+            yield record
+
+
 def serialized(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
-    """Plain values as DynamoDB takes them."""
+    """Python values in DynamoDB's format."""
     serialize = TypeSerializer().serialize
     return {name: serialize(value) for name, value in values.items()}
 
 
 def deserialized(item: Item) -> dict[str, Any]:
-    """An item's attributes as plain values: numbers as `Decimal`."""
+    """An item's attributes as Python values. Numbers are `Decimal`."""
     deserialize = TypeDeserializer().deserialize
     return {name: deserialize(value) for name, value in item.items()}
 
 
 def consumer_pk(name: str) -> str:
-    """The partition key of a consumer's item. A key's is 64 hexadecimal digits: they never meet."""
+    """The partition key of a consumer's item. Those of keys are 64 hexadecimal digits, so they never collide."""
     return f"{CONSUMER_PK}{name}"
 
 
 def new_key_id() -> str:
-    """A new public name for a key: 95 random bits."""
+    """A new key ID, with 95 random bits."""
     return "key_" + "".join(secrets.choice(ALPHABET) for _ in range(_ID_LENGTH))
 
 
-def key_id_of_digest(digest: str) -> str:
-    """A public name that is always the same for the same key, so that an import can be repeated."""
+def imported_key_id(digest: str) -> str:
+    """The key ID of an imported key. It is derived from the digest, so that an import can be repeated."""
     number = int(digest, 16)
     characters = []
     for _ in range(_ID_LENGTH):
@@ -293,8 +305,8 @@ def key_id_of_digest(digest: str) -> str:
     return "key_" + "".join(characters)
 
 
-def hint(key: str, prefix: str) -> str:
-    """What may be shown of a key so that its holder recognises it: the prefix and the first four characters after."""
+def make_hint(key: str, prefix: str) -> str:
+    """The part of a key that can be shown, so that its holder recognizes it: the prefix and the next 4 characters."""
     start = f"{prefix}_"
     shown = len(start) if key.startswith(start) else 0
     return key[: shown + _HINT_CHARACTERS]

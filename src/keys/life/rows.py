@@ -13,7 +13,7 @@ from authorizer import api_key
 from keys.life import fields
 from keys.life.errors import BadInput, KeysError
 from keys.life.formats import Record, Records
-from keys.life.record import hint
+from keys.life.record import make_hint
 from keys.life.sources import Source, recognised
 
 COLUMNS: Final = (
@@ -354,7 +354,7 @@ def _digest_and_hint(values: Mapping[str, Any], prefix: str, source: Source | No
     is_own = api_key.has_prefix(key, prefix)
     if is_own and not api_key.is_well_formed(key, prefix):
         raise BadInput(f"The key begins with {prefix}_ but is not one of ours: the authorizer would not look it up.")
-    return api_key.digest(key), given if given and key != given else hint(key, prefix), is_own
+    return api_key.digest(key), given if given and key != given else make_hint(key, prefix), is_own
 
 
 def _text(values: Mapping[str, Any], name: str) -> str | None:

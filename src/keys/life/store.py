@@ -1,4 +1,4 @@
-"""What can be done with keys."""
+"""Create, change and delete keys."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from authorizer import api_key
 from authorizer.key_record import is_deleted
-from keys.life.change import Write, put_new, removal, update
+from keys.life.change import Write, delete_key, put_new, update
 from keys.life.consumers import Consumers
 from keys.life.database import Database
-from keys.life.errors import BadInput, Conflict, MalformedItem, NotFound
+from keys.life.errors import BadInput, Conflict, NotFound
 from keys.life.fields import parse_data
 from keys.life.history import Author, Event
-from keys.life.record import DIGEST, Consumer, Key, State, hint, new_key_id
+from keys.life.record import DIGEST, Consumer, Key, State, make_hint, new_key_id, parsed
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new key: the secret, which exists nowhere else, and what is stored."""
+    """A new key: the secret, which is not stored, and the stored record."""
 
     secret: str
     key: Key
@@ -29,17 +29,17 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """A roll: the new key, and the old one as it is now."""
+    """A roll: the new key, and the old key after the roll."""
 
     created: Created
     old: Key
 
 
 class Store:
-    """The keys in a table. `report` is told of items that are not keys'; `author` is who changes them.
+    """The keys in a table. `author` is recorded in the history. `report` is called for malformed items.
 
-    A `ref` names a key: by its id, or by its digest, which is its partition key and always leads to it. A change
-    whose answer was lost is looked for in the table; `Unclear` is raised when that does not tell either.
+    `ref` is a key's ID or digest. A digest always identifies one key, since it is the partition key. If the answer to
+    a change is lost, the result is looked up in the table. `Unclear` is raised if that fails too.
     """
 
     def __init__(
@@ -58,11 +58,9 @@ class Store:
         self._report = report
 
     def find(self, ref: str) -> Key:
-        """The key.
-
-        :raises NotFound: there is none.
-        :raises MalformedItem: the authorizer refuses its item.
-        :raises Conflict: several have this id.
+        """:raises NotFound: there is no such key.
+        :raises MalformedItem: its item is malformed.
+        :raises Conflict: several keys have this ID.
         """
         key = self.with_digest(self._pk(ref))
         if key is None:
@@ -72,19 +70,15 @@ class Store:
     def with_digest(self, digest: str) -> Key | None:
         """The key with this digest, or None.
 
-        :raises MalformedItem: the authorizer refuses its item.
+        :raises MalformedItem: its item is malformed.
         """
         item = self._database.get(digest)
         return None if item is None or is_deleted(item) else Key.from_item(item)
 
     def all(self, consumer: str | None = None) -> Iterator[Key]:
-        """All keys, or those of one consumer, possibly a moment old."""
-        items = self._database.all_keys() if consumer is None else self._database.of_consumer(consumer)
-        for item in items:
-            try:
-                yield Key.from_item(item)
-            except MalformedItem as error:
-                self._report(f"Left out: {error}")
+        """All keys, or those of one consumer, eventually consistent."""
+        items = self._database.all_keys() if consumer is None else self._database.keys_of_consumer(consumer)
+        return parsed(Key.from_item, items, self._report)
 
     def create(
         self,
@@ -98,12 +92,12 @@ class Store:
         tags: Mapping[str, str] | None = None,
         expires_in: int | None = None,
     ) -> Created:
-        """A new key of the consumer, which is created too if there is none of this name.
+        """Create a key, and its consumer if it does not exist.
 
-        Without `data` the key gets the consumer's; a new consumer gets the key's. Whoever gives a new `key_id` knows
-        what to look for when this raises `Unclear`.
+        Without `data`, the key gets the data of the consumer. A new consumer gets the data of the key. With a `key_id`
+        from `new_key_id`, the caller can look for the key after `Unclear`.
 
-        :raises BadInput: data and scopes are more than the authorizer can pass on.
+        :raises BadInput: the data or the scopes are invalid or too large for the authorizer's context.
         :raises Conflict: the consumer is disabled.
         """
         secret = api_key.generate(prefix)
@@ -124,8 +118,8 @@ class Store:
                 scopes=scopes,
                 tags=tags or {},
                 created_at=event.at,
-                expires_at=None if expires_in is None else event.at + expires_in,
-                hint=hint(secret, prefix),
+                expires_at=_expiry(event, expires_in),
+                hint=make_hint(secret, prefix),
                 history=(event,),
             )
             owner_write = (
@@ -136,19 +130,19 @@ class Store:
             self._database.write([put_new(key), owner_write])
             return Created(secret, key, is_new)
 
-        def landed() -> Created | None:
+        def find_result() -> Created | None:
             key = self.with_digest(api_key.digest(secret))
             return None if key is None else Created(secret, key, is_new)
 
-        return self._database.attempt(attempt, landed)
+        return self._database.attempt(attempt, find_result)
 
     def revoke(self, ref: str, reason: str | None = None) -> tuple[Key, bool]:
-        """The key, revoked for good, and whether it was not revoked before."""
+        """Revoke the key permanently. Returns it, and whether it changed."""
         event = self._author().event("revoked", self._clock(), reason)
         return self._change(ref, event, lambda key: {} if key.revoked_at is not None else {"revoked_at": event.at})
 
     def enable(self, ref: str, reason: str | None = None) -> tuple[Key, bool]:
-        """The key, enabled, and whether it was not before.
+        """Enable the key. Returns it, and whether it changed.
 
         :raises Conflict: it is revoked, or its consumer is disabled.
         """
@@ -157,38 +151,39 @@ class Store:
             _require_not_revoked(key)
             return {} if key.enabled else {"enabled": True, "disabled_with_consumer": False}
 
-        return self._change(ref, self._author().event("enabled", self._clock(), reason), change, opens=True)
+        return self._change(ref, self._author().event("enabled", self._clock(), reason), change, enables=True)
 
     def disable(self, ref: str, reason: str | None = None) -> tuple[Key, bool]:
-        """The key, disabled, and whether it was not before. It stays so when its consumer is enabled.
+        """Disable the key. It stays disabled when its consumer is enabled. Returns it, and whether it changed.
 
         :raises Conflict: it is revoked.
         """
 
         def change(key: Key) -> dict[str, Any]:
             _require_not_revoked(key)
-            is_so = not key.enabled and not key.disabled_with_consumer
-            return {} if is_so else {"enabled": False, "disabled_with_consumer": False}
+            is_disabled = not key.enabled and not key.disabled_with_consumer
+            return {} if is_disabled else {"enabled": False, "disabled_with_consumer": False}
 
         return self._change(ref, self._author().event("disabled", self._clock(), reason), change)
 
     def delete(self, ref: str) -> None:
-        """Removes the key, whatever its state and form. Of an imported one the digest stays (see `change.removal`):
-        named by it, that is removed too.
+        """Delete the key, whatever its state, also if its item is malformed.
 
-        :raises NotFound: there is none.
+        The digest of an imported key is kept (see `change.delete_key`). A second call with the digest deletes it too.
+
+        :raises NotFound: there is no such key.
         """
         pk = self._pk(ref)
         item = self._database.get(pk)
         if item is None:
             raise _not_found(ref)
 
-        def landed() -> bool | None:
+        def find_result() -> bool | None:
             left = self._database.get(pk)
             return True if left is None or (is_deleted(left) and not is_deleted(item)) else None
 
-        write = removal(item, self._clock())
-        self._database.attempt(lambda: self._database.write([write]), landed)
+        write = delete_key(item, self._clock())
+        self._database.attempt(lambda: self._database.write([write]), find_result)
 
     def roll(
         self,
@@ -200,14 +195,14 @@ class Store:
         reason: str | None = None,
         key_id: str | None = None,
     ) -> Rolled:
-        """A new key like the old one, which ends after `grace` seconds, or at its own expiry if that is sooner.
+        """Create a key like the old one, which now expires after `grace` seconds, or earlier as before.
 
-        One transaction: either both have happened or nothing has. The new key lasts `expires_in` seconds, or
-        as long as the old one was made for. `key_id` is as for `create`.
+        Both changes are one transaction. The lifetime of the new key is `expires_in` seconds, or that of the old key.
+        `key_id`: see `create`.
 
         :raises NotFound: there is no such key.
-        :raises BadInput: the old key's times do not tell how long it was made for.
-        :raises Conflict: it is not active, was rolled before, or its consumer is disabled.
+        :raises BadInput: the lifetime of the old key is not known.
+        :raises Conflict: the key is not active, was rolled before, or its consumer is disabled.
         """
         secret = api_key.generate(prefix)
         event = self._author().event("rolled", self._clock(), reason)
@@ -215,7 +210,7 @@ class Store:
         def attempt() -> Rolled:
             old = self.find(ref)
             if old.rolled_to is not None:
-                raise Conflict(f"{old.ref} was rolled to {old.rolled_to} before: roll that one, or --undo this roll.")
+                raise Conflict(f"{old.ref} was already rolled to {old.rolled_to}. Roll that key, or specify --undo.")
             _require_active(old, event.at)
             lifetime = _lifetime(old) if expires_in is None else expires_in
             new = Key(
@@ -227,9 +222,9 @@ class Store:
                 scopes=old.scopes,
                 tags=old.tags,
                 created_at=event.at,
-                expires_at=None if lifetime is None else event.at + lifetime,
+                expires_at=_expiry(event, lifetime),
                 rolled_from=old.key_id,
-                hint=hint(secret, prefix),
+                hint=make_hint(secret, prefix),
                 history=(dataclasses.replace(event, what="created"),),
             )
             end = event.at + grace
@@ -239,23 +234,23 @@ class Store:
                 unrolled_expires_at=old.expires_at,
                 expires_at=end if old.expires_at is None else min(old.expires_at, end),
             )
-            guard = ("consumer", "data", "enabled", "revoked_at")
-            self._database.write([put_new(new), update(old, ended, guard), *self._owner_is_enabled(old)])
+            unchanged = ("consumer", "data", "enabled", "revoked_at")
+            self._database.write([put_new(new), update(old, ended, unchanged), *self._check_consumer(old)])
             return Rolled(Created(secret, new), ended)
 
-        def landed() -> Rolled | None:
+        def find_result() -> Rolled | None:
             new = self.with_digest(api_key.digest(secret))
             return None if new is None else Rolled(Created(secret, new), self.find(ref))
 
-        return self._database.attempt(attempt, landed)
+        return self._database.attempt(attempt, find_result)
 
     def undo_roll(self, ref: str, reason: str | None = None) -> tuple[Key, Key | None]:
-        """Takes a roll back within its grace: the old key has its own expiry again, the new one is revoked.
+        """Undo a roll during the grace period: restore the expiry of the old key, and revoke the new key.
 
-        Returns both; None for the new one when it was deleted since.
+        Returns both keys; None for the new key if it was deleted.
 
         :raises NotFound: there is no such key.
-        :raises Conflict: the key was not rolled, or is not active any more.
+        :raises Conflict: the key was not rolled, or is not active anymore.
         """
         event = self._author().event("unrolled", self._clock(), reason)
         rolled_to = ""
@@ -267,13 +262,13 @@ class Store:
                 raise Conflict(f"{old.ref} was not rolled.")
             _require_active(old, event.at)
             if "unrolled_expires_at" in old.stored and old.unrolled_expires_at is None:
-                raise Conflict(f"{old.ref}: the item does not tell what its expiry was. Make a new key.")
+                raise Conflict(f"{old.ref}: its unrolled_expires_at is malformed. Create a key with `keys create`.")
             restored = old.changed(event, rolled_to=None, unrolled_expires_at=None, expires_at=old.unrolled_expires_at)
             writes = [update(old, restored, ("enabled", "revoked_at"))]
             rolled_to = old.rolled_to
             new = self._successor(rolled_to)
             if new is not None and new.rolled_to is not None:
-                raise Conflict(f"{new.ref} was rolled to {new.rolled_to} since: undo that roll first.")
+                raise Conflict(f"{new.ref} was rolled to {new.rolled_to}. Undo that roll first.")
             if new is not None and new.revoked_at is None:
                 revoked = new.changed(dataclasses.replace(event, what="revoked"), revoked_at=event.at)
                 writes.append(update(new, revoked, ("rolled_to",)))
@@ -281,35 +276,35 @@ class Store:
             self._database.write(writes)
             return restored, new
 
-        def landed() -> tuple[Key, Key | None] | None:
+        def find_result() -> tuple[Key, Key | None] | None:
             old = self.find(ref)
             return (old, self._successor(rolled_to)) if event in old.history else None
 
-        return self._database.attempt(attempt, landed)
+        return self._database.attempt(attempt, find_result)
 
     def _change(
-        self, ref: str, event: Event, changes: Callable[[Key], Mapping[str, Any]], *, opens: bool = False
+        self, ref: str, event: Event, changes: Callable[[Key], Mapping[str, Any]], *, enables: bool = False
     ) -> tuple[Key, bool]:
-        """The key after the change, and whether it is another than before. One that opens needs an enabled consumer."""
+        """The key after the change, and whether it changed. `enables`: the consumer must be enabled."""
 
         def attempt() -> tuple[Key, bool]:
             old = self.find(ref)
             if not (changed := changes(old)):
                 return old, False
             new = old.changed(event, **changed)
-            self._database.write([update(old, new, ("revoked_at",)), *(self._owner_is_enabled(old) if opens else [])])
+            self._database.write([update(old, new, ("revoked_at",)), *(self._check_consumer(old) if enables else [])])
             return new, True
 
-        def landed() -> tuple[Key, bool] | None:
+        def find_result() -> tuple[Key, bool] | None:
             key = self.find(ref)
             return (key, True) if event in key.history else None
 
-        return self._database.attempt(attempt, landed)
+        return self._database.attempt(attempt, find_result)
 
-    def _owner_is_enabled(self, key: Key) -> list[Write]:
-        """A check that the key's consumer, where there is one, is enabled, and stays so.
+    def _check_consumer(self, key: Key) -> list[Write]:
+        """Check in a transaction that the key's consumer is enabled, if it exists.
 
-        :raises Conflict: it is not.
+        :raises Conflict: it is disabled.
         """
         owner = self._consumers.get(key.consumer)
         return [] if owner is None else [self._consumers.unchanged(owner)]
@@ -325,14 +320,18 @@ class Store:
             return ref
         pks = self._database.pks_of_key_id(ref)
         if len(pks) > 1:
-            raise Conflict(f"{len(pks)} items have the id {ref}. Name the one you mean by its digest: {' '.join(pks)}")
+            raise Conflict(f"{len(pks)} keys have the ID {ref}. Specify the digest of one of them: {' '.join(pks)}")
         if not pks:
             raise _not_found(ref)
         return pks[0]
 
 
 def _not_found(ref: str) -> NotFound:
-    return NotFound(f"There is no key {ref}. `keys list` shows those that there are.")
+    return NotFound(f"There is no key {ref}. To list the keys: `keys list`.")
+
+
+def _expiry(event: Event, lifetime: int | None) -> int | None:
+    return None if lifetime is None else event.at + lifetime
 
 
 def _lifetime(key: Key) -> int | None:
@@ -340,17 +339,17 @@ def _lifetime(key: Key) -> int | None:
         return None
     lifetime = 0 if key.created_at is None else key.expires_at - key.created_at
     if lifetime <= 0:
-        raise BadInput(f"The times of {key.ref} do not tell how long a key should last: give --expires-in.")
+        raise BadInput(f"The lifetime of {key.ref} is not known. Specify that of the new key with --expires-in.")
     return lifetime
 
 
 def _require_active(key: Key, now: int) -> None:
     state = key.state(now)
     if state is not State.ACTIVE:
-        remedy = "Enable it first." if state is State.DISABLED else "Make a new one with `keys create`."
+        remedy = "Enable it first." if state is State.DISABLED else "Create another key with `keys create`."
         raise Conflict(f"{key.ref} is {state}. {remedy}")
 
 
 def _require_not_revoked(key: Key) -> None:
     if key.revoked_at is not None:
-        raise Conflict(f"{key.ref} is revoked, and that is final. Make a new one with `keys create`.")
+        raise Conflict(f"{key.ref} is permanently revoked. Create another key with `keys create`.")

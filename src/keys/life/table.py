@@ -1,4 +1,4 @@
-"""The table that the keys are in, as far as their life needs to know it."""
+"""The connection to the table that holds the keys."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table; the two settings of its authorizer that decide which tokens it looks up there, None where they are not
-    known; and who it is that the table is reached as.
+    """The table and the authorizer settings that decide which tokens are looked up in it; None if not known.
+
+    `who` returns the identity of the caller, such as an IAM ARN.
     """
 
     client: DynamoDBClient

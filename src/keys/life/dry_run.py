@@ -1,4 +1,4 @@
-"""A table as it would be after writes that go nowhere: what a dry run writes to."""
+"""A stand-in for the table in a dry run: it has the writes of the run, which do not reach DynamoDB."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from keys.life.database import Changed
+from keys.life.database import WriteConflict
 
 if TYPE_CHECKING:
     from keys.life.change import Write
     from keys.life.record import Item
 
 
-class Rehearsal:
-    """Reads with `get` from a real table, or from an empty one; keeps what is put, on disk where there is much.
+class DryRunTable:
+    """The methods of `Database` that an import calls, with the same errors.
 
-    It has the part of `Database` that an import needs, with the same errors.
+    Reads with `get` from a real table, or from an empty one. The writes are kept in a temporary SQLite database, which
+    uses the disk if they do not fit in memory.
     """
 
     def __init__(self, get: Callable[[str], Item | None] = lambda _pk: None) -> None:
         self._get = get
         self._lock = threading.Lock()
-        # The empty name: a file of its own, without a name, that is gone with the connection.
+        # The empty name makes a temporary file, which is deleted when the connection is closed.
         self._written = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._written.execute("PRAGMA journal_mode = OFF")
         self._written.execute("CREATE TABLE item (pk TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID")
 
     def get(self, pk: str) -> Item | None:
-        """The item as it would be now."""
+        """The item, after the writes of the dry run."""
         with self._lock:
             found = self._written.execute("SELECT body FROM item WHERE pk = ?", (pk,)).fetchone()
         if found is None:
@@ -39,22 +40,23 @@ class Rehearsal:
         return item
 
     def put_new(self, item: Item) -> None:
-        """:raises Changed: there is an item with its `pk`; the error has it."""
-        there = self.get(item["pk"]["S"])
-        if there is not None or not self._put([item]):
-            raise Changed(there or self.get(item["pk"]["S"]))
+        """:raises WriteConflict: an item with this partition key exists; the error has it."""
+        pk = item["pk"]["S"]
+        existing = self.get(pk)
+        if existing is not None or not self._put([item]):
+            raise WriteConflict(existing or self.get(pk))
 
     def write(self, writes: Sequence[Write]) -> None:
-        """All of these writes of new items, or none.
+        """Apply all of these writes of new items, or none.
 
-        :raises Changed: one is there.
+        :raises WriteConflict: one of the items exists.
         """
         items = [write["Put"]["Item"] for write in writes]
         if any(self.get(item["pk"]["S"]) is not None for item in items) or not self._put(items):
-            raise Changed
+            raise WriteConflict
 
     def _put(self, items: Sequence[Item]) -> bool:
-        """False when somebody else was first with one of them."""
+        """Whether the items were written. False if another thread has written one of them."""
         with self._lock:
             try:
                 self._written.execute("BEGIN")
@@ -65,4 +67,4 @@ class Rehearsal:
             except sqlite3.IntegrityError:
                 self._written.execute("ROLLBACK")
                 return False
-        return True
+            return True
