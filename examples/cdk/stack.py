@@ -7,7 +7,7 @@ from constructs import Construct
 
 
 class ReportsApi(Stack):
-    """One route, `POST /reports`, behind the authorizer."""
+    """An API with one route, `POST /reports`, and the authorizer."""
 
     def __init__(self, scope: Construct, construct_id: str, *, authorizer_function_arn: str) -> None:
         super().__init__(scope, construct_id)

@@ -1,4 +1,4 @@
-# On an HTTP API. Add to your routes:
+# Authorizer for an HTTP API. Add this to your routes:
 #   authorization_type = "CUSTOM"
 #   authorizer_id      = aws_apigatewayv2_authorizer.multi_auth.id
 # HTTP APIs have no gateway responses. If a credential cannot be checked, the client gets 500 instead of 503.

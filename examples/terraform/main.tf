@@ -5,7 +5,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.0" # data.aws_region has no attribute "region" before
+      version = ">= 6.0" # older versions lack the attribute "region" of data.aws_region
     }
   }
 }

@@ -1,4 +1,4 @@
-# On a REST API. Add to your methods:
+# Authorizer for a REST API. Add this to your methods:
 #   authorization = "CUSTOM"
 #   authorizer_id = aws_api_gateway_authorizer.multi_auth.id
 
