@@ -1,6 +1,7 @@
 """The pages for contributors and reporters name commands and files that are there."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ TARGETS = set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(encoding="ut
 @pytest.mark.parametrize("page", PAGES)
 def test_its_make_targets_are_in_the_makefile(page: str) -> None:
     assert set(re.findall(r"(?:`|^)make ([a-z-]+)", PAGES[page], re.MULTILINE)) <= TARGETS
+
+
+def test_the_descriptions_of_make_help_are_in_one_column() -> None:
+    shown = subprocess.run(["make", "-s", "help"], capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S607
+    assert {line.split()[0] for line in shown} <= TARGETS
+    assert {len(line) - len(line.partition(" ")[2].lstrip()) for line in shown} == {14}
 
 
 @pytest.mark.parametrize("page", PAGES)
