@@ -1,9 +1,9 @@
-"""Builds the artifact of a Python function: its code and its requirements, all of it compiled.
+"""Builds the artifact of a Python function: its code and its requirements, with compiled bytecode.
 
-Runs with the runtime's own Python, in a folder that holds the function's package: ``python3.13 artifact/build.py
---architecture arm64 --package authorizer OUTPUT``. The requirements are installed by their hashes, as wheels for
-Lambda's Linux or, with ``--host-wheels``, for the machine that builds. Of a library, nothing is altered, and nothing
-left out but what `NO_CODE` lists.
+Run it with the runtime's Python version in the folder that contains the function's package: ``python3.13
+artifact/build.py --architecture arm64 --package authorizer OUTPUT``. Requirements are installed with hash checks, as
+wheels for Lambda or, with ``--host-wheels``, for this machine. Libraries are not changed. Only the files in `NO_CODE`
+are removed.
 """
 
 import argparse
@@ -20,27 +20,27 @@ from pathlib import Path
 PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 NO_CODE = (
-    "botocore/data/*/",  # Descriptions of AWS's services, but for those in KEPT.
+    "botocore/data/*/",  # Descriptions of AWS services, except those in KEPT.
     "boto3/data/*/",
     "boto3/examples/",  # Documentation.
     "**/*.pyi",
     "**/*.h",
     "**/__pycache__/",
-    "bin/",  # Commands for a terminal, which pip writes for the machine that builds.
+    "bin/",  # Command-line scripts, which pip writes for the build machine.
 )
-"""Data that the function never reads. A slash at the end: folders only."""
+"""Files that the function never reads. A pattern with a slash at the end matches folders only."""
 KEPT = ("botocore/data/dynamodb", "boto3/data/dynamodb")
 
 SOURCES = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert", "client-cert", "proxy")
-"""The settings of pip that say where packages come from. Any other one could change what is installed, or where."""
+"""pip's settings for package sources. Other settings are ignored, because they could change what is installed."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Builds the artifact of a Python function.")
+    parser = argparse.ArgumentParser(description="Build the artifact of a Python function.")
     parser.add_argument("--architecture", choices=PLATFORMS, required=True)
-    parser.add_argument("--package", required=True, help="the folder of the function's code, which it is imported by")
+    parser.add_argument("--package", required=True, help="folder and import name of the function's code")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--host-wheels", action="store_true", help="for this machine, and not for Lambda")
+    parser.add_argument("--host-wheels", action="store_true", help="install wheels for this machine instead of Lambda")
     given = parser.parse_args()
     platform = None if given.host_wheels else f"manylinux2014_{PLATFORMS[given.architecture]}"
     install(Path(given.package, "requirements.txt"), platform, given.output)
@@ -51,18 +51,18 @@ def main() -> None:
 
 
 def install(requirements: Path, platform: str | None, output: Path) -> None:
-    """The wheels of a requirements file, for a platform or, without one, for this machine."""
+    """Install the wheels of a requirements file, for a platform or, if it is None, for this machine."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     command = [*pip, "--isolated", "install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
     command += ["--require-hashes", "--requirement", str(requirements), "--target", str(output)]
     command += ["--only-binary=:all:", *(["--platform", platform] if platform else []), *sources(pip)]
     if subprocess.run(command, check=False).returncode:
-        sys.exit("The requirements could not be installed: see pip's message above.")
+        sys.exit("The requirements could not be installed. See pip's message above.")
 
 
 def sources(pip: list[str]) -> Iterator[str]:
-    """The options that stand for the user's settings in `SOURCES`, which `--isolated` leaves out."""
-    # These would make it list one file's settings alone.
+    """The options for the user's settings in `SOURCES`, which `--isolated` ignores."""
+    # With these variables, `pip config list` would list the settings of one file only.
     env = {name: value for name, value in os.environ.items() if name not in ("PIP_USER", "PIP_GLOBAL", "PIP_SITE")}
     listed = subprocess.run([*pip, "config", "list"], env=env, check=False, capture_output=True, text=True).stdout
     for line in listed.splitlines():
@@ -87,10 +87,10 @@ def prune(output: Path) -> None:
 
 
 def compile_all(output: Path) -> None:
-    """Bytecode beside the source. Unchecked: Lambda's file times would make every check fail."""
+    """Compile to unchecked bytecode. Lambda changes file times, so a check by time would always fail."""
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     if not compileall.compile_dir(output, quiet=1, invalidation_mode=mode, stripdir=str(output), workers=0):
-        sys.exit("The code could not be compiled: see the message above.")
+        sys.exit("The code could not be compiled. See the message above.")
 
 
 if __name__ == "__main__":

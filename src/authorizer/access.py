@@ -1,4 +1,4 @@
-"""Access rules: which identity may call which route."""
+"""Access rules: which identity is permitted to call which route."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,42 +13,42 @@ from authorizer.route import Route
 
 KINDS: Final = frozenset({"api_key", "jwt"})
 MAX_POLICY_BYTES: Final = 8192
-"""The default. AWS documents no figure for REST and HTTP APIs; 8 KB is its figure for WebSocket APIs."""
+"""The default. AWS documents no limit for REST and HTTP APIs. The limit for WebSocket APIs is 8 KB."""
 MAX_RESOURCE_BYTES: Final = 512
-"""What API Gateway takes. Left out or cut short, a resource to be denied would be open."""
+"""API Gateway's limit. A longer resource of a Deny statement would not take effect."""
 KEPT_GRANTS: Final = 64
-"""A client that may choose its scopes chooses which rules it satisfies: it must not fill the memory."""
+"""The maximum number of grants in memory. Clients can choose their scopes, and so how many grants are computed."""
 
 _SCALARS = (str, bool, int, float)
 
 
 class PolicyTooLarge(Exception):
-    """The policy, or a resource in it, is larger than allowed, for a stage whose ARN is longer than was allowed for."""
+    """The policy or a resource exceeds its limit, because the stage's ARN is longer than was assumed at the start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Values of which one must be in `data`. `path`: the names that lead there."""
+    """A condition on `data`: the value at `path` must be one of `values`."""
 
     path: Path
     values: tuple[Any, ...]
 
     def is_in(self, data: Mapping[str, Any]) -> bool:
-        """Whether one is there: the same value of the same JSON type, or a list with it among its members."""
+        """Whether `data` has one of the values, with the same JSON type, at the path or in a list at the path."""
         found = find(data, self.path)
         return any(self._is_value(member) for member in (found if isinstance(found, list) else [found]))
 
     def _is_value(self, found: object) -> bool:
-        # Python takes true for 1, and 1 for 1.0.
+        # Python considers True, 1 and 1.0 equal.
         return type(found) in _SCALARS and any(type(value) is type(found) and value == found for value in self.values)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is asked of an identity; all of it must hold. Empty asks for nothing.
+    """The conditions on an identity. All of them must be satisfied. An empty one is always satisfied.
 
-    `credentials`: the kind is one of them. `scopes`: the credential has all of them. `any_scopes`: it has one of
-    them. `consumers`: it is an API key of one of them. `claims`: each has one of its values in `data`.
+    `credentials`: the kind is one of these. `scopes`: the credential has all of these. `any_scopes`: it has one of
+    these. `consumers`: it is an API key of one of these. `claims`: `data` satisfies each of these.
     """
 
     credentials: frozenset[str] = KINDS
@@ -58,9 +58,9 @@ class Condition:
     claims: tuple[Claim, ...] = ()
 
     def lacking(self, identity: Identity) -> frozenset[str] | None:
-        """The scopes with which it would hold, empty when it does; None when it would not with any.
+        """The scopes that are missing, empty if the condition is satisfied. None if no scope would satisfy it.
 
-        Of `any_scopes` all are told, when the identity has none of them.
+        If the identity has none of `any_scopes`, all of them are returned.
         """
         if next(self.refusals(identity), None) is not None:
             return None
@@ -68,7 +68,7 @@ class Condition:
         return missing if not self.any_scopes or self.any_scopes & identity.scopes else missing | self.any_scopes
 
     def refusals(self, identity: Identity) -> Iterator[str]:
-        """The parts of it, other than scopes, that refuse the identity: by their names in the file."""
+        """The names of the conditions, other than scopes, that the identity does not satisfy."""
         if identity.kind not in self.credentials:
             yield "credentials"
         if self.consumers and not (identity.kind == "api_key" and identity.sub in self.consumers):
@@ -79,9 +79,9 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: for which routes, and what it asks of an identity.
+    """An access rule for a route.
 
-    `condition` must hold and, if there are any, one of `alternatives`. `where`: its place in the file, for people.
+    `condition` must be satisfied and, if there are `alternatives`, one of them. `where`: the rule's place in the file.
     """
 
     route: Route
@@ -93,7 +93,7 @@ class Rule:
         return self.lacking(identity) == frozenset()
 
     def lacking(self, identity: Identity) -> frozenset[str] | None:
-        """As of a `Condition`. Of alternatives that scopes would satisfy all are told, when none is satisfied."""
+        """See `Condition.lacking`. If no alternative is satisfied, the missing scopes of all of them are returned."""
         missing = self.condition.lacking(identity)
         if missing is None or not self.alternatives:
             return missing
@@ -104,7 +104,7 @@ class Rule:
 
 
 class AccessRules:
-    """A route is permitted when at least one rule matches it, and every rule that matches it is satisfied."""
+    """A route is permitted if at least one rule matches it and every rule that matches it is satisfied."""
 
     def __init__(self, rules: Iterable[Rule], max_policy_bytes: int = MAX_POLICY_BYTES) -> None:
         self.rules: Final = tuple(rules)
@@ -114,13 +114,13 @@ class AccessRules:
 
     @classmethod
     def allow_all(cls) -> "AccessRules":
-        """The rules of a file without any: every authenticated caller, every route."""
+        """The rules that apply to a file without rules: every route for every accepted credential."""
         return cls([Rule(Route("*", "*"))])
 
     def answer(self, identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
-        """See `policy.answer`, for what this identity is granted.
+        """The response for an identity; see `policy.answer`.
 
-        :raises PolicyTooLarge: see there. A part of a policy would be another policy.
+        :raises PolicyTooLarge: the policy or a resource exceeds its limit. It is never shortened.
         """
         lacking = [rule.lacking(identity) for rule in self.rules]
         grant = self._grant(tuple(missing == frozenset() for missing in lacking))
@@ -134,7 +134,7 @@ class AccessRules:
         return policy.answer(identity, stage, grant.patterns, sorted(hints), encoding)
 
     def compile(self, identity: Identity) -> Grant:
-        """What this identity is granted. Kept in memory for each set of rules that identities satisfy."""
+        """The grant of an identity. Grants are cached by the set of satisfied rules."""
         return self._grant(tuple(rule.is_satisfied(identity) for rule in self.rules))
 
     def largest_policy_bytes(self) -> int:

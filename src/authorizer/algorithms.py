@@ -1,7 +1,7 @@
-"""Which keys may be used with which signature algorithm, by the names of JSON Object Signing (JOSE).
+"""The key types that each signature algorithm accepts, by JOSE algorithm name.
 
-RFC 7518, 3.1 (RSA and the NIST curves); RFC 8812, 3.1 (secp256k1); RFC 8037, 3.1 and RFC 9864, 2.2 (Edwards curves).
-RFC 9864 gives each Edwards curve a name of its own, `Ed25519` and `Ed448`, for what `EdDSA` names together.
+Sources: RFC 7518, 3.1 (RSA and the NIST curves); RFC 8812, 3.1 (secp256k1); RFC 8037, 3.1 and RFC 9864, 2.2 (Edwards
+curves). `EdDSA` stands for both Edwards curves. RFC 9864 adds one name for each curve: `Ed25519` and `Ed448`.
 """
 
 from collections.abc import Mapping
@@ -25,27 +25,24 @@ _KEYS: Final[Mapping[str, frozenset[tuple[str, str | None]]]] = {
 }
 
 ALGORITHMS: Final = frozenset(_KEYS)
-"""All that are accepted: asymmetric ones only."""
+"""All supported algorithms. They are all asymmetric."""
 
 
 def of_key(kty: str, crv: str | None) -> frozenset[str]:
-    """The names of the algorithms that a key of this type and curve may be used with; none for an unknown one.
-
-    `kty` and `crv` are the members of the key's JWK; RSA has no curve.
-    """
+    """The algorithms for a key of this type and curve, from its JWK. Empty for an unknown type. RSA has no curve."""
     key = (kty, None if kty == "RSA" else crv)
     return frozenset(name for name, keys in _KEYS.items() if key in keys)
 
 
 def is_same(one: str, other: str, crv: str | None) -> bool:
-    """Whether two names mean the same algorithm, for a key of this curve that may be used with both."""
+    """Whether two names mean the same algorithm for a key of this curve. The key must fit both."""
     return (crv if one == EDDSA else one) == (crv if other == EDDSA else other)
 
 
 def permitted(name: str, allowed: frozenset[str]) -> str | None:
-    """Under which name a token's algorithm is among the allowed ones, or None when it is not.
+    """The allowed algorithm that the `alg` of a token stands for, or None if it is not allowed.
 
-    Where one Edwards curve alone is allowed, `EdDSA` is that curve's algorithm and never the other's.
+    If only one Edwards curve is allowed, `EdDSA` stands for the algorithm of that curve only.
     """
     if name in allowed:
         return name

@@ -1,8 +1,8 @@
-"""The format of our API keys: make one, recognise one, and the digest that the table knows it by.
+"""The product's API key format: ``<prefix>_<random>_<checksum>``.
 
-``<prefix>_<random>_<checksum>``: 32 random base62 characters (190 bits) and the CRC-32 of all that stands before
-the checksum, as 6 base62 characters. The checksum keeps a mistyped or invented key from costing a read, and lets a
-secret scanner tell a key from other text; it protects nothing against an attacker, who can compute it as well.
+The random part has 32 base62 characters (190 bits). The checksum is the CRC-32 of everything before it, as 6 base62
+characters. It saves a read of the table for a mistyped or invalid key, and secret scanners can use it to recognize a
+key. It is not a protection: an attacker can compute it.
 """
 
 import hashlib
@@ -20,26 +20,26 @@ _BODY = re.compile(rf"[0-9A-Za-z]{{{RANDOM_LENGTH}}}_[0-9A-Za-z]{{{CHECKSUM_LENG
 
 
 def generate(prefix: str) -> str:
-    """A new key, from the operating system's secure random source.
+    """Generate a key from the operating system's secure random source.
 
-    :raises ValueError: the prefix does not fit `PREFIX_PATTERN`.
+    :raises ValueError: the prefix does not match `PREFIX_PATTERN`.
     """
     if not PREFIX_PATTERN.match(prefix):
         raise ValueError(
-            f"A key prefix is lower-case letters and digits in parts separated by single underscores, "
-            f"at most 20 characters, first a letter; not {prefix!r}."
+            "A key prefix must be at most 20 lower-case letters and digits, starting with a letter, in parts "
+            f"separated by single underscores, not {prefix!r}."
         )
     stem = f"{prefix}_{''.join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))}_"
     return stem + _checksum(stem)
 
 
 def has_prefix(token: str, prefix: str) -> bool:
-    """Whether the token claims to be a key of ours. Then nothing else may accept it."""
+    """Whether the token has the product's key prefix. Such a token can only be accepted as an API key."""
     return token.startswith(f"{prefix}_")
 
 
 def is_well_formed(token: str, prefix: str) -> bool:
-    """Whether the token has the shape of a key with this prefix, and its checksum is right."""
+    """Whether the token has the format of a key with this prefix, and a correct checksum."""
     start = len(prefix) + 1
     if not (has_prefix(token, prefix) and _BODY.fullmatch(token, start)):
         return False
@@ -47,10 +47,9 @@ def is_well_formed(token: str, prefix: str) -> bool:
 
 
 def digest(token: str) -> str:
-    """SHA-256 of the whole token in lower-case hexadecimal: all that is ever stored of a key.
+    """The SHA-256 of the whole token in lower-case hexadecimal. Only this value is stored.
 
-    A plain hash is enough because a key holds 190 random bits: there is nothing to guess that salt or slowness
-    would protect.
+    A salt or a slow hash is not needed: 190 random bits cannot be guessed.
     """
     return hashlib.sha256(token.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What an authenticator is, how a credential is refused, and the order in which authenticators are asked."""
+"""The interface of an authenticator, the refusal of a credential, and the order of authenticators."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -8,7 +8,7 @@ from authorizer.identity import CredentialKind, Identity
 
 
 class Reason(StrEnum):
-    """Why a credential was refused: for the log and the metrics, never for the client."""
+    """Why a credential is refused. The reason is logged and counted. The client never receives it."""
 
     UNRECOGNISED = "unrecognised"
     WEBSOCKET_API = "websocket_api"
@@ -42,7 +42,7 @@ class Reason(StrEnum):
 
 
 class InvalidCredential(Exception):
-    """The credential was checked and is refused. Raised for nothing else: least of all for an outage."""
+    """The credential was checked and is refused. It is never raised for an outage."""
 
     def __init__(self, reason: Reason, kind: CredentialKind | None = None, key_id: str | None = None) -> None:
         super().__init__(reason.value)
@@ -55,21 +55,21 @@ class Authenticator(Protocol):
     """Checks one kind of credential."""
 
     def authenticate(self, token: str) -> Identity | None:
-        """The identity, or None when the token is not of this kind (told from its shape alone, with no I/O).
+        """The identity, or None if the token is not of this kind. None depends only on the token's format, without I/O.
 
         :raises InvalidCredential: the token is of this kind and is refused.
-        :raises Exception: anything else means that it could not be decided.
+        :raises Exception: the token could not be checked.
         """
 
 
 def authenticate(authenticators: Iterable[Authenticator], token: str) -> Identity:
-    """The first identity that an authenticator finds.
+    """Ask the authenticators in turn, and return the first identity.
 
-    One that fails does not keep a later one from accepting the token, so that one kind of credential works while
-    the other's backend is down. But it is not known what the failed one would have said: unless the token is
-    accepted, its failure is the answer, and no later refusal takes its place.
+    If an authenticator fails, the next ones are still asked, so that one kind of credential works while the backend of
+    the other is down. If no other authenticator accepts the token, the failure is raised, even if a later one refuses
+    the token: the failed authenticator could have accepted it.
 
-    :raises InvalidCredential: an authenticator refused the token, or none recognised it.
+    :raises InvalidCredential: an authenticator refuses the token, or none recognizes it.
     :raises Exception: the first failure of an authenticator.
     """
     failure: Exception | None = None

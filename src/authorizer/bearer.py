@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 MAX_LENGTH: Final = 10_240
-"""API Gateway's limit for all headers of one request, in bytes: nothing longer can be meant."""
+"""API Gateway's limit in bytes for all headers of a request."""
 
 _CREDENTIALS = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE | re.ASCII)
 
 
 class BearerError(Exception):
-    """The request has no usable bearer token. `reason` is a code for the log."""
+    """The request has no valid bearer token. `reason` is a code for the log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -19,10 +19,10 @@ class BearerError(Exception):
 
 
 def bearer_token(event: Mapping[str, Any]) -> str:
-    """The token of the one Authorization header of an authorizer event.
+    """The token of the Authorization header of an authorizer event.
 
-    Header names are compared without case (RFC 9110): API Gateway keeps the client's, and HTTP/2 clients send lower
-    case. A second Authorization header is refused, because two parties could each trust a different one.
+    Header names are compared without case (RFC 9110). Two Authorization headers are refused, because the authorizer
+    and the backend could each read a different one.
 
     :raises BearerError: `no_credential`, `several_credentials`, or `malformed_authorization`.
     """
@@ -39,7 +39,7 @@ def bearer_token(event: Mapping[str, Any]) -> str:
 
 
 def _authorization(event: Mapping[str, Any]) -> Iterator[object]:
-    """Every value of every Authorization header. `multiValueHeaders` has them all, `headers` only the last one."""
+    """All values of Authorization headers. `multiValueHeaders` has all of them, `headers` only the last one."""
     found = False
     for value in _named_authorization(event.get("multiValueHeaders")):
         found = True

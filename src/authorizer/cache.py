@@ -1,4 +1,4 @@
-"""Values kept in memory for a time, bounded in number."""
+"""A cache in memory with a TTL and a maximum size."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,9 +8,9 @@ V = TypeVar("V")
 
 
 class ExpiringCache(Generic[V]):
-    """Values by name. Each is kept until `seconds` after it was true; beyond `most`, those not used for longest go.
+    """Keeps values for `seconds`. Above `most` entries, the least recently used one is removed.
 
-    A clock that steps back makes entries stale instead of long-lived.
+    If the clock is set back, entries expire instead of living longer.
     """
 
     def __init__(self, seconds: float, most: int, clock: Callable[[], float]) -> None:
@@ -31,7 +31,7 @@ class ExpiringCache(Generic[V]):
         return value
 
     def put(self, name: str, value: V, true_at: float) -> None:
-        """`true_at`: when the value was true for certain, by the clock. A read says nothing later than its start."""
+        """Store a value that was valid at `true_at`. For a value from a read, this is the start of the read."""
         if self._seconds <= 0:
             return
         self._entries[name] = (true_at, value)

@@ -1,4 +1,4 @@
-"""Puts the authorizer together: the one place that knows every part."""
+"""Creates the authorizer from its settings. It is the only module that knows all parts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -31,12 +31,12 @@ def build(
     client: "DynamoDBClient | None" = None,
     before_snapshot: Callable[[Callable[[], None]], None] = lambda _work: None,
 ) -> Decider:
-    """The decider for these environment variables. Paths in them are relative to `directory`, the function's code.
+    """Create the decider for these environment variables. Paths are relative to `directory`, the function's code.
 
-    `clock`, `fetch` (of key sets) and `client` (of DynamoDB): other ones than those of production, for tests.
-    `before_snapshot` is handed what is to be done before a snapshot of the process is taken.
+    Tests pass their own `clock`, `fetch` (for key sets) and `client` (for DynamoDB). `before_snapshot` registers work
+    for the time before SnapStart takes its snapshot.
 
-    :raises SettingsError: one is missing or wrong, or a file that it names.
+    :raises SettingsError: a setting, or a file that it names, is missing or invalid.
     """
     settings = Settings.read(env, directory)
     telemetry = Telemetry(
@@ -59,7 +59,7 @@ def build(
     ]
     versions = dict(dynamodb.VERSIONS)
     if settings.providers:
-        # Without a provider, PyJWT and its cryptography are not loaded.
+        # PyJWT and cryptography are imported only if there is a provider.
         from authorizer import signing_key
 
         authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch))
@@ -73,8 +73,9 @@ def build(
 
 
 def _prime(store: KeyStore, client: "DynamoDBClient") -> None:
-    """Does what the first read of the table does only once. Its connection would be dead after a restore."""
-    # The table may not be there yet; the first request will tell.
+    """Read the table once, so that the snapshot contains what the first read initializes. Then close the connection,
+    which would be broken after a restore."""
+    # An error, such as a missing table, is reported by the first request.
     with suppress(Exception):
         store.find(api_key.digest(""))
     client.close()
@@ -93,9 +94,9 @@ def _jwt_authenticator(
         cooldown=settings.jwks_cooldown_seconds,
         timeout=settings.jwks_timeout_seconds,
     )
-    seed = _seed(directory, settings.jwks_seed) if settings.jwks_seed else None
     fetches = {bundle: fetch or HttpsFetch(bundle) for bundle in {each.ca_bundle for each in settings.providers}}
     try:
+        seed = (directory / settings.jwks_seed).read_bytes() if settings.jwks_seed else None
         providers = [
             (
                 provider,
@@ -112,18 +113,12 @@ def _jwt_authenticator(
             )
             for provider in settings.providers
         ]
-    except FetchError as error:
-        raise SettingsError([f"JWKS_SEED, the file {settings.jwks_seed!r}: {error}"]) from None
+    except (OSError, FetchError) as error:
+        cause = str(error) if isinstance(error, FetchError) else type(error).__name__
+        raise SettingsError([f"JWKS_SEED names {settings.jwks_seed!r}, which cannot be used: {cause}."]) from None
     return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
 
 
 def _responder(settings: Settings) -> Callable[[Identity, object], dict[str, Any]]:
     respond = settings.rules.answer if settings.rules else policy.every_route
     return partial(policy.simple_answer if settings.simple_responses else respond, encoding=settings.data_encoding)
-
-
-def _seed(directory: Path, path: str) -> bytes:
-    try:
-        return (directory / path).read_bytes()
-    except OSError as error:
-        raise SettingsError([f"JWKS_SEED names {path!r}, which cannot be read: {type(error).__name__}"]) from None

@@ -1,4 +1,4 @@
-"""One decision from event to answer: the four outcomes in the form that API Gateway has for each."""
+"""One decision, from the event to the response or error that API Gateway expects for each outcome."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,21 +10,21 @@ from authorizer.identity import Identity, IdentityTooLarge
 
 
 class Unauthorized(Exception):
-    """API Gateway answers 401 when, and only when, the text is exactly this."""
+    """API Gateway answers 401 if, and only if, the error text is exactly this."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 class Undecided(Exception):
-    """Something that is needed to decide is out of order: the client gets 503."""
+    """The credential could not be checked. The client receives 503."""
 
     def __init__(self) -> None:
-        super().__init__("The credential could not be checked; the decision's log line says why.")
+        super().__init__("The credential could not be checked. The log line of this decision has the reason.")
 
 
 class Recorder(Protocol):
-    """Where decisions are written down: see `telemetry.Telemetry`."""
+    """Logs decisions; see `telemetry.Telemetry`."""
 
     def decision(
         self,
@@ -39,9 +39,9 @@ class Recorder(Protocol):
 
 
 class Decider:
-    """Decides about authorizer events.
+    """Decides authorizer events.
 
-    The authenticators are asked in the order given. `respond` makes the answer for an identity and an event's ARN.
+    The authenticators are asked in this order. `respond` returns the response for an identity and an event's ARN.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class Decider:
         self._recorder = recorder
 
     def decide(self, event: object, request_id: str | None = None) -> dict[str, Any]:
-        """Policy and context for an accepted credential. `request_id` stands in for API Gateway's in the log.
+        """Return the policy and context for an accepted credential.
 
-        Events are those of REST APIs (and HTTP APIs' payload format 1.0) and of HTTP APIs (2.0). Those of WebSocket
-        APIs are refused.
+        `event`: of a REST API (or payload format 1.0 of an HTTP API), or of an HTTP API (2.0). Events of WebSocket APIs
+        are refused. `request_id` is logged if the event has no request id.
 
-        :raises Unauthorized: the credential is refused, or there is none.
-        :raises Undecided: it could not be checked.
+        :raises Unauthorized: the credential is missing or refused.
+        :raises Undecided: the credential could not be checked.
         """
         started = time.perf_counter()
         request = event if isinstance(event, Mapping) else {}
@@ -98,7 +98,7 @@ class Decider:
 
 
 def _check_api(event: Mapping[str, Any]) -> None:
-    """A WebSocket API's rules would be about routes such as `$connect`, asked once for a connection of hours."""
+    """Refuse WebSocket APIs: they authorize only `$connect`, once for a connection that can last for hours."""
     context = event.get("requestContext")
     if isinstance(context, Mapping) and context.get("eventType") == "CONNECT":
         raise InvalidCredential(Reason.WEBSOCKET_API)
@@ -109,14 +109,14 @@ def _kind_and_key(identity: Identity | None) -> tuple[str | None, str | None]:
 
 
 def _cause(error: Exception) -> str:
-    """What failed, without the error's text: a library may have put anything there. AWS's errors have a code."""
+    """The error's class, and its code if it is an AWS error. Its text is left out, because it can contain anything."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, Mapping) else None
     return f"{type(error).__name__}:{code}" if isinstance(code, str) else type(error).__name__
 
 
 def _request_id(event: Mapping[str, Any]) -> str | None:
-    """API Gateway's own request id, which its access log has too. A client can choose what `requestId` is."""
+    """API Gateway's extended request id, as in the access log. A client can choose `requestId`, so it comes second."""
     context = event.get("requestContext")
     if not isinstance(context, Mapping):
         return None

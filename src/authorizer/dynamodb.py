@@ -13,9 +13,10 @@ VERSIONS: Final = {"boto3": boto3.__version__, "botocore": botocore.__version__}
 
 
 def client(timeout_seconds: float) -> "DynamoDBClient":
-    """A client whose two attempts together stay within the time, with a connection kept open between requests.
+    """Create a client that makes at most two attempts within this time, and keeps its connection open.
 
-    An attempt may wait for the connection, for TLS, and for the answer; each address of the name adds to the first.
+    Each attempt can wait for the connection, for TLS and for the response. Each further address of the endpoint adds
+    one wait for a connection.
     """
     return boto3.client(
         "dynamodb",

@@ -1,7 +1,7 @@
-"""HTTPS GET of a small document, bounded in time and size. Redirects are not followed.
+"""HTTPS GET of a small document, with limits for time and size. Redirects are not followed.
 
-All of it happens in the caller's thread, within one deadline: a function is frozen between requests, and a thread that
-goes on behind one would end in another.
+Everything runs in the caller's thread within one deadline. Lambda freezes the function between invocations, so a
+background thread would continue in a later invocation.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 512 * 1024
-# Some providers' networks refuse the names of well-known HTTP libraries.
+# Some providers refuse the user agents of well-known HTTP libraries.
 USER_AGENT: Final = "apigateway-multi-auth/1 (+signing keys)"
 
 Fetch = Callable[[str, float], bytes]
-"""``fetch(url, seconds)``: the body of a 200 answer, within this many seconds. :raises FetchError: anything else."""
+"""``fetch(url, seconds)`` returns the body of a 200 response within this time. :raises FetchError: otherwise."""
 Remaining = Callable[[], float]
-"""The seconds that are left. :raises TimeoutError: none are."""
+"""Returns the seconds until the deadline. :raises TimeoutError: the deadline has passed."""
 
 
 class FetchError(Exception):
-    """The document could not be had. The text says why, and holds nothing that the server sent."""
+    """The document cannot be fetched. The text says why, and contains nothing that the server sent."""
 
 
 class HttpsFetch:
-    """A `Fetch`, through the proxy that the environment names, if any.
+    """A `Fetch` that uses the proxy of the environment variables, if they name one.
 
-    Name resolution alone is not bounded by the deadline: the operating system offers no way to.
+    The deadline does not limit name resolution, because the operating system has no timeout for it.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class HttpsFetch:
         resolve: Callable[..., list[Any]] = socket.getaddrinfo,
         proxies: Callable[[], dict[str, str]] = getproxies_environment,
     ) -> None:
-        """`ca_bundle`: a PEM file of the authorities to trust, None for the operating system's.
+        """`ca_bundle`: a PEM file of the authorities to trust, or None for those of the operating system.
 
-        :raises FetchError: the file holds no certificate.
+        :raises FetchError: the file has no valid certificate.
         """
         self._resolve = resolve
         self._proxies = proxies
-        # Reading the trusted certificates takes milliseconds that a decision about an API key need not wait for.
+        # The operating system's certificates are loaded on the first fetch: API keys do not need them.
         self._tls = _trusting(ca_bundle) if ca_bundle else None
 
     def __call__(self, url: str, seconds: float) -> bytes:
@@ -89,11 +89,11 @@ class HttpsFetch:
             return None
         proxy = urlsplit(named if "://" in named else f"http://{named}")
         if proxy.scheme != "http" or not proxy.hostname:
-            raise FetchError("the proxy that the environment names is not an http URL")
+            raise FetchError("the proxy of the environment is not an http URL")
         return proxy
 
     def _connect(self, server: SplitResult, remaining: Remaining) -> socket.socket:
-        """A connection to the first of the server's addresses that takes one. Each has an equal part of the time."""
+        """Connect to the first reachable address of the server. The remaining time is divided between the addresses."""
         port = server.port or (443 if server.scheme == "https" else 80)
         found = self._resolve(server.hostname, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(address[:2] for *_, address in found))
@@ -103,11 +103,11 @@ class HttpsFetch:
             except OSError:
                 if left == 1:
                     raise
-        raise OSError("the name has no address")
+        raise OSError("The name has no address.")
 
 
 class _TimedSocket(io.RawIOBase):
-    """What `http.client` needs of a socket, with every wait bounded by the one deadline. Whoever made it closes it."""
+    """The part of a socket that `http.client` uses, with each wait limited by the deadline. The caller closes it."""
 
     def __init__(self, connected: socket.socket, remaining: Remaining) -> None:
         self._socket = connected
@@ -135,7 +135,7 @@ def _trusting(ca_bundle: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_bundle)
     except (ssl.SSLError, OSError):
-        raise FetchError("it holds no certificate that can be read") from None
+        raise FetchError("the CA bundle has no valid certificate") from None
 
 
 def _until(ends_at: float) -> Remaining:
@@ -149,7 +149,7 @@ def _until(ends_at: float) -> Remaining:
 
 
 def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, remaining: Remaining) -> None:
-    """Asks the proxy for a connection to the server (RFC 9110, 9.3.6)."""
+    """Open a tunnel to the server through the proxy (RFC 9110, section 9.3.6)."""
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     server = f"{host}:{url.port or 443}"
     headers = {"Host": server}
@@ -158,7 +158,7 @@ def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, rema
         headers["Proxy-Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
     answer = _request(connected, "CONNECT", server, headers, remaining)
     if answer.status != 200:
-        raise FetchError(f"status {answer.status} of the proxy")
+        raise FetchError(f"status {answer.status} from the proxy")
 
 
 def _request(
@@ -180,10 +180,10 @@ def _document(connected: socket.socket, url: SplitResult, remaining: Remaining) 
     if response.status != 200:
         raise FetchError(f"status {response.status}")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":
-        raise FetchError("compressed")
+        raise FetchError("compressed response")
     body = response.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
-        raise FetchError("too large")
+        raise FetchError("response too large")
     if response.length:
-        raise FetchError("cut short")
+        raise FetchError("incomplete response")
     return body

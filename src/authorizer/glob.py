@@ -1,6 +1,6 @@
-"""Patterns of IAM with the one wildcard `*`: which texts they match, and how they lie to each other.
+"""IAM patterns with the wildcard `*`: what they match, and how they relate to each other.
 
-A set of patterns is an integer, bit by bit, so that what holds between thousands of them is a few operations.
+A set of patterns is an integer with one bit for each pattern, so that sets of thousands are combined quickly.
 """
 
 import re
@@ -9,14 +9,14 @@ from typing import Final
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the pattern matches the text, or all that the text matches if that is a pattern as well."""
+    """Whether the pattern matches the text, or everything that the text matches if it is a pattern as well."""
     if "*" not in pattern:
         return pattern == text
     first, *middle, last = pattern.split("*")
     position, end = len(first), len(text) - len(last)
     if position > end or not (text.startswith(first) and text.endswith(last)):
         return False
-    # Each piece is searched for from where the one before ended: to take the first place is never wrong.
+    # The first occurrence after the previous piece is always sufficient.
     for piece in middle:
         found = text.find(piece, position, end)
         if found < 0:
@@ -28,8 +28,8 @@ def matches(pattern: str, text: str) -> bool:
 def overlap(one: str, other: str) -> bool:
     """Whether some text matches both patterns.
 
-    Two with wildcards do unless their beginnings or their ends contradict each other: whatever stands in between in
-    the one, a wildcard of the other takes.
+    Two patterns with wildcards overlap unless their beginnings or their ends contradict each other. A wildcard of one
+    matches everything between the ends of the other.
     """
     if "*" not in one or "*" not in other:
         return matches(one, other) or matches(other, one)
@@ -38,7 +38,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def members(bits: int) -> Iterator[int]:
-    """The numbers of the bits that are set."""
+    """The positions of the set bits."""
     while bits:
         lowest = bits & -bits
         yield lowest.bit_length() - 1
@@ -46,17 +46,20 @@ def members(bits: int) -> Iterator[int]:
 
 
 def tidied(pattern: str) -> str:
-    """A pattern for what the matched paths become without empty segments and single dots (RFC 3986, 5.2.4):
-    `/orders/*` matches `/orders/`, which is `/orders` for many servers, so it is `/orders*`. It may match more."""
+    """A pattern that also matches the paths without empty segments and single dots (RFC 3986, section 5.2.4).
+
+    `/orders/*` becomes `/orders*`, because it matches `/orders/`, which many servers treat as `/orders`. The result can
+    match more than that.
+    """
     return re.sub(r"[/.]*\*[/.]*", "*", pattern)
 
 
 class Relations:
-    """How distinct patterns lie to each other, by their numbers.
+    """The relations between distinct patterns, by their numbers.
 
-    `covers[n]`: the others that match all that `n` matches. `overlaps[n]`: those that match something that `n`
-    matches, itself included. `reach[n]`: those that match another spelling of something that `n` matches, and all of
-    `overlaps[n]`.
+    `covers[n]`: the other patterns that match everything that `n` matches. `overlaps[n]`: the patterns, including `n`,
+    that match something that `n` matches. `reach[n]`: `overlaps[n]`, and the patterns that match another spelling of
+    something that `n` matches.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -81,7 +84,7 @@ class Relations:
             bit, widened = 1 << number, tidied(patterns[number])
             self.overlaps[number] |= kin[number] & wild
             self.reach[number] |= self.overlaps[number] | kin[number] >> count & wild
-            # What a pattern covers, or a path is tidied to that it matches, has its whole segments.
+            # Only a path with all whole segments of this pattern can match it, also after it is tidied.
             sharing = every
             for segment in _whole_segments(patterns[number]):
                 sharing &= with_segment[segment]
@@ -96,7 +99,7 @@ class Relations:
 
 
 def _ends(pattern: str) -> tuple[str, str]:
-    """What stands before the first wildcard and after the last; the whole, twice, if there is none."""
+    """The text before the first wildcard and after the last one. Without a wildcard, both are the whole pattern."""
     return pattern.partition("*")[0], pattern.rpartition("*")[2]
 
 
@@ -109,13 +112,13 @@ def _is_kin(one: str, other: str) -> bool:
 
 
 def _kin(texts: Sequence[str]) -> list[int]:
-    """For each text those that it begins with, and those that begin with it."""
+    """For each text: the set of texts that it begins with or that begin with it."""
     same: dict[str, int] = {}
     for number, text in enumerate(texts):
         same[text] = same.get(text, 0) | 1 << number
     kin: dict[str, int] = {}
     beginnings: list[str] = []
-    # In this order, a text stands after all of its beginnings, and those of them that are there form a stack.
+    # In this order, a text comes after all of its beginnings, so a stack holds them.
     for text in sorted(same):
         while beginnings and not text.startswith(beginnings[-1]):
             beginnings.pop()

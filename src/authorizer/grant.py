@@ -1,4 +1,4 @@
-"""What an identity may call, as IAM patterns: as few of them as say exactly what the rules say."""
+"""Turns satisfied and unsatisfied rules into the shortest exact list of IAM resource patterns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,37 +8,37 @@ from authorizer import glob
 from authorizer.route import DEFAULT, METHODS, Route, resource
 
 OUTWARD: Final = ("*/..*", "*%*..*", "*%2e*", "*%2E*")
-"""Paths that lead out of where they begin. What permits `/public/*` must not permit `/public/../admin`, nor what some
-servers take for it: `..;`, two dots beside an encoded slash or backslash, and encoded dots, which no client needs."""
+"""Paths with a parent segment. A rule for `/public/*` must not permit `/public/../admin`, nor the spellings that some
+servers treat like it: `..;`, two dots next to an encoded slash or backslash, and encoded dots."""
 SPELLINGS: Final = ("*/*/", "*//*", "*/.", "*/./*", *OUTWARD)
-"""Paths that name what a shorter one names (RFC 3986, 6.2.2.3), for servers that tidy them up. The first is a slash
-at the end of any path but the root's."""
+"""Paths that servers can normalize to a shorter path (RFC 3986, section 6.2.2.3). The first pattern matches a slash at
+the end of any path except the root."""
 STAGE_ARN_BYTES: Final = 96
-"""For a bound before the stage is known: enough for each region and partition, and a stage name of 30 characters."""
+"""The assumed length of a stage's ARN: enough for every Region and partition, and a stage name of 30 characters."""
 
 _EVERY_METHOD = (*METHODS, DEFAULT)
 _EVERYTHING = {resource(method, "*") for method in _EVERY_METHOD}
-"""Where something is denied, this is allowed and not `*`: what is denied names its methods, and there may be others."""
+"""Allowed instead of `*` if there is a Deny: a Deny names its methods, and `*` would allow all other ones."""
 _DOCUMENT_BYTES = 200
-"""More than what stands around the resources: version, and two statements with effect and action."""
+"""More than the size of the policy without resources: version, and two statements with effect and action."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What an identity may call, for every route of a stage. `patterns`: for each effect, resources after the stage.
+    """The permissions of an identity for a whole stage. `patterns`: for each effect, the resources after the stage.
 
-    IAM puts an explicit Deny before every Allow, and denies what neither names: that is the rules' meaning.
+    In IAM, an explicit Deny overrides every Allow, and anything without an Allow is denied. Rules mean the same.
     """
 
     patterns: Mapping[str, tuple[str, ...]]
 
     def permits(self, request: Route) -> bool:
-        """Whether a request passes, as IAM decides it."""
+        """Whether IAM permits the request."""
         asked = resource(request.method, request.path)
         return self._names("Allow", asked) and not self._names("Deny", asked)
 
     def policy_bytes(self, stage_arn_bytes: int) -> int:
-        """A bound for the size of the policy as JSON."""
+        """An upper bound for the size of the policy as JSON."""
         return _policy_bytes(self._resources(), stage_arn_bytes)
 
     def resource_bytes(self, stage_arn_bytes: int) -> int:
@@ -53,14 +53,14 @@ class Grant:
 
 
 class Grants:
-    """Makes the grant for any set of satisfied rules.
+    """Computes the grant for a set of satisfied rules.
 
-    How the routes lie to each other is found out once, when it is made; a grant then takes time in proportion to
-    the number of rules, whichever of them are satisfied.
+    The relations between the routes are computed once, in the constructor. A grant then takes time proportional to the
+    number of rules.
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        """`routes`: one a rule."""
+        """`routes`: one for each rule."""
         numbers: dict[str, int] = {}
         for route in routes:
             numbers.setdefault(route.path, len(numbers))
@@ -70,14 +70,14 @@ class Grants:
         self._wild = sum(1 << number for number, path in enumerate(self._paths) if "*" in path)
 
     def largest_policy_bytes(self) -> int:
-        """A bound for the policy of whichever identity: with every route of every rule in it."""
+        """An upper bound for the policy of any identity: the size with every route of every rule."""
         resources = {
             resource(method, self._paths[bit.bit_length() - 1]) for methods, bit in self._routes for method in methods
         }
         return _policy_bytes([*resources, *(SPELLINGS if self._wild else ())], STAGE_ARN_BYTES)
 
     def grant(self, satisfied: Sequence[bool]) -> Grant:
-        """`satisfied`: for each rule, in the routes' order, whether it holds for the identity."""
+        """`satisfied`: whether the identity satisfies each rule, in the order of the routes."""
         allowed, denied = dict.fromkeys(_EVERY_METHOD, 0), dict.fromkeys(_EVERY_METHOD, 0)
         for (methods, bit), holds in zip(self._routes, satisfied, strict=True):
             for method in methods:
@@ -102,20 +102,20 @@ class Grants:
         return Grant({"Allow": tuple(sorted(allow)), **({"Deny": tuple(sorted(deny))} if deny else {})})
 
     def _reduce(self, allowed: int, denied: int) -> tuple[int, int, bool]:
-        """For one method: the paths to allow, those to deny, and whether another spelling of a path that is not to
-        be called is within one that is."""
+        """For one method: the paths to allow, the paths to deny, and whether an allowed path matches another spelling
+        of a denied one."""
         allowed = self._outermost(allowed & ~denied, allowed | denied)
         denied = self._outermost(denied, denied)
         spelled = any(self._relations.reach[number] & allowed for number in glob.members(denied))
-        # What overlaps nothing that is allowed is denied anyway.
+        # A path that overlaps no allowed path is denied without a Deny.
         overlaps = self._relations.overlaps
         return allowed, sum(1 << number for number in glob.members(denied) if overlaps[number] & allowed), spelled
 
     def _outermost(self, paths: int, among: int) -> int:
-        """Those of the paths that no other one of `among` covers: the rest would only make the policy longer."""
+        """The paths that no other one of `among` covers. The others are redundant."""
         return sum(1 << number for number in glob.members(paths) if not self._relations.covers[number] & among)
 
 
 def _policy_bytes(resources: Sequence[str], stage_arn_bytes: int) -> int:
-    # Beside the resource itself: the slash after the stage, quotes, comma and space.
+    # 5: the slash after the stage, two quotes, comma and space.
     return _DOCUMENT_BYTES + sum(stage_arn_bytes + len(pattern) + 5 for pattern in resources)

@@ -1,4 +1,4 @@
-"""The function's entry: reads the environment when it is imported, and hands each event to the decider."""
+"""The entry point of the function. It reads the environment when it is imported."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _start() -> "Decider":
-    """Without looking for garbage meanwhile, or ever after in what is made here: there is none in it."""
+    """Create the decider. Garbage collection is off meanwhile and later ignores these objects: they live forever."""
     gc.disable()
     try:
         from authorizer.composition import build
@@ -23,7 +23,7 @@ def _start() -> "Decider":
 
 
 def _before_snapshot(work: Callable[[], None]) -> None:
-    """Hands the work to the runtime, which does it once before it takes a snapshot, where there is SnapStart."""
+    """Register work that the runtime does once before it takes a snapshot, if SnapStart is enabled."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from snapshot_restore_py import register_before_snapshot  # type: ignore[import-untyped]
 
@@ -34,14 +34,14 @@ _decider = _start()
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
-    """A REQUEST authorizer's event in; policy and context out.
+    """Return the policy and context for the event of a REQUEST authorizer.
 
     :raises Unauthorized: API Gateway answers 401.
-    :raises Undecided: API Gateway answers 503, through this template's gateway responses.
+    :raises Undecided: API Gateway answers 503, by the template's gateway responses.
     """
     try:
         return _decider.decide(event, getattr(context, "aws_request_id", None))
     except Exception as error:
-        # The runtime logs the traceback of each: this makes it the one line below.
+        # The runtime logs the traceback of each error. Without the earlier frames it has only one line.
         outcome = error.with_traceback(None)
         raise outcome from None

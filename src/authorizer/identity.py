@@ -1,4 +1,4 @@
-"""Who a credential stands for, and the form in which API Gateway hands that on."""
+"""The caller that a credential identifies, and the context that API Gateway passes to the backend."""
 
 import base64
 import json
@@ -11,26 +11,26 @@ CredentialKind = Literal["api_key", "jwt"]
 DataEncoding = Literal["json", "base64url"]
 
 MAX_CONTEXT_BYTES: Final = 8192
-"""The most that the values of the context may come to, as UTF-8. API Gateway's own limit is not documented; its
-10,240 bytes for all headers of a request bound what reaches a backend, and this keeps clear of them."""
+"""The maximum size of all context values together, as UTF-8. AWS documents no limit. This one is below API Gateway's
+limit of 10,240 bytes for all headers of a request, which applies to contexts that are passed on as headers."""
 
 SCOPE_PATTERN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-"""RFC 6749, section 3.3. Such a scope can stand in a JSON text, and in a list separated by spaces, as it is."""
+"""RFC 6749, section 3.3. Such a scope needs no escaping in JSON and contains no space."""
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class IdentityTooLarge(Exception):
-    """The identity does not fit `MAX_CONTEXT_BYTES`. It is refused: cut short, it would be another identity."""
+    """The context exceeds `MAX_CONTEXT_BYTES`. The identity is refused, because a shortened one would be another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """An authenticated caller.
 
-    `sub`: the consumer's name or the token's subject, which is one only together with `kind` and `issuer`. `data`: the
-    consumer's metadata or the token's claims. `scopes`: what the credential was issued for. `key_id`: the API key's
-    public name. `issuer`: that of the JWT.
+    `sub`: the consumer's name or the token's subject. It is unique only together with `kind` and `issuer`. `data`: the
+    consumer's metadata or the token's claims. `scopes`: the scopes of the credential. `key_id`: of an API key.
+    `issuer`: of a JWT.
     """
 
     kind: CredentialKind
@@ -41,13 +41,13 @@ class Identity:
     issuer: str | None = None
 
     def context(self, encoding: DataEncoding = "json") -> dict[str, str]:
-        """The authorizer context, in which every value is a text, since API Gateway refuses nested ones.
+        """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
-        `sub`; `data`, a JSON text, or the base64url of one; `credential`, the kind; `issuer` of a JWT; `key_id` of an
-        API key; `scope`, separated by spaces, if there is any. A scope that holds a space, or anything else that
-        none of OAuth's can, is left out of it: it would read as other scopes.
+        `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT; `key_id` of an API
+        key; `scope`, a list separated by spaces, if there is any. A scope that OAuth does not permit, such as one with
+        a space, is left out, because it would be read as other scopes.
 
-        :raises IdentityTooLarge: the values do not fit `MAX_CONTEXT_BYTES`.
+        :raises IdentityTooLarge: the values exceed `MAX_CONTEXT_BYTES`.
         """
         data = _JSON.encode(self.data)
         if encoding == "base64url":

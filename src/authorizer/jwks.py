@@ -1,4 +1,4 @@
-"""The signing keys of one issuer (RFC 7517): fetched, kept, refreshed, and still there when the provider is not."""
+"""The signing keys of one issuer (RFC 7517): when they are fetched, and how long they are used."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ from authorizer.signing_key import SigningKey, UnusableKey
 from authorizer.urls import is_fetchable
 
 REFRESH_AT: Final = 0.8
-"""The part of the fresh time after which keys are fetched again, so that they seldom come to its end."""
+"""The part of the fresh time after which keys are fetched again, so that they rarely lose their freshness."""
 FIRST_BACKOFF_SECONDS: Final = 2.0
 LONGEST_BACKOFF_SECONDS: Final = 30.0
 FIRST_PATIENCE_SECONDS: Final = 0.3
-"""How long a request waits for newer keys that can be decided without them."""
+"""How long a request waits for newer keys if it can be decided without them. Each failure doubles the time."""
 MOST_MEMBERS: Final = 1000
-"""Of a key set; what is beyond costs no time."""
+"""The members of a key set that are read. The rest are skipped without further work."""
 MOST_OF_ONE_KID: Final = 4
-"""Providers publish two keys under one id while they change them; each one costs a verification."""
+"""The keys of one `kid` that are tried. Some providers publish two during a rotation. Each one costs a verification."""
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys could not be had, so nothing can be said about its tokens."""
+    """The issuer's keys cannot be fetched, so its tokens cannot be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys of a JWKS, and how many others it has, by what is wrong with them."""
+    """The usable keys of a JWKS, and the number of unusable ones by reason. `fetched_at`: the raw member of a seed."""
 
     keys: tuple[SigningKey, ...]
     unusable: Counter[str]
+    fetched_at: object = None
 
     @classmethod
     def parse(cls, body: bytes, uses: Collection[str] = ("sig",)) -> KeySet:
-        """`uses`: see `SigningKey.from_jwk`.
+        """Read a key set. `uses`: see `SigningKey.from_jwk`.
 
-        :raises FetchError: the body is not a key set, or holds no usable key.
+        :raises FetchError: the body is not a key set, or has no usable key.
         """
-        members = parse_object(body).get("keys")
+        document = parse_object(body)
+        members = document.get("keys")
         if not isinstance(members, list):
             raise FetchError("not a key set")
         keys, unusable = [], Counter[str]()
@@ -54,18 +56,18 @@ class KeySet:
             except UnusableKey as error:
                 unusable[str(error)] += 1
             except Exception as error:
-                # Whatever it is, it costs this member alone.
+                # No member can make the others unusable.
                 unusable[type(error).__name__] += 1
         if len(members) > MOST_MEMBERS:
             unusable[f"beyond the first {MOST_MEMBERS:,}"] = len(members) - MOST_MEMBERS
         if not keys:
             raise FetchError("no usable key")
-        return cls(tuple(keys), unusable)
+        return cls(tuple(keys), unusable, document.get("fetched_at"))
 
     def fitting(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
-        """The keys that a token with this header may have been signed with. A key that is there twice is one.
+        """The keys that can have signed a token with this header. A key that appears twice counts once.
 
-        :raises InvalidCredential: it names no key, and several would do.
+        :raises InvalidCredential: the token has no `kid`, and several keys fit.
         """
         fitting = {
             key.thumbprint: key for key in self.keys if algorithm in key.algorithms and (kid is None or key.kid == kid)
@@ -88,7 +90,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class KeyTimes:
-    """How long things are kept and waited for, in seconds."""
+    """Times in seconds. See the settings `jwks_fresh_seconds`, `jwks_stale_seconds` and so on."""
 
     fresh: float = 600
     stale: float = 86_400
@@ -97,15 +99,15 @@ class KeyTimes:
 
 
 class SigningKeys:
-    """The keys of one issuer, as of a recent fetch.
+    """Verifies signatures with the keys of one issuer, and fetches the keys when they are needed.
 
-    They are fetched when a signature is to be verified and there are none, or they are about to lose their freshness,
-    or none of them made it. After a failed fetch the last good keys serve until they are stale, and the next attempt
-    waits, longer each time. A request that can be decided without newer keys waits for them `FIRST_PATIENCE_SECONDS`,
-    and twice as long after each failure, so that a provider that is always slow is heard in the end.
+    `verify` fetches if there are no keys, if the keys are almost no longer fresh, or if none of them verifies the
+    signature. After a failed fetch, the last fetched keys are used until they are stale, and the next attempt is
+    delayed, longer after each failure. A request that can be decided without newer keys waits for them only briefly,
+    and twice as long after each failure, so that a provider that is always slow still succeeds.
 
-    `report` is told what an operator should know: an event (`jwks_fetched`, `jwks_fetch_failed`, `jwks_key_skipped`,
-    `jwks_stale_served`) and its detail, neither of which holds anything of a token.
+    `report` receives an event (`jwks_fetched`, `jwks_fetch_failed`, `jwks_key_skipped`, `jwks_stale_served`) and its
+    detail. Neither contains any part of a token.
     """
 
     def __init__(
@@ -120,10 +122,11 @@ class SigningKeys:
         uses: Collection[str] = ("sig",),
         seed: bytes | None = None,
     ) -> None:
-        """`jwks_url` None: it is discovered from the issuer. `uses`: see `SigningKey.from_jwk`.
+        """`jwks_url`: None for discovery from the issuer. `uses`: see `SigningKey.from_jwk`.
 
-        `seed`: a key set to start with. Its member `fetched_at`, in seconds since 1970, says how old it is. Without
-        one it is due for a refresh at once, each use of it is reported as stale, and it ends like keys of now.
+        `seed`: a key set to start with. Its member `fetched_at` is the time of its fetch in seconds since 1970. A seed
+        without `fetched_at` is refreshed on first use, each use of it after a failed fetch is reported as stale, and it
+        is used for at most the stale time.
 
         :raises FetchError: the seed is not a key set.
         """
@@ -141,13 +144,13 @@ class SigningKeys:
         self._failures = 0
         if seed is not None:
             self._key_set = self._parse(seed)
-            self._fetched_at = self._attempted_at = _fetched_at(seed)
+            self._fetched_at = self._attempted_at = _time(self._key_set.fetched_at)
 
     def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes) -> None:
-        """Returns if a key of the issuer's, the one with this id, made the signature over the message.
+        """Verify that a key of the issuer signed the message. `kid`: the token's key id, or None.
 
-        :raises InvalidCredential: none did.
-        :raises KeysUnavailable: one may have, but the keys cannot be had.
+        :raises InvalidCredential: no key of the issuer did.
+        :raises KeysUnavailable: the signature cannot be checked, because newer keys cannot be fetched.
         """
         keys = self._usable(kid, algorithm)
         if is_due := self._is_due():
@@ -159,9 +162,9 @@ class SigningKeys:
             keys = self._usable(kid, algorithm)
             is_verified = _any_verifies(keys, algorithm, message, signature)
         if not is_verified:
-            # Keys at hand under the token's own id answer for it; without an id, any newer one may have made it.
+            # A known key with the token's kid is decisive. Without a kid, a newer key could have signed the token.
             if self._failures and not (keys and kid):
-                raise KeysUnavailable("the key is not among those at hand, and the newest could not be fetched")
+                raise KeysUnavailable("The signing key is not known, and newer keys cannot be fetched.")
             raise InvalidCredential(Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_SIGNING_KEY, "jwt")
         if self._is_stale():
             self._report("jwks_stale_served", self._issuer)
@@ -176,20 +179,20 @@ class SigningKeys:
         return self._failures > 0 and self._age(self._fetched_at) >= self._times.fresh
 
     def _age(self, moment: float | None) -> float:
-        """Seconds since then; without bound for None. A clock that was set back makes things old, never young."""
+        """The seconds since this time; infinite for None. A clock that is set back makes keys older, never younger."""
         return math.inf if moment is None else abs(self._clock() - moment)
 
     def _backoff(self) -> float:
-        return (
-            min(_doubled(FIRST_BACKOFF_SECONDS, self._failures - 1), LONGEST_BACKOFF_SECONDS) if self._failures else 0
-        )
+        if not self._failures:
+            return 0
+        return min(_doubled(FIRST_BACKOFF_SECONDS, self._failures - 1), LONGEST_BACKOFF_SECONDS)
 
     def _is_due(self) -> bool:
         is_aged = self._age(self._fetched_at) >= REFRESH_AT * self._times.fresh
         return is_aged and self._age(self._attempted_at) >= self._backoff()
 
     def _may_ask_again(self) -> bool:
-        """Whether keys may be fetched because of a token: anybody can make one up, so not more often than this."""
+        """Whether an unknown key may cause a fetch. Anyone can send such tokens, so the rate is limited."""
         return self._age(self._attempted_at) >= max(self._times.cooldown, self._backoff())
 
     def _refresh(self, *, can_do_without: bool) -> None:
@@ -211,23 +214,25 @@ class SigningKeys:
             self._attempted_at = self._clock()
 
     def _fetch_key_set(self, seconds: float) -> bytes:
-        """The key set's text. With discovery before it (OpenID Connect Discovery 1.0, 4), both within the one time."""
+        """Fetch the key set, after OpenID Connect Discovery 1.0 (section 4) if needed, within `seconds` in total."""
         if self._jwks_url is not None:
             return self._fetch(self._jwks_url, seconds)
         started_at = self._clock()
-        # Each time anew: the provider may have moved its keys, and left old ones where they were.
+        # The URL is not kept: a provider can move its key set and leave an outdated one at the old URL.
         discovered = self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", seconds)
         return self._fetch(self._announced_url(discovered), seconds - self._age(started_at))
 
     def _announced_url(self, body: bytes) -> str:
         document = parse_object(body)
         if document.get("issuer") != self._issuer:
-            raise FetchError("the discovery document is another issuer's")
+            raise FetchError("the discovery document has another issuer")
         url = document.get("jwks_uri")
-        if not isinstance(url, str) or not is_fetchable(url):
-            raise FetchError("the discovery document has no https jwks_uri")
-        # What is on loopback is this machine's own: an issuer elsewhere has no say in it.
-        if urlsplit(url).scheme != "https" and urlsplit(self._issuer).scheme == "https":
+        # Only a loopback issuer may point to a loopback URL without https.
+        if (
+            not isinstance(url, str)
+            or not is_fetchable(url)
+            or (urlsplit(url).scheme != "https" and urlsplit(self._issuer).scheme == "https")
+        ):
             raise FetchError("the discovery document has no https jwks_uri")
         return url
 
@@ -247,11 +252,8 @@ def _doubled(seconds: float, times: int) -> float:
     return seconds * 2.0 ** min(times, 10)
 
 
-def _fetched_at(seed: bytes) -> float | None:
-    """:raises FetchError: the seed's `fetched_at` is not a time."""
-    moment = parse_object(seed).get("fetched_at")
-    if moment is None:
-        return None
-    if isinstance(moment, bool) or not isinstance(moment, int | float):
+def _time(fetched_at: object) -> float | None:
+    """:raises FetchError: the value is not a time."""
+    if fetched_at is not None and (isinstance(fetched_at, bool) or not isinstance(fetched_at, int | float)):
         raise FetchError("fetched_at is not a number of seconds since 1970")
-    return moment
+    return fetched_at

@@ -1,7 +1,7 @@
-"""The JWT authenticator: a signed token (RFC 7519) of a configured provider, checked after RFC 8725 and RFC 9068.
+"""The JWT authenticator: checks a signed token (RFC 7519) of a configured provider by RFC 8725 and RFC 9068.
 
-Everything that the token alone decides is decided before a key is asked for. So what it claims can neither start a
-request nor turn an outage of the provider into an answer.
+All checks that need only the token and the settings come before the signature. A token that fails them can neither
+cause a fetch nor get a 503 during an outage of the provider.
 """
 
 import base64
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from authorizer.algorithms import permitted
-from authorizer.authentication import InvalidCredential, Reason
+from authorizer.authentication import Reason
 from authorizer.identity import Identity
-from authorizer.jwt_claims import check_times, identify
+from authorizer.jwt_claims import check_times, identify, refused
 from authorizer.provider import Provider, media_type
 
 MAX_DEPTH: Final = 64
-"""The most objects and lists within each other: what reads them later must not come to an end of its own."""
+"""The maximum nesting of objects and lists, so that code which reads the claims later cannot fail on the depth."""
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 class KeySource(Protocol):
-    """What verifies the signatures of one issuer: see `jwks.SigningKeys`."""
+    """Verifies signatures of one issuer; see `jwks.SigningKeys`."""
 
     def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes, /) -> None: ...
 
@@ -34,7 +34,7 @@ class KeySource(Protocol):
 class JwtAuthenticator:
     """Accepts tokens of the configured providers.
 
-    The token's `iss` only chooses among them, by exact comparison; nothing that a token says is ever fetched.
+    The token's `iss` selects one of them by exact comparison. No URL in a token is ever fetched.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class JwtAuthenticator:
         self._clock = clock
 
     def authenticate(self, token: str) -> Identity | None:
-        """See `authentication.Authenticator`. A token with a full stop is this kind's.
+        """Check a token; see `authentication.Authenticator`. Every token with a full stop is a JWT.
 
-        :raises jwks.KeysUnavailable: the provider's keys cannot be had.
+        :raises jwks.KeysUnavailable: the provider's keys cannot be fetched.
         """
         if not self._providers or "." not in token:
             return None
         if len(token) > self._longest:
-            raise _refused(Reason.TOKEN_TOO_LONG)
+            raise refused(Reason.TOKEN_TOO_LONG)
         unverified = UnverifiedToken.parse(token)
         issuer = unverified.claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self._providers:
-            raise _refused(Reason.WRONG_ISSUER)
+            raise refused(Reason.WRONG_ISSUER)
         provider, keys = self._providers[issuer]
         if len(token) > provider.max_token_bytes:
-            raise _refused(Reason.TOKEN_TOO_LONG)
+            raise refused(Reason.TOKEN_TOO_LONG)
         algorithm, kid = _check_header(unverified.header, provider)
         check_times(unverified.claims, self._clock(), self._leeway)
         identity = identify(unverified.claims, provider)
@@ -74,7 +74,7 @@ class JwtAuthenticator:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """The parts of a token of which nothing is proven yet."""
+    """The parts of a token before any check."""
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
@@ -83,13 +83,13 @@ class UnverifiedToken:
 
     @classmethod
     def parse(cls, token: str) -> "UnverifiedToken":
-        """Three base64url parts, each in its one canonical spelling, so that a token cannot be written in two ways.
+        """Parse three base64url parts. Only the canonical encoding is accepted, so that a token has one spelling.
 
-        :raises InvalidCredential: it is something else.
+        :raises InvalidCredential: the token is malformed.
         """
         parts = _TOKEN.fullmatch(token)
         if parts is None:
-            raise _refused(Reason.MALFORMED_TOKEN)
+            raise refused(Reason.MALFORMED_TOKEN)
         header, claims, signature = parts.groups()
         return cls(
             _parse_header(header),
@@ -101,7 +101,7 @@ class UnverifiedToken:
 
 @functools.lru_cache(maxsize=64)
 def _parse_header(part: str) -> Mapping[str, Any]:
-    """A provider's tokens have the same header as long as they have the same key."""
+    """Parse a header. It is cached, because tokens with the same signing key usually have the same header."""
     return _parse_object(_decode(part), Reason.MALFORMED_HEADER)
 
 
@@ -109,25 +109,25 @@ def _decode(part: str) -> bytes:
     try:
         decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except ValueError:
-        raise _refused(Reason.MALFORMED_TOKEN) from None
+        raise refused(Reason.MALFORMED_TOKEN) from None
     if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part.encode():
-        raise _refused(Reason.MALFORMED_TOKEN)
+        raise refused(Reason.MALFORMED_TOKEN)
     return decoded
 
 
 def _parse_object(text: bytes, reason: Reason) -> Mapping[str, Any]:
-    """A JSON object in UTF-8, with nothing in it that two parsers could read in two ways (RFC 8259, 4 to 9)."""
+    """Parse a JSON object in UTF-8. Refuse what JSON parsers interpret differently (RFC 8259, sections 4 to 9)."""
     try:
         parsed = _STRICT.decode(text.decode())
         if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_too_deep(parsed):
-            raise ValueError("objects and lists within each other, too many")
-        # An escape can make a lone surrogate, which is no text: nothing that is encoded later could hold it.
+            raise ValueError("nested too deeply")
+        # An escape can produce a lone surrogate, which cannot be encoded as UTF-8 later.
         if b"\\u" in text:
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise _refused(reason) from None
+        raise refused(reason) from None
     if not isinstance(parsed, dict):
-        raise _refused(reason)
+        raise refused(reason)
     return parsed
 
 
@@ -142,7 +142,7 @@ def _is_too_deep(value: object) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member is there twice")
+        raise ValueError("a member appears twice")
     return members
 
 
@@ -161,23 +161,19 @@ _STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_ref
 
 
 def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, str | None]:
-    """Algorithm and key id. Members that bring or point to a key (`jwk`, `jku`, `x5c`, `x5u`) are ignored."""
+    """The algorithm and the key id. Members with a key or its URL (`jwk`, `jku`, `x5c`, `x5u`) are ignored."""
     name = header.get("alg")
     algorithm = permitted(name, provider.algorithms) if isinstance(name, str) else None
     if algorithm is None:
-        raise _refused(Reason.WRONG_ALGORITHM)
-    # No extension is understood here, so none may be critical (RFC 7515, 4.1.11; `b64` is RFC 7797's).
+        raise refused(Reason.WRONG_ALGORITHM)
+    # No critical extension is supported (RFC 7515, section 4.1.11; `b64`: RFC 7797).
     if "crit" in header or "b64" in header:
-        raise _refused(Reason.CRITICAL_HEADER)
-    # Without one it is a plain JWT: whoever asks for access tokens alone (RFC 9068, 4) is not given another.
+        raise refused(Reason.CRITICAL_HEADER)
+    # A token without typ counts as JWT, so a provider that accepts only at+jwt (RFC 9068, section 4) refuses it.
     token_type = header.get("typ", "JWT")
     if not isinstance(token_type, str) or media_type(token_type) not in provider.token_types:
-        raise _refused(Reason.WRONG_TYPE)
+        raise refused(Reason.WRONG_TYPE)
     kid = header.get("kid")
     if "kid" in header and not (isinstance(kid, str) and kid):
-        raise _refused(Reason.MALFORMED_HEADER)
+        raise refused(Reason.MALFORMED_HEADER)
     return algorithm, kid
-
-
-def _refused(reason: Reason) -> InvalidCredential:
-    return InvalidCredential(reason, "jwt")

@@ -1,4 +1,4 @@
-"""What a token's claims say (RFC 7519, section 4.1): until when, for whom, about whom."""
+"""The checks of a token's claims (RFC 7519, section 4.1), and the identity that they describe."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,67 +10,70 @@ from authorizer.identity import Identity
 from authorizer.provider import Provider
 
 LATEST_TIME: Final = 253_402_300_799
-"""The end of the year 9999, in seconds since 1970. A later date is a mistake of unit, or an attack."""
+"""The end of the year 9999, in seconds since 1970. A later time has the wrong unit, or is an attack."""
 
 
 def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> None:
-    """:raises InvalidCredential: the token has expired, is not valid yet, or has a time that is none."""
+    """Check `exp`, `nbf` and `iat`. `now` is in seconds since 1970, `leeway` in seconds.
+
+    :raises InvalidCredential: the token has expired, is not valid yet, or has an invalid time.
+    """
     expires_at = _time(claims, "exp")
     if expires_at is None:
-        raise _refused(Reason.MALFORMED_CLAIMS)
+        raise refused(Reason.MALFORMED_CLAIMS)
     if now >= expires_at + leeway:
-        raise _refused(Reason.EXPIRED_TOKEN)
+        raise refused(Reason.EXPIRED_TOKEN)
     not_before, issued_at = _time(claims, "nbf"), _time(claims, "iat")
     if not_before is not None and now < not_before - leeway:
-        raise _refused(Reason.NOT_YET_VALID)
+        raise refused(Reason.NOT_YET_VALID)
     if issued_at is not None and now < issued_at - leeway:
-        raise _refused(Reason.ISSUED_IN_FUTURE)
+        raise refused(Reason.ISSUED_IN_FUTURE)
 
 
 def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
-    """Whom the claims name.
+    """The identity that the claims describe, after the checks that the provider's settings require.
 
-    :raises InvalidCredential: they name nobody, or are not meant for us.
+    :raises InvalidCredential: a check fails, or there is no valid subject.
     """
     sub = _first(claims, provider.subject_claims)
     if not isinstance(sub, str) or not sub.isprintable():
-        raise _refused(Reason.MALFORMED_CLAIMS)
-    # It is bound to a key that its sender must prove to hold (RFC 7800), which a bearer does not.
+        raise refused(Reason.MALFORMED_CLAIMS)
+    # The sender would have to prove possession of a key (RFC 7800), which a bearer token does not do.
     if "cnf" in claims:
-        raise _refused(Reason.BOUND_TOKEN)
+        raise refused(Reason.BOUND_TOKEN)
     if provider.audiences.isdisjoint(_audiences(claims, provider)):
-        raise _refused(Reason.WRONG_AUDIENCE)
+        raise refused(Reason.WRONG_AUDIENCE)
     azp = claims.get("azp")
     if provider.authorized_parties and not (isinstance(azp, str) and azp in provider.authorized_parties):
-        raise _refused(Reason.WRONG_PARTY)
+        raise refused(Reason.WRONG_PARTY)
     for path, value in provider.required_claims.items():
         found = find(claims, path)
         if found is MISSING or not _is_same(found, value):
-            raise _refused(Reason.WRONG_CLAIM)
+            raise refused(Reason.WRONG_CLAIM)
     scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
     passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
     return Identity("jwt", sub, passed_on, scopes, issuer=provider.issuer)
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    """A NumericDate in seconds (RFC 7519, section 2), or None when the claim is not there."""
+    """A NumericDate in seconds (RFC 7519, section 2), or None if the claim is absent."""
     if name not in claims:
         return None
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST_TIME:
-        raise _refused(Reason.MALFORMED_CLAIMS)
+        raise refused(Reason.MALFORMED_CLAIMS)
     return value
 
 
 def _first(claims: Mapping[str, Any], paths: Iterable[Path]) -> Any:
-    """The first of these claims that is there and not empty, or `MISSING`. What is of a wrong type is not empty."""
+    """The first of these claims that exists and is not empty, or `MISSING`. A claim of the wrong type is not empty."""
     return next((found for path in paths if (found := find(claims, path)) not in (MISSING, "", [])), MISSING)
 
 
 def _audiences(claims: Mapping[str, Any], provider: Provider) -> list[str]:
     paths = provider.audience_claims
     if paths == Provider.audience_claims and "aud" not in claims and claims.get("token_use") == "access":
-        # Cognito's access tokens have no audience. Which client they were made for stands in client_id.
+        # Cognito's access tokens have no aud. Their client_id names the app client.
         paths = (*paths, ("client_id",)) if provider.is_cognito else paths
     found = _first(claims, paths)
     return [] if found is MISSING else _text_list(found)
@@ -86,14 +89,15 @@ def _scopes(value: object) -> Iterator[str]:
 def _text_list(value: object) -> list[str]:
     values: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str) for item in values):
-        raise _refused(Reason.MALFORMED_CLAIMS)
+        raise refused(Reason.MALFORMED_CLAIMS)
     return values
 
 
 def _is_same(value: object, expected: object) -> bool:
-    """Equal and of the same JSON type: Python takes true for 1, in lists and objects as well."""
+    """Whether the values are equal and of the same JSON type. Python considers True equal to 1, also in lists."""
     return json.dumps(value, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
-def _refused(reason: Reason) -> InvalidCredential:
+def refused(reason: Reason) -> InvalidCredential:
+    """The refusal of a JWT."""
     return InvalidCredential(reason, "jwt")

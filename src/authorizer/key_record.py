@@ -1,4 +1,4 @@
-"""What an item of the table says about one API key."""
+"""An API key as an item of the table."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class MalformedRecord(Exception):
-    """The item in the table is not an API key's. The text says what is wrong, and has no value of the item in it."""
+    """The item is not a valid API key. The text says why, and contains no value of the item."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What the table says about one key; times in seconds since 1970."""
+    """The state of one key. Times are in seconds since 1970."""
 
     identity: Identity
     enabled: bool
@@ -30,10 +30,13 @@ class KeyRecord:
 
     @classmethod
     def from_item(cls, item: Mapping[str, AttributeValueTypeDef]) -> KeyRecord:
-        """:raises MalformedRecord: the item is of another form."""
+        """Read an item.
+
+        :raises MalformedRecord: the item is not a valid API key.
+        """
         consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
         if not consumer or not key_id or not consumer.isprintable():
-            raise MalformedRecord("consumer or key_id is missing, or is no visible text")
+            raise MalformedRecord("consumer or key_id is missing or not printable")
         enabled = _value(item, "enabled", "BOOL")
         if not isinstance(enabled, bool):
             raise MalformedRecord("enabled is missing")
@@ -42,17 +45,17 @@ class KeyRecord:
         return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
 
     def refusal(self, now: float) -> Reason | None:
-        """Why the key may not be used at this time, or None. Exact to the second: DynamoDB removes items days late."""
+        """See `refusal`. The expiry is checked here because DynamoDB deletes expired items only after days."""
         return refusal(enabled=self.enabled, expires_at=self.expires_at, revoked_at=self.revoked_at, now=now)
 
 
 def is_deleted(item: Mapping[str, AttributeValueTypeDef]) -> bool:
-    """Whether the item only keeps a deleted key from being imported again: then there is no such key."""
+    """Whether the item only prevents a deleted key from being imported again. It is not a key."""
     return "deleted_at" in item and "consumer" not in item
 
 
 def refusal(*, enabled: bool, expires_at: int | None, revoked_at: int | None, now: float) -> Reason | None:
-    """Why a key in this state may not be used at this time, or None."""
+    """Why a key in this state is refused at this time, or None."""
     if revoked_at is not None:
         return Reason.REVOKED_KEY
     if not enabled:
@@ -63,7 +66,7 @@ def refusal(*, enabled: bool, expires_at: int | None, revoked_at: int | None, no
 
 
 def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:
-    """The value of an attribute of this DynamoDB type, or None when the item does not have it."""
+    """The value of an attribute of this DynamoDB type, or None if it is absent."""
     attribute: Mapping[str, Any] | None = item.get(name)
     if attribute is None:
         return None

@@ -1,4 +1,4 @@
-"""API keys in DynamoDB: one read by digest, kept in memory for a while, and the authenticator that decides by it."""
+"""API keys in DynamoDB: the lookup with its key cache, and the authenticator that uses it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 MOST_FOUND: Final = 2_000
 MOST_UNKNOWN: Final = 10_000
 UNKNOWN_SECONDS: Final = 5
-"""Shorter than the time for found keys: a key that was just made should work at once."""
+"""Short, so that a new key works soon even if it was used before it was created."""
 
 _IMPORTED = re.compile(r"[\x21-\x7e]{16,512}")
 
 
 class ForeignAnswer(Exception):
-    """Something else than DynamoDB has answered in its place."""
+    """The response is not from DynamoDB."""
 
 
 class KeyStore:
-    """Looks keys up by the digest of the token, which alone it ever sees.
+    """Looks up keys by the digest of the token.
 
-    Found keys are kept for `cache_seconds` from the start of the read, the fact that one is unknown for
-    `UNKNOWN_SECONDS` at most, failures not at all. The digest needs no comparison in constant time: it is an index of
-    the table, and how long a search takes tells about the SHA-256 of a guess, not about a key.
+    A key that is found is cached for `cache_seconds` from the start of the read. An unknown digest is cached for at
+    most `UNKNOWN_SECONDS`. Failures are not cached. The lookup needs no constant-time comparison: its duration depends
+    on the SHA-256 of the token, which reveals nothing about a key.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, *, cache_seconds: float, clock: Callable[[], float]) -> None:
@@ -43,10 +43,10 @@ class KeyStore:
         self._unknown = ExpiringCache[bool](min(cache_seconds, UNKNOWN_SECONDS), MOST_UNKNOWN, clock)
 
     def find(self, digest: str) -> KeyRecord | None:
-        """The key with this digest, or None when there is none.
+        """The key with this digest, or None if there is none.
 
-        :raises MalformedRecord: the item is not a key's.
-        :raises Exception: DynamoDB failed, or did not answer within the client's timeouts.
+        :raises MalformedRecord: the item is not a valid key.
+        :raises Exception: DynamoDB failed, or did not answer in time.
         """
         record = self._found.get(digest)
         if record is not None or self._unknown.get(digest):
@@ -64,11 +64,11 @@ class KeyStore:
 
 
 class ApiKeyAuthenticator:
-    """Accepts the keys in the store.
+    """Accepts API keys.
 
-    A token with our prefix is ours, and refused with no read unless its form and checksum are right. With
-    `accept_imported`, other tokens of 16 to 512 visible characters are looked up too; one that is not in the table
-    may then still be another kind of credential.
+    A token with the prefix is always an API key. It is refused without a read if its format or checksum is wrong. With
+    `accept_imported`, other tokens of 16 to 512 visible characters are looked up as well. If such a token is not in
+    the table, it can still be another kind of credential.
     """
 
     def __init__(self, store: KeyStore, prefix: str, *, accept_imported: bool, clock: Callable[[], float]) -> None:
@@ -78,18 +78,18 @@ class ApiKeyAuthenticator:
         self._clock = clock
 
     def authenticate(self, token: str) -> Identity | None:
-        """See `authentication.Authenticator`."""
-        ours = api_key.has_prefix(token, self._prefix)
-        if ours and not api_key.is_well_formed(token, self._prefix):
+        """Check a token; see `authentication.Authenticator`."""
+        has_prefix = api_key.has_prefix(token, self._prefix)
+        if has_prefix and not api_key.is_well_formed(token, self._prefix):
             raise InvalidCredential(Reason.MALFORMED_KEY, "api_key")
-        if not ours and not (self._accept_imported and _IMPORTED.fullmatch(token)):
+        if not has_prefix and not (self._accept_imported and _IMPORTED.fullmatch(token)):
             return None
         try:
             record = self._store.find(api_key.digest(token))
         except MalformedRecord:
             raise InvalidCredential(Reason.MALFORMED_RECORD, "api_key") from None
         if record is None:
-            if ours:
+            if has_prefix:
                 raise InvalidCredential(Reason.UNKNOWN_KEY, "api_key")
             return None
         reason = record.refusal(self._clock())
@@ -99,7 +99,7 @@ class ApiKeyAuthenticator:
 
 
 def _check_sender(answer: Mapping[str, Any]) -> None:
-    """The client takes a page of HTML with status 200, a proxy's say, for an answer without an item."""
+    """Detect a response of a proxy: boto3 reads an HTML page with status 200 as a response without an item."""
     content_type = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
     if not content_type.startswith("application/x-amz-json"):
         raise ForeignAnswer

@@ -1,4 +1,4 @@
-"""What API Gateway is answered with: an IAM policy, or whether the caller may go on, and the context."""
+"""The response to API Gateway: an IAM policy or a simple response, and the context."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -6,11 +6,11 @@ from typing import Any, Final
 from authorizer.identity import MAX_CONTEXT_BYTES, DataEncoding, Identity
 
 MAX_MISSING_SCOPES: Final = 1024
-"""The most characters of scope names in the context: it has limits of its own, and a hint must not exceed them."""
+"""The maximum length of `missing_scopes`, so that this hint cannot make the context too large."""
 
 
 class MalformedArn(Exception):
-    """The event's method ARN is not one of API Gateway's."""
+    """The event's ARN is not an ARN of API Gateway."""
 
 
 def answer(
@@ -20,12 +20,11 @@ def answer(
     missing_scopes: Iterable[str] = (),
     encoding: DataEncoding = "json",
 ) -> dict[str, Any]:
-    """Policy and context for an identity. `patterns`: for each effect, the resources after the stage's ARN.
+    """The policy and context for an identity. `patterns`: for each effect, the resources after the stage's ARN.
 
-    The policy covers the whole stage and does not depend on the route that was asked for: API Gateway keeps it and
-    applies it to every route that the same credential asks for next. So the context cannot name the scopes that one
-    route asks for either: `missing_scopes` has all of them that would open further routes, for the 403 answer, as
-    far as there is room for them.
+    The policy covers the whole stage and does not depend on the requested route, because API Gateway caches it for all
+    routes. For the same reason, `missing_scopes` has the scopes that would permit further routes, not those of one
+    route. The 403 response shows them. They are shortened if the context has no room for all of them.
 
     :raises IdentityTooLarge: see `Identity.context`.
     """
@@ -44,7 +43,7 @@ def answer(
 
 
 def every_route(identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
-    """See `answer`: where there are no access rules, each route of the stage.
+    """The response without access rules: a policy that allows every route of the stage.
 
     :raises MalformedArn: see `stage_arn`.
     """
@@ -52,7 +51,7 @@ def every_route(identity: Identity, arn: object, encoding: DataEncoding = "json"
 
 
 def simple_answer(identity: Identity, _arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
-    """The simple response of HTTP APIs: every route. There is no form of it for anything else.
+    """The simple response of HTTP APIs. It always allows every route.
 
     :raises IdentityTooLarge: see `Identity.context`.
     """
@@ -60,10 +59,9 @@ def simple_answer(identity: Identity, _arn: object, encoding: DataEncoding = "js
 
 
 def stage_arn(arn: object) -> str:
-    """``arn:<partition>:execute-api:<region>:<account>:<api>/<stage>`` of a method's ARN, whose path may hold colons,
-    or of an HTTP API's route's.
+    """The part ``arn:<partition>:execute-api:<region>:<account>:<api>/<stage>`` of a method's or route's ARN.
 
-    :raises MalformedArn: it is of another form.
+    :raises MalformedArn: the ARN has another form.
     """
     parts = arn.split(":", 5) if isinstance(arn, str) else []
     resource = parts[5].split("/", 2) if len(parts) == 6 else []

@@ -1,8 +1,8 @@
-"""What an operator sees: one JSON line a decision, which CloudWatch reads as metrics as well.
+"""Logs and metrics: one JSON line for each decision, which CloudWatch also reads as metrics.
 
-Reason codes, kinds, key ids, request ids and times; never a credential, a claim or a header. The metrics are in
-CloudWatch's embedded metric format (AWS's specification of 2019), whose lines may hold other members too: so one line
-is both. Powertools' Logger writes the line, its Metrics make the metrics in it.
+A line has reason codes, kinds, key ids, request ids and times, but never a credential, a claim or a header. Metrics
+are in CloudWatch's embedded metric format, which permits other members in the same line. Powertools' Logger writes
+the line, and its Metrics create the metrics in it.
 """
 
 import functools
@@ -31,7 +31,7 @@ _EVENT_METRICS: Final = {
 }
 _QUIET_EVENTS: Final = frozenset({"jwks_fetched"})
 _NONE: Final = "none"
-"""A dimension has a value always."""
+"""The value of a dimension must not be empty."""
 
 _JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
@@ -39,10 +39,10 @@ Dimensions = tuple[tuple[str, str], ...]
 
 
 class Telemetry:
-    """Logs and counts. Below `level` nothing is logged; what is counted is counted all the same.
+    """Writes log lines and metrics. Lines below `level` are not logged, but their metrics are still written.
 
-    `service` and `stack` are dimensions of every metric; without a stack there is none. `starts_cold`: the first
-    decision waits for the start, and is counted as a cold start.
+    `service` and `stack` are dimensions of every metric; `stack` can be absent. `starts_cold`: the first decision is
+    counted as a cold start.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Telemetry:
         stack: str | None = None,
         starts_cold: bool = True,
     ) -> None:
-        # Where in this file the line is written says nothing, and each byte of a line is paid for.
+        # Location and trace id are left out: CloudWatch charges for each byte.
         self._logger = Logger(
             service,
             logger_handler=_StandardOutput(),
@@ -64,7 +64,7 @@ class Telemetry:
             xray_trace_id=None,
             json_serializer=_JSON.encode,
         )
-        # Loggers of one name are one: it may be there already, with another level.
+        # Loggers with the same name are the same object, which can have another level.
         self._logger.setLevel(level)
         self._writers = {
             logging.INFO: self._logger.info,
@@ -76,7 +76,7 @@ class Telemetry:
         self._is_cold = starts_cold
 
     def started(self, detail: str, versions: Mapping[str, str]) -> None:
-        """The function is ready to decide, with these versions of its libraries. `detail`: what it is set up with."""
+        """Log the start, with the versions of the libraries. `detail`: a summary of the settings."""
         python = sys.version.split(maxsplit=1)[0]
         self._record(
             logging.INFO, "started", {}, {"detail": detail, "versions": {"python": python, **VERSIONS, **versions}}
@@ -92,7 +92,7 @@ class Telemetry:
         key_id: str | None,
         latency_ms: float,
     ) -> None:
-        """One decision. `outcome` is allow, refuse or fail; `reason` is a code, or what failed."""
+        """Log and count a decision. `outcome`: allow, refuse or fail. `reason`: a code, or the error that failed it."""
         metrics = _decision_metrics(
             self._namespace, self._dimensions, outcome, kind or _NONE, reason or _NONE, self._is_cold
         )
@@ -102,7 +102,7 @@ class Telemetry:
         self._record(level, "decision", metrics, logged)
 
     def event(self, name: str, detail: str) -> None:
-        """Something about the signing keys that is worth knowing; see `jwks.SigningKeys`."""
+        """Log and count an event of the signing keys; see `jwks.SigningKeys`."""
         level = logging.INFO if name in _QUIET_EVENTS else logging.WARNING
         metric = _EVENT_METRICS.get(name)
         metrics = _metric_set(self._namespace, {metric: 1}, self._dimensions) if metric else {}
@@ -118,7 +118,7 @@ class Telemetry:
 
 
 class _StandardOutput(logging.Handler):
-    """Writes to what is standard output at the time."""
+    """Writes to the current standard output."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _write(self.format(record))
@@ -133,7 +133,7 @@ def _write(line: str) -> None:
 def _decision_metrics(
     namespace: str, common: Dimensions, outcome: str, kind: str, reason: str, is_cold: bool
 ) -> dict[str, Any]:
-    """The metrics of one decision, by outcome and without: alarms need the latter. Those of the same kind are equal."""
+    """The metrics of a decision, with and without the outcome as a dimension. Alarms need the latter."""
     by_outcome = (*common, ("outcome", outcome))
     by_reason = (*by_outcome, ("kind", kind), ("reason", reason))
     totals = {"Decisions": 1, "FailedDecisions": int(outcome == "fail"), **({"ColdStart": 1} if is_cold else {})}
@@ -144,7 +144,7 @@ def _decision_metrics(
 
 
 def _metric_set(namespace: str, metrics: Mapping[str, int], first: Dimensions, *more: Dimensions) -> dict[str, Any]:
-    """Counts in the embedded metric format, each under each of the sets of dimensions."""
+    """Counts in the embedded metric format, with each of the sets of dimensions."""
     made = EphemeralMetrics(namespace=namespace)
     for metric, count in metrics.items():
         made.add_metric(metric, MetricUnit.Count, count)

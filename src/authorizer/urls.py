@@ -1,4 +1,4 @@
-"""Which URLs signing keys may be fetched from."""
+"""The URLs that signing keys can be fetched from."""
 
 import re
 from typing import Final
@@ -8,9 +8,9 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_fetchable(url: str) -> bool:
-    """Whether the URL is https, or http on loopback for local work; with neither credentials nor fragment.
+    """Whether the URL is https, or http on loopback for local development, without credentials and fragment.
 
-    Whoever can change what is fetched on the way can sign tokens of their own.
+    Without TLS, anyone on the network path could replace the keys and sign tokens.
     """
     if not re.fullmatch(r"[!-~]+", url) or "#" in url or "\\" in url:
         return False

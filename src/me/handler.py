@@ -1,6 +1,6 @@
-"""The sample backend: answers who the caller is, as the authorizer found out.
+"""The sample backend: returns the caller's identity from the authorizer context.
 
-An API of yours reads the identity the same way: `sub` is a string, `data` a JSON text.
+Your backend reads the identity in the same way: `sub` is a string, and `data` is a JSON string.
 """
 
 import json
@@ -12,10 +12,9 @@ _ALLOW_ORIGIN: Final = os.environ.get("CORS_ALLOW_ORIGIN", "*")
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """``{"message": "Authenticated", "sub": ..., "data": {...}}`` for an authorized request, else 401.
+    """Return ``{"message": "Authenticated", "sub": ..., "data": {...}}``, or 401 without an authorizer context.
 
-    The route is always behind the authorizer. A request that comes without its context means that somebody took
-    the authorizer off, so this fails closed.
+    A request without the context means that the authorizer was removed from the route, so it is refused.
     """
     identity = _authorizer_context(event)
     sub, data = identity.get("sub"), _parse(identity.get("data"))
@@ -29,7 +28,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
 
 
 def _authorizer_context(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The context of a REST API (`authorizer`), or of an HTTP API (`authorizer.lambda`); empty when there is none."""
+    """The context of a REST API (`authorizer`) or an HTTP API (`authorizer.lambda`). Empty if there is none."""
     request_context = event.get("requestContext")
     context = request_context.get("authorizer") if isinstance(request_context, Mapping) else None
     if isinstance(context, Mapping) and isinstance(context.get("lambda"), Mapping):

@@ -27,6 +27,20 @@ def test_a_rules_file_that_cannot_be_read_stops_the_start(content: bytes | None,
         build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}, tmp_path)
 
 
+def test_a_seed_that_is_missing_or_no_key_set_stops_the_start(tmp_path: Path) -> None:
+    variables = {
+        "API_KEYS_TABLE": "keys",
+        "JWT_ISSUER": "https://issuer.example",
+        "JWT_AUDIENCE": "api",
+        "JWKS_SEED": "seed.json",
+    }
+    with pytest.raises(SettingsError, match=r"JWKS_SEED names 'seed\.json', .*: FileNotFoundError"):
+        build(variables, tmp_path)
+    (tmp_path / "seed.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"JWKS_SEED names 'seed\.json', which cannot be used: not a key set"):
+        build(variables, tmp_path)
+
+
 def test_simple_responses_cannot_go_with_rules(tmp_path: Path) -> None:
     (tmp_path / "auth.toml").write_text("[[rule]]\nroute = 'GET /me'", encoding="utf-8")
     with pytest.raises(

@@ -195,7 +195,7 @@ def test_a_server_that_never_answers_the_tls_handshake_is_given_up() -> None:
 def test_a_file_of_authorities_that_cannot_be_read_is_an_error_at_once(content: str, tmp_path: Path) -> None:
     file = tmp_path / "authorities.pem"
     file.write_text(content)
-    with pytest.raises(FetchError, match="no certificate"):
+    with pytest.raises(FetchError, match="no valid certificate"):
         HttpsFetch(file)
 
 
@@ -275,5 +275,5 @@ def test_a_proxy_of_another_kind_is_an_error(named: str, cause: str) -> None:
 
 
 def test_a_proxy_that_refuses_is_an_error_that_says_so() -> None:
-    with Proxy("407 Proxy Authentication Required").running() as proxy, pytest.raises(FetchError, match="407 of the"):
+    with Proxy("407 Proxy Authentication Required").running() as proxy, pytest.raises(FetchError, match="407 from the"):
         HttpsFetch(proxies=lambda: {"https": f"127.0.0.1:{proxy.port}"})("https://issuer.example/", 5)

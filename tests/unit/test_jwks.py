@@ -438,7 +438,10 @@ def test_a_key_set_full_of_rubbish_is_reported_in_one_line(world: World) -> None
         ISSUER, URL, fetch=world.fetch, clock=lambda: NOW, report=lambda _e, detail: details.append(detail), times=TIMES
     )
     assert serves(keys)
-    assert details == [f"{ISSUER}: 199002 beyond the first 1,000, 998 not an object, 1 not for signatures", ISSUER]
+    assert details == [
+        f"{ISSUER}: 199002 beyond the first 1,000, 998 not an object, 1 use is not for signatures",
+        ISSUER,
+    ]
 
 
 def test_an_outage_rotations_and_random_kids_through_two_hours(world: World) -> None:

@@ -38,20 +38,20 @@ def test_a_route_becomes_iam_resources(text: str, patterns: list[str]) -> None:
         ("ANY /me", r"write \* for any method"),
         ("TRACE /me", "'TRACE'"),
         ("GET /me/", "write '/me'"),
-        ("GET //me", "two slashes"),
-        ("GET /a/../b", "clients take out"),
-        ("GET /a/.", "clients take out"),
+        ("GET //me", "remove one of the two slashes"),
+        ("GET /a/../b", "clients remove"),
+        ("GET /a/.", "clients remove"),
         ("$Default", "a method and a path"),
         ("GET /a?b", "query"),
-        ("GET /${aws:username}", "parameter is a segment"),
+        ("GET /${aws:username}", "parameter must be a whole segment"),
         ("GET /$x", r"\$"),
-        ("GET /a/x{id}", "parameter is a segment"),
-        ("GET /{id", "parameter is a segment"),
-        ("GET /{}", "parameter is a segment"),
-        ("GET /{proxy+}/more", "takes all that follows"),
-        ("GET /ü", "URL's path"),
-        ("GET /a\nb", "URL's path"),
-        (f"GET /{'a' * MAX_LENGTH}", "longer"),
+        ("GET /a/x{id}", "parameter must be a whole segment"),
+        ("GET /{id", "parameter must be a whole segment"),
+        ("GET /{}", "parameter must be a whole segment"),
+        ("GET /{proxy+}/more", "matches all further segments"),
+        ("GET /ü", "characters of a URL path"),
+        ("GET /a\nb", "characters of a URL path"),
+        (f"GET /{'a' * MAX_LENGTH}", "more than 400 characters"),
     ],
 )
 def test_what_no_route_can_be_is_refused_with_the_remedy(text: str, problem: str) -> None:
@@ -138,7 +138,7 @@ def test_a_route_is_written_as_it_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["GET /orders/{id}", "* /me", "GET /*"])
 def test_a_request_asks_for_one_route(text: str) -> None:
-    with pytest.raises(RouteError, match="that a request can ask for"):
+    with pytest.raises(RouteError, match="must be a request"):
         Route.of_request(text)
 
 

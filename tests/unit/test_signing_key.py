@@ -44,7 +44,7 @@ def test_a_key_is_for_the_algorithms_of_its_type_and_curve(kind: str) -> None:
 def test_a_key_that_names_its_algorithm_is_for_that_one_alone_if_it_fits(kind: str, name: Any) -> None:
     member = jwk(kind) | {"alg": name}
     if name not in MAY[kind]:
-        assert why_unusable(member) == "of no known type, curve or algorithm"
+        assert why_unusable(member) == "unsupported type, curve or algorithm"
         return
     key = SigningKey.from_jwk(member)
     # The two names of an Edwards curve's algorithm mean the same.
@@ -58,12 +58,12 @@ def test_every_algorithm_that_we_name_has_a_key_that_it_is_right_for() -> None:
 
 @pytest.mark.parametrize("kind", MAY)
 def test_a_private_key_is_not_taken(kind: str) -> None:
-    assert why_unusable(private_jwk(kind)) == "a secret or private key, published"
+    assert why_unusable(private_jwk(kind)) == "private or secret key"
 
 
 @pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
 def test_one_member_of_a_private_key_is_enough_to_refuse_it(name: str) -> None:
-    assert why_unusable(jwk() | {name: "AQAB"}) == "a secret or private key, published"
+    assert why_unusable(jwk() | {name: "AQAB"}) == "private or secret key"
 
 
 @pytest.mark.parametrize("kind", MAY)
@@ -84,8 +84,8 @@ def test_a_key_that_names_another_type_is_not_taken(kind: str, kty: object) -> N
 
 
 def test_rsa_is_taken_from_2048_bits_on() -> None:
-    assert why_unusable(jwk("RS-1024")) == "RSA with too few bits"
-    assert why_unusable(jwk() | {"n": base64url(b"\xff" * 2049)}) == "RSA with too many bits"
+    assert why_unusable(jwk("RS-1024")) == "RSA key too short"
+    assert why_unusable(jwk() | {"n": base64url(b"\xff" * 2049)}) == "RSA key too long"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_rsa_is_taken_from_2048_bits_on() -> None:
     ids=str,
 )
 def test_numbers_that_are_none_make_no_rsa_key(change: dict[str, Any]) -> None:
-    assert "numbers" in why_unusable(jwk() | change)
+    assert "key parameters" in why_unusable(jwk() | change)
 
 
 @pytest.mark.parametrize("kind", ["ES256", "ES384", "ES512", "ES256K", "Ed25519", "Ed448"])
@@ -115,7 +115,7 @@ def test_numbers_that_are_none_make_no_rsa_key(change: dict[str, Any]) -> None:
 def test_a_point_that_is_not_on_the_curve_makes_no_key(kind: str, x: object) -> None:
     if kind.startswith("Ed") and x == base64url(bytes(32)):
         return  # 32 zeros encode a point of Ed25519.
-    assert "numbers" in why_unusable(jwk(kind) | {"x": x})
+    assert "key parameters" in why_unusable(jwk(kind) | {"x": x})
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_whatever_the_library_raises_makes_the_key_unusable_and_its_text_is_not_
         raise NotImplementedError(f"secret {member}")
 
     monkeypatch.setattr(jwt, "PyJWK", fail)
-    assert why_unusable(member) == "its numbers are no key"
+    assert why_unusable(member) == "invalid key parameters"
 
 
 @pytest.mark.parametrize("kind", [*MAY, "RS-1024"])
