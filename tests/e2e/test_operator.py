@@ -38,10 +38,10 @@ def test_doctor_finds_the_deployed_settings_in_order(keys_command: Any) -> None:
     assert code == 0, findings
     assert (states["settings"], states["signing"], states["table"], states["access"]) == ("ok", "ok", "ok", "ok")
     details = {finding["check"].split(" ")[0]: finding["detail"] for finding in findings}
-    assert details["function"] == "it refused a made-up API key with 401, after a look into the table"
+    assert details["function"] == "it refused a synthetic API key with 401, after it read the table"
     assert f"apigateway-multi-auth {VERSION}" in details["versions"]
     (revocation,) = [finding["detail"] for finding in findings if finding["check"] == "revocation"]
-    assert "at most 2 s: 1 in API Gateway, 1 in the function's memory" in revocation
+    assert "at most 2 s: 1 s in the authorizer cache, 1 s in the key cache" in revocation
 
 
 @pytest.mark.parametrize(("route", "permitted"), [("POST /reports", True), ("GET /admin/whoami", False)])

@@ -95,7 +95,7 @@ class TestVerify:
     def test_a_route_that_no_rule_matches_is_open_to_nobody(self, keys: KeysCommand, rules_path: str) -> None:
         answer = keys.run("verify", "--route", "GET /else", "--rules", rules_path, stdin=keys.create()["key"])
         assert answer.exit_code == 5
-        assert "none matches this route" in answer.stdout
+        assert "no rule matches this route" in answer.stdout
 
     @pytest.mark.parametrize("route", ["GET /admin/{page}", "* /me", "/me"])
     def test_a_route_that_no_request_asks_for_is_refused(self, route: str, keys: KeysCommand) -> None:
@@ -113,7 +113,7 @@ class TestExplain:
             "explain", "--jwt", "-", "--route", "GET /admin/x", "--rules", rules_path, stdin=text, env=self.ENV
         )
         assert answer.exit_code == 0, answer.stderr
-        assert "its signature is not checked: give --jwks FILE" in answer.stdout
+        assert "the signature was not checked. To check it, specify --jwks FILE" in answer.stdout
         assert "line 10: GET /admin/*: satisfied" in answer.stdout
         assert "secret-role" not in answer.output
         assert text not in answer.output
@@ -149,8 +149,8 @@ class TestExplain:
     def test_without_settings_the_token_is_taken_at_its_word(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(claims(iss="https://other.example/")))
         assert answer.exit_code == 0
-        assert "issuer and audience are taken from the token" in answer.stderr
-        assert "every route is open" in answer.stderr
+        assert "Using the issuer and the audience of the token" in answer.stderr
+        assert "may call every route" in answer.stderr
 
     def test_a_wrong_variable_is_named(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})
@@ -219,14 +219,16 @@ class TestDoctor:
         found = examined()
         assert State.WRONG not in {finding.state for finding in found.values()}
         assert found["signing"].detail == "1 usable"
-        assert found["clock, to the provider's"].state is State.OK
+        assert found["clock, compared with the provider"].state is State.OK
 
     def test_the_time_until_a_revoked_key_stops_is_that_of_both_caches(self, examined: Any) -> None:
-        assert examined()["revocation"].detail.startswith("a revoked key works for at most 40 s: 30 in API Gateway, 10")
+        assert examined()["revocation"].detail.startswith(
+            "a revoked key is accepted for at most 40 s: 30 s in the authorizer cache, 10 s"
+        )
 
     def test_the_time_until_an_expired_token_stops_is_that_of_cache_and_leeway(self, examined: Any) -> None:
         assert examined()["expiry"].detail == (
-            "a JWT works for at most 60 s after its exp: 30 in API Gateway, 30 of leeway"
+            "after its exp, a JWT is accepted for at most 60 s: 30 s in the authorizer cache, 30 s of leeway"
         )
         assert "expiry" not in examined(JWT_ISSUER="", JWT_AUDIENCE="", JWT_JWKS_URL="")
 
@@ -234,11 +236,15 @@ class TestDoctor:
         ("changes", "check", "told"),
         [
             ({"JWT_AUDIENCE": ""}, "settings", "JWT_AUDIENCE"),
-            ({"discovery": {"issuer": f"{ISSUER}/", "jwks_uri": "x"}}, "issuer", "it calls itself"),
+            (
+                {"discovery": {"issuer": f"{ISSUER}/", "jwks_uri": "x"}},
+                "issuer",
+                "its discovery document has the issuer",
+            ),
             ({"discovery": None, "JWT_JWKS_URL": ""}, "issuer", "set JwtJwksUrl"),
             ({"keys": None}, "signing", "status 404"),
             ({"keys": b'{"keys": []}'}, "signing", "no usable key"),
-            ({"API_KEYS_TABLE": "gone"}, "table", "not there"),
+            ({"API_KEYS_TABLE": "gone"}, "table", "does not exist"),
             ({"AUTH_CONFIG": "nowhere.toml"}, "settings", "nowhere.toml"),
         ],
     )
@@ -253,22 +259,22 @@ class TestDoctor:
         self, examined: Any, keys: KeysCommand, tmp_path: Path
     ) -> None:
         keys.create()
-        assert examined()["keys"].detail == "1 active keys in the table, all of a form that is looked up"
+        assert examined()["keys"].detail == "1 active key in the table, all in a format that the authorizer looks up"
         file = tmp_path / "legacy.csv"
         file.write_text("consumer,key\nacme,legacy-key-0123456789\n", encoding="utf-8")
         keys.run("import", str(file))
         found = examined()["keys"]
         assert found.state is State.WRONG
-        assert "1 of 2 active keys" in found.detail
+        assert "2 active keys in the table, 1 of them without the prefix mak_" in found.detail
         assert "set AcceptImportedKeys" in found.detail
         assert examined(ACCEPT_IMPORTED_KEYS="true")["keys"].state is State.OK
-        assert "2 of 2" in examined(API_KEY_PREFIX="acme")["keys"].detail
+        assert "2 of them" in examined(API_KEY_PREFIX="acme")["keys"].detail
 
     def test_keys_that_cannot_be_read_are_not_called_in_order(self, dynamodb: "DynamoDBClient") -> None:
         client: Any = Unreadable(dynamodb)
         deployed = DeployedFunction(client).deployment({"API_KEYS_TABLE": "ApiKeys"})
         found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
-        assert (found["keys"].state, "not looked at" in found["keys"].detail) == (State.NOTE, True)
+        assert (found["keys"].state, "not checked" in found["keys"].detail) == (State.NOTE, True)
 
     def test_a_version_that_was_not_released_is_told(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         variables = {"API_KEYS_TABLE": table_name}
@@ -281,12 +287,12 @@ class TestDoctor:
         assert examined(discovery=None)["issuer"].state is State.NOTE
 
     def test_a_clock_that_is_off_is_told(self, examined: Any) -> None:
-        assert "90 s ahead" in examined(now=1_800_000_090)["clock, to the provider's"].detail
-        assert "90 s behind" in examined(now=1_799_999_910)["clock, to the provider's"].detail
-        assert "no date" in examined(date=None)["clock, to the provider's"].detail
+        assert "90 s ahead" in examined(now=1_800_000_090)["clock, compared with the provider"].detail
+        assert "90 s behind" in examined(now=1_799_999_910)["clock, compared with the provider"].detail
+        assert "no Date header" in examined(date=None)["clock, compared with the provider"].detail
 
     def test_the_sample_rules_are_told_with_their_size(self, examined: Any) -> None:
-        assert "3 rules, policies of at most" in examined(AUTH_CONFIG="auth.toml")["access"].detail
+        assert "3 rules in this checkout, policies of at most" in examined(AUTH_CONFIG="auth.toml")["access"].detail
 
     def test_something_wrong_is_an_exit_code_of_its_own(self, dynamodb: "DynamoDBClient") -> None:
         deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})
@@ -329,7 +335,7 @@ class TestFind:
         assert (behind.environment, behind.is_released) == ({"API_KEYS_TABLE": "old"}, False)
 
     def test_another_projects_stack_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(NotFound, match="another project"):
+        with pytest.raises(NotFound, match="a stack of this product"):
             self.find({}, tmp_path)
 
     def test_without_a_stack_or_a_local_system_the_remedy_is_told(self, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
     def test_a_macro_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "api.yaml"
         path.write_text(f"Transform: Mine\nResources:\n  {ME}\n", encoding="utf-8")
-        assert template.read(path).unread == {"Transform Mine": "a macro may add routes"}
+        assert template.read(path).unread == {"Transform Mine": "this macro might add routes"}
 
     @pytest.mark.parametrize(
         "property_text",
@@ -253,23 +253,26 @@ class TestCheck:
         answer = check(rules, f"F: {FUNCTION % events}")
         assert answer.exit_code == 0, answer.output
         assert answer.stdout.splitlines() == [
-            "ANY /me                  every accepted credential with the scope api (line 1)",
-            "GET /orders/{id}         every accepted credential with the scope api (line 1, line 4)",
+            "ANY /me                  any accepted credential with the scope api (line 1)",
+            "GET /orders/{id}         any accepted credential with the scope api (line 1, line 4)",
         ]
-        assert "auth.toml: 0 settings, 0 identity providers, 2 rules, 8 routes of api.yaml: no mistake" in answer.stderr
+        assert (
+            "auth.toml: 0 settings, 0 identity providers, 2 rules, 8 routes of api.yaml: no mistakes found"
+            in answer.stderr
+        )
 
     def test_a_rule_for_a_part_of_a_route_is_told_beneath_it(self, check: Check) -> None:
         rules = rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
         answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/{proxy+}') + ' }')}")
         assert answer.stdout.splitlines() == [
-            "GET /{proxy+}            every accepted credential (line 1)",
+            "GET /{proxy+}            any accepted credential (line 1)",
             "              GET /admin/x           a JWT (line 4)",
         ]
 
     def test_a_route_that_no_rule_matches_is_open_to_nobody(self, check: Check) -> None:
         events = f"{{ A: {event('get', '/me')}, B: {event('get', '/b')} }}"
         assert (
-            "GET /b                   nobody: no rule matches"
+            "GET /b                   no credential: no rule matches"
             in check(rule("GET /me"), f"F: {FUNCTION % events}").stdout
         )
 
@@ -277,7 +280,7 @@ class TestCheck:
         method = "AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: GET /me, AuthorizationType: NONE }"
         answer = check(rule("GET /me"), f"R: {{ Type: {method} }}")
         assert answer.exit_code == 10
-        assert "GET /me                  anyone: the template gives it no Lambda authorizer" in answer.stdout
+        assert "GET /me                  anyone: it has no Lambda authorizer in the template" in answer.stdout
 
     def test_all_mistakes_are_told_at_once(self, check: Check) -> None:
         rules = (
@@ -290,12 +293,16 @@ class TestCheck:
         answer = check(rules, ME)
         assert answer.exit_code == 2
         assert [line for line in answer.stderr.splitlines() if line.startswith("Error")] == [
-            "Error: auth.toml, line 7: GET /gone can match no route that the template has behind an authorizer.",
-            "Error: auth.toml, line 10: GET /lost can match no route that the template has behind an authorizer.",
-            "Error: auth.toml, line 13: * /me can hold for nobody: an API key is no JWT.",
+            "Error: auth.toml, line 7: GET /gone matches no route with an authorizer in the template.",
+            "Error: auth.toml, line 10: GET /lost matches no route with an authorizer in the template.",
             (
-                "Error: auth.toml, line 1: GET /me and line 4: GET /me can hold together for nobody: an API key is no "
-                "JWT. Rules on one route all have to hold: write one rule with any = [...], or change a route."
+                "Error: auth.toml, line 13: * /me: no credential can satisfy it: a credential cannot be both an API "
+                "key and a JWT."
+            ),
+            (
+                "Error: auth.toml, line 1: GET /me and line 4: GET /me: no credential can satisfy both: a credential "
+                "cannot be both an API key and a JWT. All rules that match a route must be satisfied: write one rule "
+                "with any = [...], or change a route."
             ),
         ]
         assert "5 mistakes" not in answer.stderr
@@ -306,35 +313,39 @@ class TestCheck:
         events = f"{{ A: {event('get', '/a/x')}, B: {event('get', '/c/b')} }}"
         assert check(rules, f"F: {FUNCTION % events}").exit_code == 0
         assert check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/a/b') + ' }')}").exit_code == 2
-        assert "can hold together for nobody" in check(rules).stderr
+        assert "no credential can satisfy both" in check(rules).stderr
 
     def test_two_values_of_a_claim_that_may_be_a_list_are_told_without_being_a_mistake(self, check: Check) -> None:
         answer = check(rule("GET /me", "claims = { g = 'a' }") + rule("GET /me", "claims = { g = ['b', 'c'] }"), ME)
         assert answer.exit_code == 0
-        assert (
-            "Note: auth.toml, line 1: GET /me and line 4: GET /me hold together only where g is a list" in answer.stderr
-        )
+        note = "Note: auth.toml, line 1: GET /me and line 4: GET /me are both satisfied only if g is a list"
+        assert note in answer.stderr
 
     def test_where_no_route_was_seen_that_is_said_and_is_an_exit_code_of_its_own(self, check: Check) -> None:
         answer = check(rule("GET /me"), API)
         assert answer.exit_code == 10
-        assert "0 routes of api.yaml: no mistake found. 1 rules are unchecked." in answer.stderr
+        assert "0 routes of api.yaml: no mistakes found. Rules that were not checked: 1." in answer.stderr
         alone = check(rule("GET /me"))
         assert alone.exit_code == 10
-        assert "No route was seen: give --template" in alone.stderr
+        assert "The routes were not checked: specify --template" in alone.stderr
 
     def test_a_rule_that_may_be_for_what_could_not_be_read_is_unchecked(self, check: Check) -> None:
         stack = "S: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: x } }"
         answer = check(rule("GET /me") + rule("GET /else"), f"{ME}\n{stack}")
         assert answer.exit_code == 10
-        assert "Not read: S: a stack of its own: check its template" in answer.stderr
-        assert "Unchecked: auth.toml, line 4: GET /else matches no route that could be read." in answer.stderr
-        assert "where 1 places could not be read: no mistake found. 1 rules are unchecked." in answer.stderr
+        assert "Not read: S: a nested stack: check its template separately" in answer.stderr
+        assert "Not checked: auth.toml, line 4: GET /else matches no route that could be read." in answer.stderr
+        assert (
+            "1 route of api.yaml (1 part of it could not be read): no mistakes found. Rules that were not checked: 1."
+            in answer.stderr
+        )
 
     def test_a_file_without_rules_needs_no_template(self, check: Check) -> None:
         answer = check("[settings]\ndata_encoding = 'base64url'")
         assert answer.exit_code == 0
-        assert "1 settings, 0 identity providers, 0 rules: no mistake found. Without rules every route" in answer.stderr
+        assert (
+            "1 setting, 0 identity providers, 0 rules: no mistakes found. Without rules, an accepted" in answer.stderr
+        )
 
     @pytest.mark.parametrize(
         ("rules", "path", "told"),
@@ -348,13 +359,15 @@ class TestCheck:
         self, rules: str, path: str, told: bool, check: Check
     ) -> None:
         answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', path) + ' }')}")
-        note = "line 4: GET /admin/x: GET /{proxy+} also takes spellings of it that only line 1: * /* matches, such as "
-        assert (note + "GET /%61dmin/x, other case, or a part after ;" in answer.stderr) == told
+        note = "line 4: GET /admin/x: the route GET /{proxy+} also receives other spellings of this path, such as GET "
+        case = "/%61dmin/x, other case, or a part after a semicolon. They match only line 1: * /*."
+        assert (note + case in answer.stderr) == told
 
     def test_the_default_route_of_an_http_api_takes_spellings_too(self, check: Check) -> None:
         rules = rule("$default") + rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
         events = f"{{ A: {event('get', '/admin/x', 'HttpApi')}, B: {{ Type: HttpApi }} }}"
-        assert "line 7: GET /admin/x: $default also takes spellings" in check(rules, f"F: {FUNCTION % events}").stderr
+        note = "line 7: GET /admin/x: the route $default also receives other spellings"
+        assert note in check(rules, f"F: {FUNCTION % events}").stderr
 
     def test_programs_get_the_same(self, check: Check) -> None:
         rules = rule("GET /me") + rule("GET /else")
@@ -363,8 +376,8 @@ class TestCheck:
         assert json.loads(answer.stdout) == {
             "rules": 2,
             "providers": 0,
-            "routes": [{"route": "GET /me", "who": "every accepted credential", "rules": ["line 1"], "part": []}],
-            "mistakes": ["line 4: GET /else can match no route that the template has behind an authorizer"],
+            "routes": [{"route": "GET /me", "who": "any accepted credential", "rules": ["line 1"], "part": []}],
+            "mistakes": ["line 4: GET /else matches no route with an authorizer in the template"],
             "notes": [],
             "unread": [],
             "unchecked": [],
@@ -404,12 +417,12 @@ class TestRequirement:
     @pytest.mark.parametrize(
         ("members", "words"),
         [
-            ("", "every accepted credential"),
+            ("", "any accepted credential"),
             ("credentials = ['jwt']", "a JWT"),
             ("consumers = ['b', 'a']", "an API key of a or b"),
             (
                 "scopes = ['x', 'y']\nany_scopes = ['p']",
-                "every accepted credential with the scopes x and y and with the scope p",
+                "any accepted credential with the scopes x and y and with the scope p",
             ),
             (
                 "credentials = ['jwt']\nclaims = { org.plan = ['gold', 3], beta = true }",
@@ -420,7 +433,10 @@ class TestRequirement:
                 'an API key of acme with the scope w; or a JWT with g "a"',
             ),
             ("credentials = ['jwt']\nany = [{ consumers = ['acme'] }, { scopes = ['w'] }]", "a JWT with the scope w"),
-            ("credentials = ['jwt']\nany = [{ consumers = ['acme'] }]", "nobody: an API key is no JWT"),
+            (
+                "credentials = ['jwt']\nany = [{ consumers = ['acme'] }]",
+                "no credential: a credential cannot be both an API key and a JWT",
+            ),
         ],
     )
     def test_who_satisfies_a_rule_is_told_in_words(self, members: str, words: str) -> None:
@@ -429,11 +445,15 @@ class TestRequirement:
     @pytest.mark.parametrize(
         ("one", "other", "reason"),
         [
-            ("credentials = ['jwt']", "credentials = ['api_key']", "an API key is no JWT"),
-            ("credentials = ['jwt']", "consumers = ['a']", "an API key is no JWT"),
-            ("consumers = ['a']", "consumers = ['b', 'c']", "a key has one consumer"),
-            ("claims = { iss = 'a' }", "claims = { iss = ['b', 'c'] }", "iss has one value"),
-            ("claims = { org = 'a' }", "claims = { org.plan = 'b' }", "org is no value where org.plan is one"),
+            ("credentials = ['jwt']", "credentials = ['api_key']", "a credential cannot be both an API key and a JWT"),
+            ("credentials = ['jwt']", "consumers = ['a']", "a credential cannot be both an API key and a JWT"),
+            ("consumers = ['a']", "consumers = ['b', 'c']", "a key has only one consumer"),
+            ("claims = { iss = 'a' }", "claims = { iss = ['b', 'c'] }", "the claim iss has only one value"),
+            (
+                "claims = { org = 'a' }",
+                "claims = { org.plan = 'b' }",
+                "the claim org cannot be both a value and the parent of org.plan",
+            ),
             ("any = [{ scopes = ['x'] }, { credentials = ['jwt'] }]", "consumers = ['a']", None),
             ("claims = { iss = ['a', 'b'] }", "claims = { iss = 'b' }", None),
             ("claims = { g = 'a' }", "claims = { g = 'b' }", None),
@@ -450,7 +470,7 @@ class TestRequirement:
     def test_nothing_is_claimed_of_more_combinations_than_are_told_apart(self) -> None:
         many = "any = [" + ", ".join(f"{{ scopes = ['{{0}}{number}'] }}" for number in range(9)) + "]"
         rules = rules_of("".join(rule(f"GET /{name}", many.replace("{0}", name)) for name in "ab")).rules
-        assert requirement.who(rules) == "whoever satisfies line 1, line 4"
+        assert requirement.who(rules) == "a credential that satisfies line 1, line 4"
         assert requirement.conflict(rules) is None
 
 

@@ -68,7 +68,7 @@ def wrong(findings: list[Finding]) -> list[str]:
 class TestMadeUpCredentials:
     def test_a_function_that_refuses_them_is_in_order(self, examined: Any) -> None:
         findings = examined()
-        assert one(findings, "function").detail == "it refused a made-up API key with 401, after a look into the table"
+        assert one(findings, "function").detail == "it refused a synthetic API key with 401, after it read the table"
         assert one(findings, f"signing keys of {ISSUER}").state is State.OK
         assert wrong(findings) == []
 
@@ -119,15 +119,15 @@ class TestMadeUpCredentials:
         ("answer", "check", "told"),
         [
             (Raised("Runtime.ImportModuleError", NO_MODULE), "artifact", "run `sam build`"),
-            (Raised("Runtime.ImportModuleError", OTHER_PROCESSOR), "processor", "not for arm64"),
+            (Raised("Runtime.ImportModuleError", OTHER_PROCESSOR), "processor", "not built for arm64"),
             (SETTINGS_ERROR, "settings", "API_KEYS_TABLE is missing"),
             (Raised("Sandbox.Timedout", "Task timed out after 10.00 seconds"), "function", "timed out"),
             (undecided("ClientError:ResourceNotFoundException"), "table", "docs/table.md"),
-            (undecided("ClientError:AccessDeniedException"), "table", "its role may not"),
+            (undecided("ClientError:AccessDeniedException"), "table", "its role lacks a permission"),
             (undecided("ConnectTimeoutError"), "table", "gateway endpoint"),
             (NotRun("TooManyRequestsException"), "function", "ReservedConcurrency"),
             (NotRun("InvalidRuntimeException"), "function", "InvalidRuntimeException"),
-            ({"policyDocument": {}}, "function", "accepts a made-up credential"),
+            ({"policyDocument": {}}, "function", "accepted a synthetic credential"),
         ],
     )
     def test_what_is_in_the_way_of_a_decision_is_named(
@@ -155,8 +155,8 @@ class TestMadeUpCredentials:
     @pytest.mark.parametrize(
         ("answer", "told"),
         [
-            (refused("bad_signature", fetch_failed("status 500")), "could not fetch newer ones"),
-            (refused("wrong_audience"), "before they were needed (wrong_audience)"),
+            (refused("bad_signature", fetch_failed("status 500")), "could not fetch a newer one"),
+            (refused("wrong_audience"), "before it needed them (wrong_audience)"),
         ],
     )
     def test_a_refusal_that_shows_less_is_a_note(self, answer: Raised, told: str, examined: Any) -> None:
@@ -166,14 +166,14 @@ class TestMadeUpCredentials:
 
     def test_who_may_not_invoke_the_function_is_not_told_that_it_is_in_order(self, examined: Any) -> None:
         found = one(examined(key=NotRun("AccessDeniedException")), "function")
-        assert (found.state, "nothing was sent" in found.detail) == (State.NOTE, True)
+        assert (found.state, "lambda:InvokeFunction" in found.detail) == (State.NOTE, True)
 
 
 class TestSettingsOfThisCheckout:
     def test_are_a_note_where_the_function_works_with_its_own(self, examined: Any) -> None:
         findings = examined(variables={"AUTH_CONFIG": "nowhere.toml"})
         assert one(findings, "settings").state is State.NOTE
-        assert "this checkout is not what was deployed" in one(findings, "settings").detail
+        assert "this checkout differs from the deployed code" in one(findings, "settings").detail
         assert wrong(findings) == []
 
     def test_are_wrong_where_the_function_has_the_same(self, examined: Any) -> None:
@@ -190,11 +190,11 @@ class TestAnnouncedElsewhere:
 
     def test_the_same_keys_are_a_note(self, examined: Any) -> None:
         found = self.found(examined, **{ELSEWHERE: key_set(jwk())})
-        assert (found.state, "all of them are at the JWKS URL" in found.detail) == (State.NOTE, True)
+        assert (found.state, "the configured JWKS URL has all of its keys" in found.detail) == (State.NOTE, True)
 
     def test_a_key_that_is_there_alone_is_wrong(self, examined: Any) -> None:
         found = self.found(examined, **{ELSEWHERE: key_set(jwk(), jwk(kid="other"))})
-        assert (found.state, "1 of 2 are not at the JWKS URL" in found.detail) == (State.WRONG, True)
+        assert (found.state, "the configured JWKS URL lacks 1 of its 2 keys" in found.detail) == (State.WRONG, True)
 
     def test_more_keys_than_are_announced_are_a_note(self, examined: Any) -> None:
         found = self.found(examined, **{ELSEWHERE: key_set(jwk()), URL: key_set(jwk(), jwk(kid="other"))})
@@ -202,7 +202,7 @@ class TestAnnouncedElsewhere:
 
     def test_keys_that_cannot_be_compared_are_a_note(self, examined: Any) -> None:
         found = self.found(examined, **{ELSEWHERE: b"<html>"})
-        assert (found.state, "not compared" in found.detail) == (State.NOTE, True)
+        assert (found.state, "could not be compared" in found.detail) == (State.NOTE, True)
 
 
 class TestVersions:
@@ -222,23 +222,23 @@ class TestVersions:
 
     def test_a_start_before_the_last_change_is_not_what_runs(self, examined: Any) -> None:
         found = one(examined(starts=((CHANGED - 5, self.LINE),)), "versions")
-        assert (found.state, "have no start" in found.detail) == (State.NOTE, True)
+        assert (found.state, "have no start line" in found.detail) == (State.NOTE, True)
 
     def test_another_version_than_this_commands_is_a_note(self, examined: Any) -> None:
         line = {**self.LINE, "versions": {"apigateway-multi-auth": "0.1.9"}}
         found = one(examined(starts=((CHANGED, line),)), "versions")
-        assert (found.state, f"this command is of {VERSION}" in found.detail) == (State.NOTE, True)
+        assert (found.state, f"this command has version {VERSION}" in found.detail) == (State.NOTE, True)
 
     def test_a_log_that_may_not_be_read_is_a_note(self, examined: Any) -> None:
         found = one(examined(log_error="AccessDeniedException"), "versions")
-        assert (found.state, "its log was not read (AccessDeniedException)" in found.detail) == (State.NOTE, True)
+        assert (found.state, "log could not be read (AccessDeniedException)" in found.detail) == (State.NOTE, True)
 
 
 class TestCacheBounds:
     def test_are_told_for_keys_and_jwts(self, examined: Any) -> None:
         findings = examined(variables={"API_KEY_CACHE_SECONDS": "10", "JWT_LEEWAY_SECONDS": "20"})
         assert "at most 10 s" in one(findings, "revocation").detail
-        assert "at most 20 s after its exp" in one(findings, "expiry").detail
+        assert "after its exp, a JWT is accepted for at most 20 s" in one(findings, "expiry").detail
 
     def test_without_the_sample_api_its_cache_time_is_not_counted(
         self, dynamodb: "DynamoDBClient", table_name: str
@@ -246,4 +246,4 @@ class TestCacheBounds:
         parameters = {"SampleApi": "None", "AuthorizerCacheSeconds": "30"}
         deployed = DeployedFunction(dynamodb).deployment({"API_KEYS_TABLE": table_name}, parameters)
         found = one(examine(deployed, lambda: NOW), "revocation")
-        assert "at most 30 s: your API's own cache time comes on top, 30 in the function's memory" in found.detail
+        assert "at most 30 s (in the key cache), plus the TTL of your API's authorizer cache" in found.detail

@@ -109,7 +109,7 @@ def test_an_item_that_is_no_key_is_told_and_the_export_is_not_called_whole(keys:
     keys.client.put_item(TableName=keys.table, Item={"pk": {"S": "ab" * 32}, "key_id": {"S": "x"}})
     result = keys.run("export", "--with-digests")
     assert result.exit_code == 6
-    assert "1 items were left out" in result.stderr
+    assert "Left out 1 malformed item." in result.stderr
     assert len(result.stdout.splitlines()) == 2
 
 

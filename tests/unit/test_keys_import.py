@@ -28,7 +28,7 @@ NOTHING = {
     "notices": [],
 }
 FOREIGN = (
-    "1 of them are not of the format mak_..., and the authorizer looks such keys up only where its stack has "
+    "Keys that are not in the format mak_...: 1. The authorizer accepts such keys only if the stack has "
     "AcceptImportedKeys=true."
 )
 

@@ -52,7 +52,7 @@ def test_leaked_keys_are_revoked_if_they_can_still_be_used(keys: KeysCommand) ->
 def test_an_all_clear_says_what_was_looked_at(keys: KeysCommand) -> None:
     result = keys.run("leak", stdin="nothing\nhere\n")
     assert result.exit_code == 0
-    assert "Searched 13 bytes in 2 lines for keys that begin with mak_: none of this table." in result.stderr
+    assert "Searched 13 bytes in 2 lines for keys with the prefix mak. Found no keys of this table." in result.stderr
 
 
 def test_without_anybody_to_ask_keys_are_only_shown(keys: KeysCommand) -> None:
@@ -60,7 +60,7 @@ def test_without_anybody_to_ask_keys_are_only_shown(keys: KeysCommand) -> None:
     refused = keys.run("leak", stdin=created["key"])
     assert refused.exit_code == 2
     assert created["key_id"] in refused.stdout
-    assert "give --yes" in refused.stderr
+    assert "specify --yes" in refused.stderr
     assert created["key"] not in refused.output
     assert state(keys, created) == "active"
 
@@ -97,7 +97,7 @@ def test_what_is_no_text_gives_no_all_clear(keys: KeysCommand, tmp_path: Path) -
     file.write_bytes(os.urandom(10_000))
     result = keys.run("leak", str(file))
     assert result.exit_code == 2
-    assert "not a text" in result.stderr
+    assert "not text" in result.stderr
 
 
 def test_a_key_in_bytes_that_are_no_text_is_found(keys: KeysCommand, tmp_path: Path) -> None:

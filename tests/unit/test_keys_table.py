@@ -1,4 +1,4 @@
-"""Which table the commands work on."""
+"""No table is specified the commands work on."""
 
 import json
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def test_a_stack_gives_its_table_and_the_settings_of_its_authorizer(tmp_path: Pa
 
 
 def test_a_stack_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no stack 'prod' in eu-central-1"):
+    with pytest.raises(NotFound, match="stack 'prod' does not exist in eu-central-1"):
         resolve_stack(tmp_path, SessionWithoutStack())
 
 
@@ -127,7 +127,7 @@ def test_a_broken_file_of_the_local_system_is_named(tmp_path: Path, text: str) -
 
 def test_whoever_names_a_profile_means_aws(tmp_path: Path) -> None:
     write_outputs(tmp_path)
-    with pytest.raises(BadInput, match="Which table"):
+    with pytest.raises(BadInput, match="No table is specified"):
         resolve(tmp_path, Target(profile="prod"))
 
 

@@ -140,7 +140,7 @@ def test_when_nothing_tells_whether_a_key_was_made_its_id_and_the_way_back_are_t
     made = call(*CREATE, "--output", form)
     (key_id,) = key_ids(real)
     assert made.exit_code == 1
-    assert "may have been done" in made.stderr
+    assert "might have been made" in made.stderr
     assert f"keys revoke {key_id} --yes" in made.stderr
     if form == "json":
         assert json.loads(made.stderr)["key_id"] == key_id
@@ -166,7 +166,7 @@ def test_a_key_whose_result_is_lost_is_named_with_the_way_back(
         made = run(endpoint, *CREATE, "--output", form, stdout=stream)
     (key_id,) = key_ids(real)
     assert made.returncode == 1
-    assert f"{key_id} was made" in made.stderr
+    assert f"{key_id} was created" in made.stderr
     assert f"keys revoke {key_id} --yes" in made.stderr
     assert "Traceback" not in made.stderr
     assert "Exception ignored" not in made.stderr
@@ -181,7 +181,7 @@ def test_every_other_change_is_told_on_a_full_disk(real: KeysCommand) -> None:
         (("enable", second), f"{second} is enabled"),
         (("revoke", second, "--yes"), f"{second} is revoked"),
         (("delete", second, "--yes"), f"{second} is deleted"),
-        (("consumer", "disable", "acme", "--yes"), "acme is disabled, and 2 of its keys"),
+        (("consumer", "disable", "acme", "--yes"), "acme is disabled. 2 keys disabled"),
         (("consumer", "delete", "acme", "--with-keys", "--yes"), "acme is deleted, with 2 keys"),
     ):
         errors = io.StringIO()
@@ -242,7 +242,7 @@ def test_keys_that_are_left_when_a_change_stops_halfway_are_told(
     stopped = call("consumer", "disable", "acme", "--yes")
     assert stopped.exit_code == 1
     endpoint.is_gone = False
-    assert "The same command does what is left" in stopped.stderr
+    assert "run the same command again" in stopped.stderr
     again = call("consumer", "disable", "acme", "--yes")
     assert again.exit_code == 0, again.stderr
     assert {key["state"] for key in real.json("list")} == {"disabled"}
@@ -340,9 +340,9 @@ def test_a_list_in_a_terminal_has_whole_ids_and_no_line_that_is_too_long(
     assert terminal.finish() == 0
     assert created["key_id"] in terminal.shown
     assert "active" in terminal.shown
-    assert ("No room for" in terminal.shown) == (columns in (60, 80))
+    assert ("Not shown for lack of width" in terminal.shown) == (columns in (60, 80))
     if columns >= 60:
-        listed = [line for line in terminal.shown.splitlines() if not line.startswith("No room")]
+        listed = [line for line in terminal.shown.splitlines() if not line.startswith("Not shown")]
         assert max(len(line.rstrip()) for line in listed) <= columns
 
 
@@ -381,7 +381,7 @@ def test_nothing_is_done_while_standard_output_is_closed(
         closed, env=environment(endpoint), stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr == "Error: standard output is closed, so no result could be shown. Nothing was done.\n"
+    assert ended.stderr == "Error: Standard output is closed, so the result cannot be shown. Nothing was changed.\n"
     assert real.json("list") == []
 
 
@@ -389,4 +389,4 @@ def test_help_that_cannot_be_written_is_said_in_one_line(endpoint: DynamoDBEndpo
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         ended = run(endpoint, "--help", stdout=full)
     assert ended.returncode == 1
-    assert ended.stderr == "Error: the output could not be written: No space left on device.\n"
+    assert ended.stderr == "Error: The output could not be written: No space left on device.\n"

@@ -1,4 +1,4 @@
-"""The commands about what a credential may do: rules, tokens, and a deployment as a whole."""
+"""Commands that check a JWT against the access rules, and that check a deployment."""
 
 from __future__ import annotations
 
@@ -35,30 +35,33 @@ _REQUEST: Final = Parsed("route", rules.parse_request)
 
 
 def request_options(command: Callable[..., T]) -> Callable[..., T]:
-    """`--route` and `--rules`, as the parameters `request` and `rules_path`."""
-    route = click.option("--route", "request", type=_REQUEST, help='Also say whether it may call it: "GET /orders/7".')
+    """Add `--route` and `--rules`, passed as the parameters `request` and `rules_path`."""
+    route = click.option("--route", "request", type=_REQUEST, help='A route to check, such as "GET /orders/7".')
     path = click.option(
-        "--rules", "rules_path", type=click.Path(path_type=Path), help="The access rules.  [the deployment's]"
+        "--rules",
+        "rules_path",
+        type=click.Path(path_type=Path),
+        help="A file of access rules.  [default: of the deployment]",
     )
     return route(path(command))
 
 
 def access_rules(app: App, path: Path | None) -> AccessRules:
-    """The rules of a file, else those that the deployment names, as they are in this checkout.
+    """The rules of the file, else of the file in this checkout that the deployment's `AUTH_CONFIG` names.
 
-    :raises BadInput: a file is wrong or not there.
+    :raises BadInput: the file does not exist or is invalid.
     """
     if path is None and (named := app.settings.get("AUTH_CONFIG")):
         path = rules.FUNCTION_CODE / named
-        note(f"Rules: {path.name}, as it is in this checkout.")
+        note(f"Using the access rules of {path.name} in this checkout.")
     if path is None:
-        note("There are no access rules: every route is open to every accepted credential.")
+        note("There are no access rules: an accepted credential may call every route.")
         return AccessRules.allow_all()
     return rules.read(path)
 
 
 def verdict_object(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as programs get it."""
+    """A verdict as a JSON object."""
     identity = verdict.identity
     return {
         "accepted": identity is not None,
@@ -70,7 +73,7 @@ def verdict_object(verdict: Verdict) -> dict[str, Any]:
 
 
 def explanation_object(explanation: Explanation | None) -> dict[str, Any]:
-    """An explanation as programs get it."""
+    """An explanation as members of a JSON object."""
     if explanation is None:
         return {}
     return {
@@ -99,30 +102,32 @@ def show_explanation(explanation: Explanation) -> None:
         verdict = f"refused by {'; '.join(told.refused_by)}" if told.refused_by else "satisfied"
         output.print_fields([("Rule", f"{told.place}: {verdict}")])
     if not explanation.rules:
-        output.print_fields([("Rule", "none matches this route, so nobody may call it")])
+        output.print_fields([("Rule", "no rule matches this route, so no credential may call it")])
     for statement in explanation.policy["Statement"]:
         patterns = (resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
         output.print_fields([(statement["Effect"], " ".join(patterns))])
 
 
 def permits(explanation: Explanation | None) -> bool:
-    """Whether nothing was asked that the rules refuse."""
+    """Whether the rules permit the route, or no route was given."""
     return explanation is None or explanation.permitted is not False
 
 
 @click.command(cls=Command, example='keys explain --jwt - --route "GET /reports/7" < token.txt')
-@click.option("--jwt", "file", type=click.File("rb"), required=True, help="The file with the token; - standard input.")
-@click.option("--jwks", type=click.File("rb"), help="The provider's key set, to check the signature with.")
+@click.option(
+    "--jwt", "file", type=click.File("rb"), required=True, help="The file with the token, or - for standard input."
+)
+@click.option("--jwks", type=click.File("rb"), help="The provider's key set (JWKS), to check the signature.")
 @request_options
 @click.pass_context
 def explain(
     ctx: click.Context, file: BinaryIO, jwks: BinaryIO | None, request: Route | None, rules_path: Path | None
 ) -> None:
-    """Says what the authorizer makes of a JWT: the identity, the rules, which of them refuses and why, the policy.
+    """Explain how the authorizer decides about a JWT.
 
-    Nothing is sent anywhere but, with --stack, to AWS for the deployment's settings. Otherwise these are the local
-    system's, or those of the variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS and AUTH_CONFIG. The token itself is
-    not kept and not shown.
+    Shows the identity, the rules and the policy. The output names each rule that refuses the credential, and the
+    reason. The settings are those of --stack, else of the environment variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS
+    and AUTH_CONFIG, else of the local system. The token is checked on this machine. It is not stored, shown or sent.
     """
     app: App = ctx.obj
     if file.isatty():
@@ -150,11 +155,14 @@ def explain(
 @click.command(cls=Command, example="keys doctor --stack multi-auth")
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Checks a deployment: function, settings, identity providers, clocks, table, access rules, time of revocation.
+    """Check a deployment and name the remedy for each fault.
 
-    The deployment is the one of --stack, else the local system. Its function is sent a made-up API key and, for each
-    provider, a made-up JWT, and must refuse them. Needs the permissions to describe the stack, its function and its
-    table, to invoke the function, and to read its log and the table; changes nothing.
+    Checks settings, function, identity providers, clocks, table, access rules, and the time until a revocation takes
+    effect. The deployment is the one of --stack, else the local system. The command changes nothing. It sends the
+    function a synthetic API key and, for each provider, a synthetic JWT, which the function must refuse.
+
+    Required permissions: describe the stack, its function and its table, invoke the function, read its log and the
+    table.
     """
     app: App = ctx.obj
     findings = checks.examine(app.deployment, app.clock)
@@ -177,14 +185,14 @@ def _parse(token: str) -> UnverifiedToken | None:
 
 
 def _jwt_settings(env: Mapping[str, str], unverified: UnverifiedToken | None, key_set: bytes | None) -> JwtSettings:
-    """:raises BadInput: a variable is wrong."""
+    """:raises BadInput: a setting is invalid."""
     try:
         settings = Settings.read({"API_KEYS_TABLE": "-", **env}, rules.FUNCTION_CODE)
     except SettingsError as error:
         raise BadInput(str(error)) from None
     providers = settings.providers
     if not providers:
-        note("No provider is configured here: issuer and audience are taken from the token itself.")
+        note("No identity provider is configured. Using the issuer and the audience of the token.")
         providers = _own_provider(unverified)
     return JwtSettings(providers, settings.jwt_leeway_seconds, key_set)
 
@@ -199,7 +207,7 @@ def _own_provider(unverified: UnverifiedToken | None) -> tuple[Provider, ...]:
 
 def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> None:
     identity = verdict.identity
-    unchecked = "" if settings.key_set else ", but its signature is not checked: give --jwks FILE for that"
+    unchecked = "" if settings.key_set else ", but the signature was not checked. To check it, specify --jwks FILE."
     output.print_fields(
         [
             ("Accepted", f"yes{unchecked}" if identity else "no"),
@@ -212,7 +220,7 @@ def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings
         output.print_fields(
             [
                 ("Algorithm", _text(header.get("alg"))),
-                ("Key id", _text(header.get("kid"))),
+                ("Key ID", _text(header.get("kid"))),
                 ("Issuer", _text(claims.get("iss"))),
                 ("Audience", _text(claims.get("aud", claims.get("client_id")))),
                 ("Expires", _moment(claims.get("exp"))),

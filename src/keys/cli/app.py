@@ -1,4 +1,4 @@
-"""What every command works with: the table, the clock, the form of the output."""
+"""The state that every command shares: the table, the clock and the output format."""
 
 from __future__ import annotations
 
@@ -30,26 +30,27 @@ from keys.life.store import Store
 from keys.life.table import Table
 
 SAMPLE: Final = 5_000
-"""So many keys are looked at to learn the prefix of a table's keys."""
+"""How many keys are read to find the prefix of a table's keys."""
 
 _SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "AUTH_CONFIG")
 
 
 def note(text: str) -> None:
-    """A line on standard error, which never has a secret in it. What is on its way to standard output comes through
-    also where nothing reads standard error.
+    """Write a line to standard error. The text must not contain a secret.
+
+    A failure to write is ignored: a closed standard error must not stop the result on standard output.
     """
     with contextlib.suppress(OSError):
         click.echo(visible(text), err=True)
 
 
 def open_terminal() -> TextIO | None:
-    """The terminal that this command is controlled from, wherever its standard streams lead; None without one."""
+    """The controlling terminal of this process, also if its standard streams are redirected; None if there is none."""
     try:
         descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
         return None
-    # Unbuffered, as in the standard library's getpass: a buffer for both ways would need a file that can seek.
+    # Unbuffered, as in the standard library's getpass: a buffer for reading and writing needs a seekable file.
     return io.TextIOWrapper(io.FileIO(descriptor, "w+"), encoding="utf-8", errors="backslashreplace")
 
 
@@ -63,7 +64,7 @@ def _find_deployment(target: Target, env: Mapping[str, str]) -> Deployment:
 
 @dataclass
 class App:
-    """Passed to every command as Click's context object; a test passes one with parts of its own."""
+    """Click's context object, passed to every command. Tests replace its fields."""
 
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
@@ -87,7 +88,7 @@ class App:
 
     @functools.cached_property
     def settings(self) -> Mapping[str, str]:
-        """The authorizer's variables: those of `--stack`, else this process's, else the local system's.
+        """The authorizer's environment variables: of `--stack`, else of this process, else of the local system.
 
         :raises KeysError: see `deployment.find`.
         """
@@ -98,7 +99,7 @@ class App:
 
     @property
     def has_table(self) -> bool:
-        """Whether a table is named, or the local system's is there."""
+        """Whether a table is named or the local system has one."""
         named = self.target.table or self.target.stack or self.env.get("API_KEYS_TABLE")
         return bool(named) or (not self.target.profile and LOCAL_OUTPUTS.is_file())
 
@@ -106,21 +107,21 @@ class App:
     def prefix(self) -> str:
         """The prefix of the keys that the table's authorizer looks up.
 
-        :raises BadInput: `--prefix` is another than the stack's; or neither it, nor the stack, nor the table's keys
-            tell one, and there is nobody to ask.
+        :raises BadInput: `--prefix` differs from the stack's; or neither the options, nor the stack, nor the table's
+            keys give a prefix, and standard input is no terminal.
         :raises KeysError: see `connection.connect`.
         """
         given, known = self.target.prefix, self.table.prefix
         if given and known and given != known:
             raise BadInput(
-                f"The authorizer looks up keys with the prefix {known} (ApiKeyPrefix), so one with {given} would never "
-                "be accepted. Leave --prefix out, or deploy with another ApiKeyPrefix first."
+                f"--prefix {given}: the authorizer only accepts keys with the prefix {known} (ApiKeyPrefix). Omit "
+                "--prefix, or first deploy the stack with another ApiKeyPrefix."
             )
         return given or known or self._own_prefix()
 
     @property
     def pattern_prefix(self) -> str:
-        """The prefix for what works without a table: that of `--prefix`, else of the table where one is named.
+        """The prefix for commands that do not need a table: `--prefix`, else the prefix of a named table.
 
         :raises KeysError: see `prefix`.
         """
@@ -132,20 +133,20 @@ class App:
         first = itertools.islice(self.store.all(), SAMPLE)
         prefixes = sorted({key.own_prefix for key in first if key.own_prefix})
         if len(prefixes) == 1:
-            note(f"Prefix {prefixes[0]}: that of the keys in {self.table.name}.")
+            note(f"Using the prefix {prefixes[0]} of the existing keys in the table {self.table.name}.")
             return prefixes[0]
-        found = f"its keys begin with {' or '.join(prefixes)}" if prefixes else "it has no key that would tell"
+        found = f"Its keys have the prefixes {', '.join(prefixes)}." if prefixes else "It has no keys with a prefix."
         if not sys.stdin.isatty():
             raise BadInput(
-                f"Which prefix do the keys of the table {self.table.name} have? Give --stack, or --prefix with the "
-                f"stack's ApiKeyPrefix: {found}."
+                f"The prefix of the keys in the table {self.table.name} is not known. {found} Specify --stack, or "
+                "specify --prefix with the ApiKeyPrefix of the stack."
             )
-        note(f"Which prefix do the keys of the table {self.table.name} have? {found.capitalize()}.")
-        return fields.check_prefix(click.prompt("ApiKeyPrefix of its stack", default=DEFAULT_PREFIX, err=True))
+        note(f"The prefix of the keys in the table {self.table.name} is not known. {found}")
+        return fields.check_prefix(click.prompt("ApiKeyPrefix of the stack", default=DEFAULT_PREFIX, err=True))
 
     @functools.cached_property
     def author(self) -> Author:
-        """Who makes the changes, and by which command."""
+        """The identity and the command that the history records for a change."""
         return Author(self.table.who(), self.command)
 
     @functools.cached_property
@@ -158,7 +159,7 @@ class App:
 
     @property
     def json(self) -> bool:
-        """Whether the results go to a program."""
+        """Whether the output format is JSON."""
         return self.output == "json"
 
     @functools.cached_property
@@ -166,15 +167,15 @@ class App:
         return Database(self.table.client, self.table.name, self.sleep)
 
     def again(self, command: str) -> str:
-        """A command with the options that lead to the table of this one."""
+        """The command line `command`, with the options of this command that select the table."""
         target = self.target
         given = {"table": target.table, "stack": target.stack, "region": target.region, "profile": target.profile}
         return " ".join([command, *(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value)])
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Goes on only with the operator's consent, asked on the controlling terminal where standard input is none.
+        """Ask the operator for confirmation: on the controlling terminal if standard input is redirected.
 
-        :raises BadInput: there is nobody to ask, and `--yes` was not given.
+        :raises BadInput: there is no terminal, and `--yes` was not given.
         :raises click.Abort: the answer is no.
         """
         if yes:
@@ -184,7 +185,7 @@ class App:
             return
         terminal = self.terminal()
         if terminal is None:
-            raise BadInput("This needs a confirmation, and there is no terminal to ask on: give --yes.")
+            raise BadInput("This command needs a confirmation, and there is no terminal. To confirm, specify --yes.")
         with terminal:
             terminal.write(f"{visible(question)} [y/N]: ")
             terminal.flush()

@@ -1,4 +1,4 @@
-"""The command that checks a file of settings, providers and access rules before it is deployed."""
+"""The command that checks an `auth.toml` file before it is deployed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from keys.cli.app import App, note
 from keys.cli.commands import Command
 from keys.deployment import rules, rules_check, template
 from keys.deployment.rules_check import RouteAnswer, RulesCheck
+from keys.deployment.words import plural
 
 WRONG: Final = 2
 UNCHECKED: Final = 10
@@ -21,17 +22,21 @@ MOST_SHOWN: Final = 20
 @click.command(cls=Command, example="keys check src/authorizer/auth.toml --template template.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--template", "template_path", type=click.Path(path_type=Path), help="The API.  [template.yaml, if it is there]"
+    "--template",
+    "template_path",
+    type=click.Path(path_type=Path),
+    help="The template of the API.  [default: template.yaml, if it exists]",
 )
 @click.pass_context
 def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
-    """Checks the authorizer's file, and its access rules against the routes of an API's template.
+    """Check an auth.toml file before you deploy it.
 
-    It tells every mistake with its line and the remedy, and for each route who may call it. A template of SAM or
-    CloudFormation is read with cfn-lint; of CDK, give what `cdk synth` writes.
+    The access rules are compared with the routes of an API. The output has every mistake with its line and its remedy,
+    and who may call each route. cfn-lint reads the SAM or CloudFormation template. For the CDK, specify the output of
+    `cdk synth`.
 
-    Without mistakes the exit code is 10 when there are rules and no route was seen, or some rules match none of those
-    that could be read.
+    The exit code is 10 if there are no mistakes, but there are rules and no route was found, or some rules match no
+    route and a part of the template could not be read.
     """
     app: App = ctx.obj
     read = rules.read_file(file)
@@ -44,9 +49,10 @@ def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
         output.print_json({"rules": count, "providers": len(read.providers), **_check_object(found)})
     else:
         _show(found, file)
-        looked_at = f"{file}: {len(read.settings)} settings, {len(read.providers)} identity providers, {count} rules"
+        counts = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
+        looked_at = f"{file}: {', '.join(plural(*each) for each in counts)}"
         if not read.rules:
-            note(f"{looked_at}: no mistake found. Without rules every route is open to every accepted credential.")
+            note(f"{looked_at}: no mistakes found. Without rules, an accepted credential may call every route.")
         else:
             note(_summary(looked_at, found, template_path))
     if found.mistakes:
@@ -57,17 +63,17 @@ def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
 
 def _summary(looked_at: str, found: RulesCheck, template_path: Path | None) -> str:
     if template_path is None:
-        return f"{looked_at}: {_mistakes(found)}. No route was seen: give --template, the API's."
-    routes = f"{found.endpoints} routes of {template_path}"
+        return f"{looked_at}: {_mistakes(found)}. The routes were not checked: specify --template."
+    routes = f"{plural(found.endpoints, 'route')} of {template_path}"
     if found.unread:
-        routes += f", where {len(found.unread)} places could not be read"
-    unchecked = f" {len(found.unchecked)} rules are unchecked." if found.unchecked else ""
+        routes += f" ({plural(len(found.unread), 'part')} of it could not be read)"
+    unchecked = f" Rules that were not checked: {len(found.unchecked)}." if found.unchecked else ""
     return f"{looked_at}, {routes}: {_mistakes(found)}.{unchecked}"
 
 
 def _mistakes(found: RulesCheck) -> str:
     count = len(found.mistakes)
-    return f"{count or 'no'} mistake{'s' if count > 1 else ''} found"
+    return f"{plural(count, 'mistake') if count else 'no mistakes'} found"
 
 
 def _show(found: RulesCheck, file: Path) -> None:
@@ -78,9 +84,9 @@ def _show(found: RulesCheck, file: Path) -> None:
     for place, why in list(found.unread.items())[:MOST_SHOWN]:
         note(f"Not read: {place}: {why}")
     if len(found.unread) > MOST_SHOWN:
-        note(f"... and {len(found.unread) - MOST_SHOWN} more. --output json has them all.")
+        note(f"... and {len(found.unread) - MOST_SHOWN} more. To see all of them, specify --output json.")
     for rule in found.unchecked if found.routes else ():
-        note(f"Unchecked: {file}, {rule.where}: {rule.route} matches no route that could be read.")
+        note(f"Not checked: {file}, {rule.where}: {rule.route} matches no route that could be read.")
     for text in found.notes:
         note(f"Note: {file}, {text}.")
     for text in found.mistakes:

@@ -1,4 +1,4 @@
-"""How a command of ours differs from Click's: shared options, an example in its help, and failures told in one line."""
+"""Click commands with shared options, an example in the help, and one-line error messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Parsed(click.ParamType[Any]):
-    """An argument that a function reads, which raises `KeysError` when it cannot."""
+    """A parameter type whose values `parse` converts. A `KeysError` of `parse` becomes a usage error."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class Parsed(click.ParamType[Any]):
 def _lifetime(text: str) -> int:
     seconds = duration.parse(text)
     if not seconds:
-        raise BadInput("A key must last for some time.")
+        raise BadInput("The lifetime of a key must be longer than 0.")
     return seconds
 
 
@@ -51,12 +51,12 @@ PREFIX: Final = Parsed("text", fields.check_prefix)
 SCOPES: Final = Parsed("scopes", lambda text: fields.parse_scopes(text.split(",") if text.strip() else []))
 
 
-reason_option: Final = click.option("--reason", type=DESCRIPTION, help="Why: kept in the history.")
-yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+reason_option: Final = click.option("--reason", type=DESCRIPTION, help="The reason, which the history records.")
+yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 class Command(click.Command):
-    """A command that takes the shared options, and whose help ends with an example."""
+    """A command with the shared options, whose help ends with an example."""
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,17 +69,17 @@ class Command(click.Command):
 
 
 def _open_streams() -> None:
-    """Python has none in place of a standard stream that was closed."""
+    """Replace standard streams that are closed, which Python sets to None."""
     for name, mode in (("stdin", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
     if sys.stdout is None:
-        click.echo("Error: standard output is closed, so no result could be shown. Nothing was done.", err=True)
+        click.echo("Error: Standard output is closed, so the result cannot be shown. Nothing was changed.", err=True)
         sys.exit(1)
 
 
 class Group(click.Group):
-    """A group of such commands, which takes the shared options as well."""
+    """A group of such commands, with the same shared options."""
 
     command_class = Command
     group_class = type
@@ -89,18 +89,18 @@ class Group(click.Group):
         self.params += _shared_options()
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """As Click's, once it is certain that a result can be shown: a secret that cannot be is lost."""
+        """Run the command only if its result can be written: a new key that cannot be shown is lost."""
         _open_streams()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            # Help and version are written before a command is invoked.
+            # Click writes the help and the version before it invokes a command.
             silence(sys.stdout)
-            click.echo(f"Error: the output could not be written: {error.strerror or error}.", err=True)
+            click.echo(f"Error: The output could not be written: {error.strerror or error}.", err=True)
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
-        """In the order in which they were added, which is that of a key's life."""
+        """The commands in the order in which they were added, instead of alphabetically."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -122,13 +122,13 @@ class Group(click.Group):
 
 
 def prefix_option(command: Callable[..., T]) -> Callable[..., T]:
-    """`--prefix`, kept in the `App`."""
-    text = "The first part of the keys.  [the stack's, or that of the table's keys]"
+    """Add `--prefix`, which sets `App.target.prefix`."""
+    text = "The prefix of the keys.  [default: of the stack, or of the keys in the table]"
     return click.option("--prefix", type=PREFIX, expose_value=False, callback=_remember, help=text)(command)
 
 
 def tag_options(command: Callable[..., T]) -> Callable[..., T]:
-    """`--tag name=value`, any number of times, as the parameter `tags`."""
+    """Add the repeatable `--tag NAME=VALUE`, passed as the parameter `tags`."""
 
     def parse(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
         try:
@@ -137,12 +137,12 @@ def tag_options(command: Callable[..., T]) -> Callable[..., T]:
             raise click.BadParameter(str(error), ctx, param) from None
 
     return click.option(
-        "--tag", "tags", multiple=True, metavar="NAME=VALUE", callback=parse, help="A tag; repeatable."
+        "--tag", "tags", multiple=True, metavar="NAME=VALUE", callback=parse, help="A tag. Repeatable."
     )(command)
 
 
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
-    # A file's mistakes have a line each, and `note` writes one.
+    # The mistakes in a file are one line each, and `note` writes a single line.
     for line in f"Error: {error}".split("\n"):
         note(line)
     ctx.exit(error.exit_code)
@@ -153,16 +153,16 @@ def _shared_options() -> list[click.Parameter]:
         return click.Option(names.split(), help=help_text, expose_value=False, callback=_remember, **kwargs)
 
     return [
-        option("--output -o", "For people or for programs.", type=click.Choice(["table", "json"])),
+        option("--output -o", "The output format.  [default: table]", type=click.Choice(["table", "json"])),
         option("--table", "The DynamoDB table.", metavar="NAME"),
-        option("--stack", "The CloudFormation stack whose table it is.", metavar="NAME"),
-        option("--region", "The AWS region.", metavar="NAME"),
-        option("--profile", "The AWS profile.", metavar="NAME"),
+        option("--stack", "The CloudFormation stack of the authorizer.", metavar="NAME"),
+        option("--region", "The AWS Region.", metavar="NAME"),
+        option("--profile", "The profile of the AWS CLI.", metavar="NAME"),
     ]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Keeps a shared option in the `App`. It may stand before or after the command's name; the later one counts."""
+    """Store a shared option in the `App`. It is valid before and after the command's name; the last one wins."""
     if value is None or param.name is None:
         return
     app = ctx.ensure_object(App)

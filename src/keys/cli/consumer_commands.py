@@ -1,4 +1,4 @@
-"""The commands on consumers."""
+"""Commands that create, show and change consumers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from keys.cli.app import App, note
 from keys.cli.commands import DESCRIPTION, NAME, Group, reason_option, tag_options, yes_option
 from keys.cli.progress import counting
 from keys.cli.telling import Told, telling
+from keys.deployment.words import plural
 from keys.life.errors import BadInput, NoEffect
 from keys.life.fields import parse_data
 from keys.life.record import Consumer
@@ -21,20 +22,20 @@ from keys.life.record import Consumer
 
 @click.group(cls=Group)
 def consumer() -> None:
-    """Who holds keys: name, description, data and tags."""
+    """Manage consumers, the holders of keys."""
 
 
 @consumer.command(example="keys consumer create acme --description 'ACME Ltd.' --data '{\"plan\": \"gold\"}'")
 @click.argument("name", type=NAME)
-@click.option("--description", type=DESCRIPTION, default="", help="For people.")
-@click.option("--data", metavar="JSON", default="{}", help="An object that backends get with each request of its keys.")
+@click.option("--description", type=DESCRIPTION, default="", help="A description of the consumer.")
+@click.option("--data", metavar="JSON", default="{}", help="A JSON object for the backends, which new keys get.")
 @tag_options
 @click.pass_obj
 def create(app: App, name: str, description: str, data: str, tags: dict[str, str]) -> None:
-    """Makes a consumer, which has no keys yet."""
+    """Create a consumer without keys."""
     with _telling(app, name) as told:
         made = app.consumers.create(name, description=description, data=parse_data(data, name), tags=tags)
-        told.fact = f"{name} was made."
+        told.fact = f"The consumer {name} was created."
         _show(app, made)
 
 
@@ -42,7 +43,7 @@ def create(app: App, name: str, description: str, data: str, tags: dict[str, str
 @tag_options
 @click.pass_obj
 def list_consumers(app: App, tags: dict[str, str]) -> None:
-    """Lists consumers, all or those with all these tags. The whole table is read."""
+    """List all consumers, or those with all given tags. The command reads the whole table."""
     everything = list(app.consumers.all())
     found = [made for made in everything if tags.items() <= made.tags.items()]
     found.sort(key=lambda made: made.name)
@@ -62,14 +63,14 @@ def list_consumers(app: App, tags: dict[str, str]) -> None:
         ]
         output.print_table(("NAME", "STATE", "DESCRIPTION", "DATA", "CREATED", "TAGS"), rows)
     else:
-        note(f"There are no such consumers, among {len(everything)} in {app.table.name}.")
+        note(f"None of the {plural(len(everything), 'consumer')} in the table {app.table.name} matches.")
 
 
 @consumer.command(example="keys consumer show acme")
 @click.argument("name", type=NAME)
 @click.pass_obj
 def show(app: App, name: str) -> None:
-    """Shows a consumer, and how many keys it has in which state."""
+    """Show a consumer, and the number of its keys by state."""
     found = app.consumers.find(name)
     now = app.clock()
     states = Counter(key.state(now).value for key in app.consumers.keys_of(name))
@@ -83,18 +84,19 @@ def show(app: App, name: str) -> None:
 
 @consumer.command(example='keys consumer update acme --data \'{"plan": "platinum"}\'')
 @click.argument("name", type=NAME)
-@click.option("--description", type=DESCRIPTION, help="For people.")
-@click.option("--data", metavar="JSON", help="The new data, of the consumer and of all its keys.")
+@click.option("--description", type=DESCRIPTION, help="The new description.")
+@click.option("--data", metavar="JSON", help="The new data of the consumer and of all its keys.")
 @tag_options
 @click.option("--clear-tags", is_flag=True, help="Remove all tags.")
 @click.pass_obj
 def update(
     app: App, name: str, description: str | None, data: str | None, tags: dict[str, str], clear_tags: bool
 ) -> None:
-    """Changes a consumer. Tags that are given replace those that it has.
+    """Change the description, data or tags of a consumer.
 
-    New data goes to all keys of the consumer, also to those made with data of their own: up to 99 keys in one
-    transaction, more in batches. When that is cut off, the same command does the rest.
+    The given tags replace all existing tags. New data replaces the data of all keys of the consumer, also of keys that
+    were created with other data. Up to 99 keys are changed in one transaction, more keys in batches. If the command is
+    interrupted, run it again to change the remaining keys.
     """
     changes: dict[str, Any] = {}
     if description is not None:
@@ -104,14 +106,14 @@ def update(
     if tags or clear_tags:
         changes["tags"] = tags
     if not changes:
-        raise BadInput("Nothing to change: give --description, --data, --tag or --clear-tags.")
+        raise BadInput("There is no change. Specify --description, --data, --tag or --clear-tags.")
     with _telling(app, name) as told, counting("Keys updated", told.part("Keys updated")) as progress:
         changed, count, is_new = app.consumers.update(name, changes, progress)
-        told.fact = f"{name} is changed, and {count} of its keys with it." if is_new else None
+        told.fact = f"{name} is changed. {plural(count, 'key')} changed." if is_new else None
         if app.json:
             output.print_json({**output.consumer_object(changed), "keys_updated": count})
         if not is_new:
-            raise NoEffect(f"{name} was like that already{', and so were its keys' if data is not None else ''}.")
+            raise NoEffect(f"{name}{' and its keys' if data is not None else ''} already had these values.")
         if not app.json:
             _show(app, changed)
             output.print_fields([("Keys updated", str(count) if data is not None else None)])
@@ -123,10 +125,10 @@ def update(
 @yes_option
 @click.pass_obj
 def disable(app: App, name: str, reason: str | None, yes: bool) -> None:
-    """Stops all keys of a consumer, until it is enabled again.
+    """Disable a consumer and all its keys.
 
-    It gets no new key meanwhile, and none of its keys can be enabled or rolled. Up to 99 keys are stopped in one
-    transaction, more in batches. When that is cut off, the same command does the rest.
+    You cannot create a key for a disabled consumer, or enable or roll one of its keys. Up to 99 keys are disabled in
+    one transaction, more keys in batches. If the command is interrupted, run it again to disable the remaining keys.
     """
     app.confirm(f"Disable {name} and all its keys?", yes=yes)
     _set_enabled(app, name, False, reason)
@@ -137,7 +139,10 @@ def disable(app: App, name: str, reason: str | None, yes: bool) -> None:
 @reason_option
 @click.pass_obj
 def enable(app: App, name: str, reason: str | None) -> None:
-    """Lets a disabled consumer's keys work again, but for those that were disabled one by one."""
+    """Enable a consumer and the keys that were disabled with it.
+
+    Keys that `keys disable` disabled stay disabled.
+    """
     _set_enabled(app, name, True, reason)
 
 
@@ -145,21 +150,25 @@ def enable(app: App, name: str, reason: str | None) -> None:
 @click.argument("name", type=NAME)
 @click.pass_obj
 def history(app: App, name: str) -> None:
-    """Shows who changed a consumer, when, with which command and why: the first change and the last nine."""
+    """Show the history of a consumer.
+
+    The table keeps the first change and the last nine.
+    """
     output.show_history(app.consumers.find(name), as_json=app.json)
 
 
 @consumer.command(example="keys consumer delete acme --with-keys --yes")
 @click.argument("name", type=NAME)
-@click.option("--with-keys", is_flag=True, help="Delete its keys too. They stop working.")
+@click.option("--with-keys", is_flag=True, help="Also delete its keys, which then stop working.")
 @yes_option
 @click.pass_obj
 def delete(app: App, name: str, with_keys: bool, yes: bool) -> None:
-    """Removes a consumer that has no keys, or with its keys."""
+    """Delete a consumer without keys, or a consumer and its keys."""
     app.confirm(f"Delete {name}{' and all its keys' if with_keys else ''}?", yes=yes)
     with _telling(app, name) as told, counting("Keys deleted", told.part("Keys deleted")) as progress:
         count = app.consumers.delete(name, with_keys=with_keys, progress=progress)
-        told.fact = f"{name} is deleted{f', with {count} keys' if count else ''}."
+        number = plural(count, "key")
+        told.fact = f"{name} is deleted{f', with {number}' if count else ''}."
         if app.json:
             output.print_json({"name": name, "deleted": True, "keys_deleted": count})
         else:
@@ -170,18 +179,18 @@ def _set_enabled(app: App, name: str, enabled: bool, reason: str | None) -> None
     state = "enabled" if enabled else "disabled"
     with _telling(app, name) as told, counting(f"Keys {state}", told.part(f"Keys {state}")) as progress:
         made, count, changed = app.consumers.set_enabled(name, enabled, reason, progress)
-        told.fact = f"{name} is {state}, and {count} of its keys with it." if changed else None
+        told.fact = f"{name} is {state}. {plural(count, 'key')} {state}." if changed else None
         if app.json:
             output.print_json({**output.consumer_object(made), "keys_changed": count})
         if not changed:
-            raise NoEffect(f"{name} was {state} already, and so were its keys.")
+            raise NoEffect(f"{name} and its keys are already {state}.")
         if not app.json:
             click.echo(told.fact)
 
 
 def _telling(app: App, name: str) -> AbstractContextManager[Told]:
     look = app.again(f"keys consumer show {shlex.quote(name)}")
-    return telling(app, f"To see how it is: {look}\nThe same command does what is left.", consumer=name)
+    return telling(app, f"To see its state: {look}\nTo finish the change, run the same command again.", consumer=name)
 
 
 def _show(app: App, made: Consumer) -> None:

@@ -1,4 +1,4 @@
-"""The commands on files of keys: import and export."""
+"""The commands that import and export keys."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from keys.cli.interrupt import Interrupts
 from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
+from keys.deployment.words import plural
 from keys.life import exporting, rows
 from keys.life.dry_run import DryRunTable
 from keys.life.errors import BadInput, KeysError, ServiceFailure
@@ -51,14 +52,22 @@ _EXPORTED = (
 
 @click.command("import", cls=Command, example="keys import legacy.csv --dry-run --report failed.jsonl")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[recognised]")
-@click.option("--encoding", type=ENCODING, help="Of the text.  [Unicode, recognised]")
-@click.option("--delimiter", type=click.Choice([*",;|", "tab"]), help="Between the cells of CSV.  [recognised]")
-@click.option("--map", "names", multiple=True, metavar="THEIRS=OURS", help="What a column is called here; repeatable.")
-@click.option("--ignore-unknown", is_flag=True, help="Leave columns out that are not known.")
-@click.option("--utc", is_flag=True, help="Times without an offset are in UTC.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write failed lines and reasons here.")
-@click.option("--dry-run", is_flag=True, help="Do all but write; against the table, where one is given.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="The file format.  [default: detected]")
+@click.option(
+    "--encoding", type=ENCODING, help="The text encoding, such as cp1252.  [default: UTF-8, UTF-16 or UTF-32, detected]"
+)
+@click.option("--delimiter", type=click.Choice([*",;|", "tab"]), help="The delimiter of CSV.  [default: detected]")
+@click.option(
+    "--map", "names", multiple=True, metavar="THEIRS=OURS", help="Read the column THEIRS as OURS. Repeatable."
+)
+@click.option("--ignore-unknown", is_flag=True, help="Ignore unknown columns.")
+@click.option("--utc", is_flag=True, help="Read times without a UTC offset as UTC.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the failed lines and their reasons to this file.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the file, and the table if one is given, but write nothing.")
 @prefix_option
 @click.pass_context
 def import_keys(
@@ -73,25 +82,27 @@ def import_keys(
     report: Path | None,
     dry_run: bool,
 ) -> None:
-    """Takes over keys of any format, plain or already hashed, from a CSV or JSON file.
+    """Import existing keys of any format from a CSV or JSON file.
 
-    Columns or members: consumer and either key (16 to 512 visible characters) or sha256 (hexadecimal or base64); and,
-    as needed, description, data, scopes, tags, enabled, created_at, expires_at, hint. In CSV, data and tags are JSON
-    objects. --map plan=data.plan makes a column a member of data, and likewise of tags.
+    Required columns or members: consumer, and either key (16 to 512 visible ASCII characters) or sha256 (hexadecimal or
+    base64). Optional: description, data, scopes, tags, enabled, created_at, expires_at, hint. In CSV, data and tags are
+    JSON objects. --map plan=data.plan reads a column as a member of data. The same works for tags.
 
-    Read as they are: Amazon API Gateway's file of keys and its get-api-keys, the tables of Unkey and Laravel Sanctum,
-    and `keys export --with-digests`.
+    These formats need no --map: the API key file and `get-api-keys` of Amazon API Gateway, the tables of Unkey and
+    Laravel Sanctum, and `keys export --with-digests`.
 
-    The authorizer looks keys of other formats up only with its parameter AcceptImportedKeys=true.
+    The authorizer accepts keys that are not in the product's key format only if the stack has the parameter
+    AcceptImportedKeys=true.
 
-    No key that is in the table already is changed, so the same file can be imported again; one that has ended stays so.
+    Existing keys are not changed, so you can import the same file again. It does not restore keys that are revoked,
+    expired or deleted in the table.
     """
     app: App = ctx.obj
     options = Options(parse_map(names), ignore_unknown, utc)
     run = _Run(app, dry_run=dry_run)
     total = file.stat().st_size if file.is_file() else None
     with (
-        telling(app, "The same command imports the rest.") as told,
+        telling(app, "To import the remaining lines, run the same command again.") as told,
         _opened(file) as stream,
         reporting(report, file) as failures,
         run.finished(told),
@@ -117,19 +128,21 @@ def import_keys(
 @click.command(cls=Command, example="keys export --with-digests --stack old | keys import - --stack new")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
 @click.option("--consumer", type=NAME, help="Only this consumer's keys.")
-@click.option("--with-digests", is_flag=True, help="All that is needed to import it again: a backup, or a move.")
+@click.option(
+    "--with-digests", is_flag=True, help="Export everything that `keys import` needs, for a backup or a move."
+)
 @click.pass_context
 def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bool) -> None:
-    """Writes what is known of the keys to standard output, in no order.
+    """Export keys to standard output.
 
-    There is nothing in it that could be used as a key. With --with-digests it also has the SHA-256 of each key, the
-    consumers and the history, as JSON Lines that `keys import` reads: it leaves an equal table. Keep such a file as
-    you keep the table: an imported key that is easily guessed can be guessed from its digest.
+    The order is not defined. The export has no usable keys. With --with-digests it also has the SHA-256 of each key,
+    the consumers and the history, as JSON Lines for `keys import`, which creates an equal table from it. Protect such a
+    file like the table: an attacker can find a weak imported key by comparing guesses with its digest.
     """
     app: App = ctx.obj
     if with_digests:
         if form != "jsonl":
-            raise BadInput("--with-digests writes JSON Lines only: consumers and keys do not fit the same columns.")
+            raise BadInput("--with-digests: CSV is not supported, since consumers and keys have different columns.")
         if not _export_all(app, consumer):
             ctx.exit(SOME_FAILED)
         return
@@ -145,7 +158,7 @@ def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bo
 
 
 def _export_all(app: App, consumer: str | None) -> bool:
-    """Whether all items were written."""
+    """Write everything that `import` needs. Returns whether no item was left out."""
     now = app.clock()
     counts = {"consumer": 0, "key": 0, "deleted": 0}
     left_out = 0
@@ -159,13 +172,15 @@ def _export_all(app: App, consumer: str | None) -> bool:
         value = _backup_object(record, now)
         output.print_json(value)
         counts[value["type"]] += 1
-    what = f"{counts['key']} keys, {counts['consumer']} consumers and {counts['deleted']} digests of deleted keys"
-    note(f"{what} were exported{f', {left_out} items were left out' if left_out else ''}.")
+    keys, owners = plural(counts["key"], "key"), plural(counts["consumer"], "consumer")
+    note(f"Exported {keys}, {owners} and {plural(counts['deleted'], 'digest')} of deleted keys.")
+    if left_out:
+        note(f"Left out {plural(left_out, 'malformed item')}.")
     return not left_out
 
 
 def _backup_object(record: Consumer | Key | Deleted, now: float) -> dict[str, Any]:
-    """A line that `import` reads back. Members without a value are left out."""
+    """A line for `import`. Members without a value are omitted."""
     if isinstance(record, Deleted):
         return {"type": "deleted", "sha256": record.digest, "deleted_at": output.iso(record.deleted_at)}
     events = [event.to_map() for event in record.history]
@@ -194,7 +209,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 class _Run:
-    """One import, and what is told of it at its end, however it ends."""
+    """One import and its result, which is reported also if the import fails or is interrupted."""
 
     def __init__(self, app: App, *, dry_run: bool) -> None:
         self._app = app
@@ -208,19 +223,19 @@ class _Run:
         self._has_table = table is not None
         self.prefix = app.prefix if table else app.pattern_prefix
         if dry_run and not table:
-            self.notice("No table is given, so the lines are checked by themselves, not against its keys.")
+            self.notice("No table is given: the lines are not compared with existing keys.")
         items = DryRunTable(app.database.get) if dry_run and table else DryRunTable() if dry_run else app.database
         author = Author("dry run", app.command) if dry_run else app.author
         self.importer = Importer(items, author=author, clock=app.clock, sleep=app.sleep)
 
     def notice(self, text: str) -> None:
-        """What is told at once, and in JSON at the end."""
+        """Write a note at once, and keep it for the JSON output at the end."""
         self._notices.append(text)
         note(text)
 
     @contextmanager
     def finished(self, told: Told) -> Iterator[None]:
-        """Shows how the import went when the context ends, also when it was stopped."""
+        """Show the result when the context ends, also after an error or an interruption."""
         try:
             yield
         except BaseException as error:
@@ -244,26 +259,26 @@ class _Run:
         count = self.summary.foreign
         if not count or self._accept_imported:
             return
-        what = f"{count} of them are not of the format {self.prefix}_..., and the authorizer looks such keys up only"
+        what = (
+            f"Keys that are not in the format {self.prefix}_...: {count}. The authorizer accepts such keys only if the"
+        )
         if self._accept_imported is None:
-            self.notice(f"{what} where its stack has AcceptImportedKeys=true.")
+            self.notice(f"{what} stack has AcceptImportedKeys=true.")
         else:
-            self.notice(
-                f"{what} with AcceptImportedKeys=true, which this stack does not have: all of them are refused."
-            )
+            self.notice(f"{what} stack has AcceptImportedKeys=true. This stack does not have it, so it refuses them.")
 
     def _counts(self) -> str:
         summary, dry = self.summary, self._dry_run
         new = f"{summary.imported} {'would be imported' if dry else 'imported'}"
         there = f"{summary.already_there} already there"
-        ended = f", {summary.ended} there and ended, which they stay" if summary.ended else ""
+        ended = f", {summary.ended} already revoked, expired or deleted" if summary.ended else ""
         return f"{new}, {there}{ended}, {summary.failed} failed."
 
     def _show_failures(self) -> None:
         for number, reason in self.summary.failures[:MOST_SHOWN]:
             note(f"{self.unit.capitalize()} {number}: {reason}")
         if self.summary.failed > MOST_SHOWN:
-            note(f"... and {self.summary.failed - MOST_SHOWN} more. --report FILE gets them all.")
+            note(f"... and {self.summary.failed - MOST_SHOWN} more. To save all of them, specify --report FILE.")
 
     def _show_json(self, **more: str) -> None:
         summary = self.summary
@@ -282,7 +297,7 @@ class _Run:
 
 
 def _cell(value: object) -> str:
-    """A value in a CSV cell. What a spreadsheet would take for a formula, it gets as text."""
+    """A value as a CSV cell. A leading quote keeps spreadsheets from reading it as a formula."""
     if value is None:
         return ""
     text = " ".join(value) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""Ctrl-C while a file is worked on: between two of its lines, so that what was done is known exactly."""
+"""Ctrl-C during an import takes effect between two lines, so that the counts are exact."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ T = TypeVar("T")
 
 
 class Interrupts:
-    """Raises `KeyboardInterrupt` where the next line is read, not where the last ones are counted. A second Ctrl-C
-    before that raises it at once.
-    """
+    """Raise `KeyboardInterrupt` when the next line is read. A second Ctrl-C before that raises it at once."""
 
     def __init__(self) -> None:
         self._is_reading = False
         self._is_pending = False
 
     def between(self, lines: Iterable[T]) -> Iterator[T]:
-        """The lines, unless one is interrupted."""
+        """Yield the lines. Ctrl-C raises `KeyboardInterrupt` here, before the next line."""
         iterator = iter(lines)
         while True:
             self._is_reading = True
@@ -38,7 +36,7 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Ctrl-C does this, for as long as the context lasts."""
+        """Handle Ctrl-C this way within the context."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

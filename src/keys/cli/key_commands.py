@@ -1,4 +1,4 @@
-"""The commands on single keys."""
+"""Commands that create, show and change keys."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from keys.life.store import Created
 @click.command(
     cls=Command, example='keys create --consumer acme --data \'{"plan": "gold"}\' --scopes read,write --expires-in 90d'
 )
-@click.option("--consumer", type=NAME, required=True, help="Who it is for: the `sub` of its requests.")
-@click.option("--description", type=DESCRIPTION, default="", help="For people.")
-@click.option("--data", metavar="JSON", help="An object that backends get with each request.  [the consumer's]")
-@click.option("--scopes", type=SCOPES, default="", metavar="A,B", help="What it may be used for.")
-@click.option("--expires-in", type=LIFETIME, help="How long it lasts: 15m, 72h, 90d.  [for ever]")
+@click.option("--consumer", type=NAME, required=True, help="The consumer. Its name is the `sub` of the requests.")
+@click.option("--description", type=DESCRIPTION, default="", help="A description of the key.")
+@click.option("--data", metavar="JSON", help="A JSON object for the backends.  [default: of the consumer]")
+@click.option("--scopes", type=SCOPES, default="", metavar="A,B", help="The scopes of the key.")
+@click.option("--expires-in", type=LIFETIME, help="The lifetime, such as 15m, 72h or 90d.  [default: no expiry]")
 @prefix_option
 @tag_options
 @click.pass_obj
@@ -48,14 +48,14 @@ def create(
     expires_in: int | None,
     tags: dict[str, str],
 ) -> None:
-    """Makes a key, and shows it this once.
+    """Create an API key. The key is shown once.
 
-    A consumer that does not exist yet is created, with the same data.
+    If the consumer does not exist, it is created with the same data.
     """
     stored_data = None if data is None else parse_data(data, consumer)
     key_id = new_key_id()
     look, back = app.again(f"keys show {key_id}"), app.again(f"keys revoke {key_id} --yes")
-    with telling(app, f"To see whether it is there: {look}\nTo end it: {back}", key_id=key_id) as told:
+    with telling(app, f"To see whether the key exists: {look}\nTo revoke it: {back}", key_id=key_id) as told:
         created = app.store.create(
             key_id=key_id,
             consumer=consumer,
@@ -66,23 +66,23 @@ def create(
             tags=tags,
             expires_in=expires_in,
         )
-        told.fact = f"{key_id} was made, but the key itself is lost: end it, and make another."
+        told.fact = f"The key {key_id} was created, but it could not be shown. Revoke it and create another key."
         _show_created(app, created)
 
 
 @click.command("list", cls=Command, example="keys list --consumer acme --state active --expiring-within 14d")
-@click.option("--consumer", type=NAME, help="Only this consumer's keys.")
-@click.option("--state", type=click.Choice([state.value for state in State]), help="Only keys in this state.")
-@click.option("--expiring-within", type=DURATION, help="Only active keys that expire within this time.")
+@click.option("--consumer", type=NAME, help="Only the keys of this consumer.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only keys with this state.")
+@click.option("--expiring-within", type=DURATION, help="Only active keys that expire within this time, such as 14d.")
 @tag_options
 @click.pass_obj
 def list_keys(
     app: App, consumer: str | None, state: str | None, expiring_within: int | None, tags: dict[str, str]
 ) -> None:
-    """Lists keys, those of one consumer or all of them.
+    """List the keys of one consumer or of all consumers.
 
-    With several conditions, keys that meet all of them. Without --consumer the whole table is read. A key whose id was
-    not made here is shown by its digest, which every command takes in place of the id.
+    With several options, the list has the keys that match all of them. Without --consumer, the command reads the whole
+    table. A key without a valid key ID is shown with its SHA-256 digest, which every command accepts as KEY_ID.
     """
     now = app.clock()
     everything = list(app.store.all(consumer))
@@ -109,7 +109,7 @@ def list_keys(
 @click.argument("key_id", type=REF)
 @click.pass_obj
 def show(app: App, key_id: str) -> None:
-    """Shows all that is known of a key, but never the key itself."""
+    """Show the details of a key. The key itself is not stored."""
     key = app.store.find(key_id)
     now = app.clock()
     if app.json:
@@ -122,44 +122,49 @@ def show(app: App, key_id: str) -> None:
 @click.argument("key_id", type=REF)
 @click.pass_obj
 def history(app: App, key_id: str) -> None:
-    """Shows who changed a key, when, with which command and why: the first change and the last nine.
+    """Show the history of a key.
 
-    What is deleted has no history. AWS CloudTrail can keep one of every call, if it records data events of the table.
+    The table keeps the first change and the last nine. Each entry has the time, the identity, the command and the
+    reason. A deleted key has no history. AWS CloudTrail can record every call, if you enable data events for the table.
     """
     output.show_history(app.store.find(key_id), as_json=app.json)
 
 
 @click.command(cls=Command, example="keys roll key_1a2B3c4D5e6F7g8H --grace 72h")
 @click.argument("key_id", type=REF)
-@click.option("--grace", type=DURATION, default="72h", show_default=True, help="How long the old key still works.")
-@click.option("--expires-in", type=LIFETIME, help="How long the new key lasts.  [as long as the old one was made for]")
+@click.option(
+    "--grace", type=DURATION, default="72h", show_default=True, help="How long the old key continues to work."
+)
+@click.option(
+    "--expires-in", type=LIFETIME, help="The lifetime of the new key.  [default: the lifetime of the old key]"
+)
 @prefix_option
-@click.option("--undo", is_flag=True, help="Take a roll of this key back: revoke the new key, keep the old one.")
+@click.option("--undo", is_flag=True, help="Undo the roll of this key: revoke the new key, keep the old one.")
 @reason_option
 @yes_option
 @click.pass_obj
 def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, reason: str | None, yes: bool) -> None:
-    """Makes a new key in place of another, and shows it this once.
+    """Roll a key: create its replacement. The new key is shown once.
 
-    It has the same consumer, description, data, scopes and tags. The old key works for the time of --grace, so that its
-    holder can change over, but no longer than it would have. With --grace 0 it ends at once.
+    The new key has the same consumer, description, data, scopes and tags. The old key continues to work for the grace
+    period, but not after its own expiry. With --grace 0 the old key expires at once.
     """
     if undo:
         _undo_roll(app, key_id, reason, yes=yes)
         return
     if not grace:
-        app.confirm(f"End {key_id} at once?", yes=yes)
+        app.confirm(f"Expire {key_id} at once?", yes=yes)
     new_id = new_key_id()
     look, back = app.again(f"keys show {key_id}"), app.again(f"keys roll {key_id} --undo --yes")
-    # After an end at once there is nothing to go back to.
-    end = f"To end the new key: {app.again(f'keys revoke {new_id} --yes')}"
-    remedy = f"To see whether it was rolled: {look}\n{f'To take the roll back: {back}' if grace else end}"
+    # Without a grace period the old key has expired, so the roll cannot be undone.
+    end = f"To revoke the new key: {app.again(f'keys revoke {new_id} --yes')}"
+    remedy = f"To see whether the key was rolled: {look}\n{f'To undo the roll: {back}' if grace else end}"
     with telling(app, remedy, key_id=new_id, rolled_from=key_id) as told:
         rolled = app.store.roll(
             key_id, prefix=app.prefix, grace=grace, expires_in=expires_in, reason=reason, key_id=new_id
         )
-        ends = output.expiry_text(rolled.old, app.clock())
-        told.fact = f"{key_id} was rolled and ends {ends}, but the new key {new_id} itself is lost."
+        expires = output.expiry_text(rolled.old, app.clock())
+        told.fact = f"{key_id} was rolled and expires {expires}, but the new key {new_id} could not be shown."
         _show_created(app, rolled.created, rolled.old)
 
 
@@ -168,11 +173,11 @@ def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, 
 @reason_option
 @click.pass_obj
 def disable(app: App, key_id: str, reason: str | None) -> None:
-    """Stops a key until it is enabled again."""
+    """Disable a key. The authorizer refuses it until you enable it."""
     with _telling(app, key_id) as told:
         key, changed = app.store.disable(key_id, reason)
         _show_changed(
-            app, told, key, f"{key_id} is disabled." if changed else f"{key_id} was disabled already.", changed
+            app, told, key, f"{key_id} is disabled." if changed else f"{key_id} is already disabled.", changed
         )
 
 
@@ -181,12 +186,12 @@ def disable(app: App, key_id: str, reason: str | None) -> None:
 @reason_option
 @click.pass_obj
 def enable(app: App, key_id: str, reason: str | None) -> None:
-    """Lets a disabled key work again."""
+    """Enable a disabled key."""
     with _telling(app, key_id) as told:
         key, changed = app.store.enable(key_id, reason)
         state = key.state(app.clock())
-        text = f"{key_id} is enabled." if changed else f"{key_id} was not disabled."
-        _show_changed(app, told, key, text if state is State.ACTIVE else f"{text} But it is {state}.", changed)
+        text = f"{key_id} is enabled." if changed else f"{key_id} is already enabled."
+        _show_changed(app, told, key, text if state is State.ACTIVE else f"{text} Its state is {state}.", changed)
 
 
 @click.command(cls=Command, example='keys revoke key_1a2B3c4D5e6F7g8H --reason "ticket 4711" --yes')
@@ -195,16 +200,17 @@ def enable(app: App, key_id: str, reason: str | None) -> None:
 @yes_option
 @click.pass_obj
 def revoke(app: App, key_id: str, reason: str | None, yes: bool) -> None:
-    """Ends a key for good.
+    """Revoke a key permanently.
 
-    It stops working within the two caches' time, one minute by default. A key that is revoked already stays as it is.
+    The caches can accept the key for 60 seconds more by default: AuthorizerCacheSeconds and ApiKeyCacheSeconds. A key
+    that is already revoked is not changed.
     """
     key = app.store.find(key_id)
     if key.revoked_at is None:
-        app.confirm(f"Revoke {key_id} of {key.consumer}, for good?", yes=yes)
+        app.confirm(f"Revoke {key_id} of {key.consumer} permanently?", yes=yes)
     with _telling(app, key_id) as told:
         key, changed = app.store.revoke(key_id, reason)
-        already = f"{key_id} was revoked already, at {output.iso(key.revoked_at)}."
+        already = f"{key_id} is already revoked, since {output.iso(key.revoked_at)}."
         _show_changed(app, told, key, f"{key_id} is revoked." if changed else already, changed)
 
 
@@ -213,11 +219,11 @@ def revoke(app: App, key_id: str, reason: str | None, yes: bool) -> None:
 @yes_option
 @click.pass_obj
 def delete(app: App, key_id: str, yes: bool) -> None:
-    """Removes a key and all that is known of it.
+    """Delete a key and its history.
 
-    It stops working as with `revoke`, which keeps what is known of it for another 30 days.
+    The key stops working as after `keys revoke`. A revoked key keeps its details and history for 30 days.
     """
-    app.confirm(f"Delete {key_id}? Nothing will be known of it any more.", yes=yes)
+    app.confirm(f"Delete {key_id} and its history permanently?", yes=yes)
     with _telling(app, key_id) as told:
         app.store.delete(key_id)
         told.fact = f"{key_id} is deleted."
@@ -228,19 +234,19 @@ def delete(app: App, key_id: str, yes: bool) -> None:
 
 
 def _undo_roll(app: App, key_id: str, reason: str | None, *, yes: bool) -> None:
-    app.confirm(f"Take the roll of {key_id} back, and revoke the key that was made for it?", yes=yes)
+    app.confirm(f"Undo the roll of {key_id}, and revoke the new key?", yes=yes)
     with _telling(app, key_id) as told:
         old, new = app.store.undo_roll(key_id, reason)
-        ended = f"{new.ref} is revoked" if new else "the new key was deleted before"
-        _show_changed(app, told, old, f"{key_id} is as before it was rolled, and {ended}.", True)
+        ended = f"The new key {new.ref} is revoked." if new else "The new key was already deleted."
+        _show_changed(app, told, old, f"The roll of {key_id} is undone. {ended}", True)
 
 
 def _telling(app: App, key_id: str) -> AbstractContextManager[Told]:
-    return telling(app, f"To see how it is: {app.again(f'keys show {key_id}')}", key_id=key_id)
+    return telling(app, f"To see its state: {app.again(f'keys show {key_id}')}", key_id=key_id)
 
 
 def _show_changed(app: App, told: Told, key: Key, text: str, changed: bool) -> None:
-    """:raises NoEffect: it was so already."""
+    """:raises NoEffect: the key was not changed."""
     told.fact = text if changed else None
     if app.json:
         output.print_json(output.key_object(key, app.clock()))
@@ -256,8 +262,8 @@ def _show_created(app: App, created: Created, old: Key | None = None) -> None:
         replaced = {} if old is None else {"old": output.key_object(old, now)}
         output.print_json({"key": created.secret, **output.key_object(created.key, now), **replaced})
     else:
-        ends = [] if old is None else [("Old key ends", output.expiry_text(old, now))]
+        ends = [] if old is None else [("Old expires", output.expiry_text(old, now))]
         output.print_fields([("Key", created.secret), *output.key_fields(created.key, now), *ends])
         note(output.SECRET_NOTE)
     if created.new_consumer:
-        note(f"{created.key.consumer} is a new consumer.")
+        note(f"The consumer {created.key.consumer} was created.")

@@ -1,4 +1,4 @@
-"""The command that looks for leaked keys in texts, and ends them."""
+"""The command that finds leaked keys in text and revokes them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from keys.cli.app import App, note
 from keys.cli.commands import Command, prefix_option, reason_option, yes_option
 from keys.cli.progress import Counter, counting
 from keys.cli.telling import cause, telling
+from keys.deployment.words import plural
 from keys.life.errors import BadInput
 from keys.life.leak import Fate, Found, Leak
 from keys.life.scanning import Search
 
 STILL_LIVE: Final = 9
-_COLUMNS: Final = ("KEY ID", "CONSUMER", "IS", "BEGINS", "TIMES", "FIRST PLACES")
+_COLUMNS: Final = ("KEY ID", "CONSUMER", "STATUS", "BEGINS", "COUNT", "FIRST PLACES")
 STANDARD_INPUT: Final = Path("-")
 
 
@@ -32,24 +33,28 @@ STANDARD_INPUT: Final = Path("-")
     nargs=-1,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
-@click.option("--dry-run", is_flag=True, help="Only look, and exit with 9 if a key is found that has not ended.")
+@click.option(
+    "--dry-run", is_flag=True, help="Revoke nothing. The exit code is 9 if a key is found that is still valid."
+)
 @yes_option
 @reason_option
 @prefix_option
 @click.pass_context
 def leak(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, yes: bool, reason: str | None) -> None:
-    """Finds our keys in texts, and revokes those that can still be used, each as it is found.
+    """Find leaked keys in text and revoke them.
 
-    The texts are those of the files, or standard input: of any size, in UTF-8, UTF-16 or UTF-32, plain or in gzip,
-    bzip2 or xz. A key is found by its form and checksum wherever it stands, also among the escapes of JSON and URLs.
-    Imported keys of other formats are not found: look these up with `keys verify`.
+    The text is read from the files, or from standard input. A key is revoked as soon as it is found. The text can have
+    any size and be in UTF-8, UTF-16 or UTF-32. It can be compressed with gzip, bzip2 or xz. Keys are recognized by
+    their format and checksum, also next to JSON or URL escapes.
 
-    Exits with 9 while a key that was found is still live; in a dry run, also when one has the form of our keys and is
-    not in this table, since it may be another stack's.
+    Imported keys in other formats are not found. Use `keys verify` for them.
+
+    The exit code is 9 if a key that was found is still valid. In a dry run it is also 9 if a key in the product's key
+    format is not in this table, since it might belong to another stack.
     """
     app: App = ctx.obj
     session = _Session(app, app.prefix, dry_run=dry_run, yes=yes, reason=reason)
-    with telling(app, "The same command does the rest.") as told, session.reported():
+    with telling(app, "To search the remaining text, run the same command again.") as told, session.reported():
         for file in files or (STANDARD_INPUT,):
             session.search(file)
             told.fact = session.summary()
@@ -57,7 +62,7 @@ def leak(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, yes: bool, 
 
 
 class _Session:
-    """One call of the command: its texts, what was found in them, and the operator's consent."""
+    """One run of the command: its texts, the keys found, and the operator's confirmation."""
 
     def __init__(self, app: App, prefix: str, *, dry_run: bool, yes: bool, reason: str | None) -> None:
         self._app = app
@@ -73,7 +78,7 @@ class _Session:
         )
 
     def search(self, file: Path) -> None:
-        """Goes through one text. One that cannot be read is told, and does not keep the others from it."""
+        """Search one text. If it cannot be read, report that and continue."""
         name = "standard input" if file == STANDARD_INPUT else str(file)
         try:
             with _opened(file) as stream, counting(f"Searching {output.visible(name)}") as counter:
@@ -83,7 +88,7 @@ class _Session:
                 self._searches.append(search)
                 self._leak.take(name, search, stream)
             if not search.is_text:
-                raise BadInput("It is not a text. Keys that stand in it as they are were found, others may not be.")
+                raise BadInput("The file is not text. Keys that are compressed or encoded in it might not be found.")
         except (BadInput, OSError) as error:
             if isinstance(error, OSError) and error.filename is None:
                 raise
@@ -92,7 +97,7 @@ class _Session:
 
     @contextmanager
     def reported(self) -> Iterator[None]:
-        """Shows what was found when the context ends, also when it was stopped."""
+        """Show the keys found when the context ends, also after an error or an interruption."""
         try:
             yield
         finally:
@@ -108,15 +113,18 @@ class _Session:
         return BadInput.exit_code if self._unreadable else 0
 
     def summary(self) -> str:
-        """What was searched, for what, and what came of it, in one sentence each."""
+        """What was searched and what was found, in one or two sentences."""
         found = self._leak.found.values()
         by_fate = {fate: sum(one.fate is fate for one in found) for fate in Fate}
         fates = ", ".join(f"{count} {fate}" for fate, count in by_fate.items() if count)
         sizes = sum(search.bytes for search in self._searches), sum(search.lines for search in self._searches)
-        searched = f"Searched {sizes[0]:,} bytes in {sizes[1]:,} lines for keys that begin with {self._prefix}_:"
-        result = f"{len(found)} of this table ({fates})" if found else "none of this table"
-        unknown = f", {self._leak.unknown} of the same form that are not in this table" if self._leak.unknown else ""
-        unread = f" {len(self._unreadable)} could not be read." if self._unreadable else ""
+        size = f"{plural(sizes[0], 'byte')} in {plural(sizes[1], 'line')}"
+        searched = f"Searched {size} for keys with the prefix {self._prefix}."
+        result = (
+            f"Found {plural(len(found), 'key')} of this table ({fates})" if found else "Found no keys of this table"
+        )
+        unknown = f" and {plural(self._leak.unknown, 'key')} not in this table" if self._leak.unknown else ""
+        unread = f" Files that could not be searched completely: {len(self._unreadable)}." if self._unreadable else ""
         return f"{searched} {result}{unknown}.{unread}"
 
     def _may_revoke(self, found: Found) -> bool:
@@ -127,8 +135,8 @@ class _Session:
             what = f"{key.ref} of {key.consumer}" if key else found.begins
             try:
                 with self._counter.paused() if self._counter else _nothing():
-                    note(f"{what} is in {_place(found.places[0])}, and can be used.")
-                    self._app.confirm("Revoke every such key that is found, for good?", yes=False)
+                    note(f"{what} is in {_place(found.places[0])} and is still valid.")
+                    self._app.confirm("Revoke every valid key that is found permanently?", yes=False)
                 self._consent = True
             except click.Abort:
                 self._consent = False
@@ -138,7 +146,7 @@ class _Session:
 
     def _tell(self, found: Found) -> None:
         with self._counter.paused() if self._counter else _nothing():
-            what = f"{found.key.ref} of {found.key.consumer}" if found.key else f"A key that begins {found.begins}"
+            what = f"{found.key.ref} of {found.key.consumer}" if found.key else f"A key that begins with {found.begins}"
             problem = f" {found.problem}" if found.problem else ""
             note(f"{_place(found.places[0])}: {what}: {found.fate}.{problem}")
 
@@ -197,8 +205,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         with file.open("rb") as stream:
             yield stream
     elif sys.stdin.isatty():
-        note("Paste the text, and end it with Ctrl-D on a line of its own.")
-        # All of it at once: the terminal is where the question is answered.
+        note("Paste the text. Then press Ctrl-D on an empty line.")
+        # Read all text first: the confirmation is read from the same terminal.
         yield io.BytesIO(sys.stdin.buffer.read())
     else:
         yield sys.stdin.buffer

@@ -1,4 +1,4 @@
-"""The command line `keys`: its commands, in the order of a key's life."""
+"""The command `keys` and its subcommands, in the order in which an operator uses them."""
 
 import io
 import sys
@@ -20,17 +20,18 @@ from keys.cli.commands import Group
 
 EXIT_CODES = """\b
 Exit codes:
-  0  done
-  1  AWS failed or could not be reached, the result could not be written, or you said no
-  2  wrong usage or bad input
-  3  no such key, consumer, stack or table
-  4  the state of the key or consumer does not allow it
-  5  verify, explain: the credential is not accepted, or may not call the route
-  6  import: some lines were not imported
-  7  doctor: something is wrong
-  8  nothing was changed, because it was so already
-  9  leak: a key that was found is still live, or may be
- 10  check: no mistake, but rules that could be compared with no route
+  0  The command succeeded.
+  1  AWS failed or could not be reached, the result could not be written, or
+     the command was interrupted or not confirmed.
+  2  The usage or the input is invalid.
+  3  The key, consumer, stack or table does not exist.
+  4  The state of the key or consumer does not allow the change.
+  5  verify, explain: the credential is refused, or the route is not permitted.
+  6  import: some lines failed. export: some items were left out.
+  7  doctor: at least one check found a fault.
+  8  The key or consumer already had this state. Nothing was changed.
+  9  leak: a key that was found is still valid, or might be.
+ 10  check: no mistakes, but some rules could not be compared with a route.
 """
 
 
@@ -38,15 +39,15 @@ Exit codes:
 @click.version_option(authorizer.VERSION, package_name="apigateway-multi-auth")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Makes and manages API keys.
+    """Create and manage API keys, and check a deployment.
 
-    The table is the one of --table, else of --stack, else of API_KEYS_TABLE, else of the local system that `make
-    run` has started in this directory.
+    The commands use the DynamoDB table of the first of these that is set: --table, --stack, the environment variable
+    API_KEYS_TABLE, the local system that `make run` started in this directory.
     """
     ctx.ensure_object(App)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding does not have must not cost a result.
+            # A character that the terminal's encoding lacks must not make a command fail.
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""How results are shown: tables for people, JSON for programs, both on standard output."""
+"""Results on standard output: tables and fields as text, or JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keys.life.record import Consumer, Key, Record, State
 if TYPE_CHECKING:
     from rich.console import Console
 
-SECRET_NOTE: Final = "Keep the key now: it is not stored, and never shown again."
+SECRET_NOTE: Final = "Save the key now. It is not stored and cannot be shown again."
 
 _STYLES: Mapping[str, str] = {
     State.ACTIVE: "green",
@@ -27,7 +27,7 @@ _STYLES: Mapping[str, str] = {
     State.REVOKED: "red",
 }
 _WIDTH = 10_000
-"""Where no terminal is, lines are as long as they need to be."""
+"""The line width without a terminal: lines are not wrapped."""
 
 _FINDINGS: Mapping[str, str] = {"ok": "green", "note": "yellow", "wrong": "red"}
 _STATE_WIDTH = 7
@@ -36,14 +36,14 @@ _LAST_SECOND = 253_402_300_799
 
 
 def iso(time: int | None) -> str | None:
-    """A time in seconds since 1970 as ISO 8601 in UTC; what is after the year 9999 as it is."""
+    """A time in seconds since 1970 as ISO 8601 in UTC; as a number if it is after the year 9999."""
     if time is None or time > _LAST_SECOND:
         return None if time is None else str(time)
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def key_object(key: Key, now: float) -> dict[str, Any]:
-    """A key as programs get it. Every member is always there."""
+    """A key as a JSON object. Every member is always present."""
     return {
         "key_id": key.key_id,
         "consumer": key.consumer,
@@ -64,7 +64,7 @@ def key_object(key: Key, now: float) -> dict[str, Any]:
 
 
 def consumer_object(consumer: Consumer) -> dict[str, Any]:
-    """A consumer as programs get it. Every member is always there."""
+    """A consumer as a JSON object. Every member is always present."""
     return {
         "name": consumer.name,
         "description": consumer.description,
@@ -76,7 +76,7 @@ def consumer_object(consumer: Consumer) -> dict[str, Any]:
 
 
 def history_object(record: Record) -> list[dict[str, Any]]:
-    """What was done to a key or consumer, as programs get it: the oldest first."""
+    """The history of a key or consumer as a JSON list, oldest entry first."""
     return [
         {"at": iso(event.at), "what": event.what, "by": event.by, "how": event.how, "reason": event.reason}
         for event in record.history
@@ -84,25 +84,25 @@ def history_object(record: Record) -> list[dict[str, Any]]:
 
 
 def show_history(record: Record, *, as_json: bool) -> None:
-    """What was done to a key or consumer: a table, or JSON."""
+    """Print the history of a key or consumer as a table or as JSON."""
     if as_json:
         print_json(history_object(record))
     elif record.history:
         rows = [(iso(event.at) or "", event.what, event.by, event.how, event.reason or "") for event in record.history]
         print_table(("AT", "WHAT", "BY", "HOW", "REASON"), rows, (0, 1, 4, 2, 3))
     else:
-        click.echo("It was last changed before changes were recorded.", err=True)
+        click.echo("There is no history: the last change was made before the history was recorded.", err=True)
 
 
 def print_json(value: object) -> None:
-    """One JSON value on one line, in ASCII whatever the terminal."""
+    """Print one JSON value on one line, in ASCII, so that every terminal can show it."""
     click.echo(json.dumps(value))
 
 
 def print_fields(fields: Iterable[tuple[str, str | None]]) -> None:
-    """Names and values, one pair a line; those without a value are left out. Values are never wrapped or cut.
+    """Print names and values, one pair per line. A value of None is omitted. Values are not wrapped or truncated.
 
-    They are written at once: of a key that is shown once, all comes through or nothing.
+    One write for all lines: a new key is shown completely or not at all.
     """
     lines = [f"{name:<14}{visible(value)}" for name, value in fields if value is not None]
     if lines:
@@ -110,11 +110,11 @@ def print_fields(fields: Iterable[tuple[str, str | None]]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], most_important: Sequence[int] = ()) -> None:
-    """Rows under headings. A cell that is a state has its colour, where there is a terminal.
+    """Print rows under headings. States are colored if standard output is a terminal.
 
-    No cell is cut or folded, since an id that is cannot be copied. In a terminal that is too narrow, only the columns
-    are shown that fit, by their importance (the numbers of columns, from 0; all others follow), and the others are
-    named. Where not even the first two fit, each row is shown as lines.
+    Cells are not truncated or folded, so that IDs can be copied. If the terminal is too narrow, only the most important
+    columns are shown (`most_important`: column numbers from 0; the other columns follow), and a note names the others.
+    If the first two columns do not fit, each row is printed as several lines.
     """
     from rich.cells import cell_len
     from rich.table import Table
@@ -141,11 +141,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], most_impo
     _console().print(table)
     left_out = [name for number, name in enumerate(columns) if number not in shown]
     if left_out:
-        click.echo(f"No room for {', '.join(left_out)}: widen the terminal, or use --output json.", err=True)
+        click.echo(
+            f"Not shown for lack of width: {', '.join(left_out)}. Widen the terminal, or specify --output json.",
+            err=True,
+        )
 
 
 def print_finding(state: str, text: str) -> None:
-    """A state and what is so, wrapped between words in a terminal."""
+    """Print the state of a finding and its text, wrapped between words if standard output is a terminal."""
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     wrap = textwrap.TextWrapper(room - _STATE_WIDTH, break_long_words=False, break_on_hyphens=False)
     shown = click.style(state, _FINDINGS.get(state)) + " " * (_STATE_WIDTH - len(state))
@@ -153,9 +156,9 @@ def print_finding(state: str, text: str) -> None:
 
 
 def key_fields(key: Key, now: float) -> list[tuple[str, str | None]]:
-    """A key as people see it."""
+    """A key as names and values for `print_fields`."""
     return [
-        ("Key id", key.key_id),
+        ("Key ID", key.key_id),
         ("Digest", None if key.ref == key.key_id else key.digest),
         ("Consumer", key.consumer),
         ("Description", key.description or None),
@@ -174,7 +177,7 @@ def key_fields(key: Key, now: float) -> list[tuple[str, str | None]]:
 
 
 def consumer_fields(consumer: Consumer) -> list[tuple[str, str | None]]:
-    """A consumer as people see it."""
+    """A consumer as names and values for `print_fields`."""
     return [
         ("Name", consumer.name),
         ("Description", consumer.description or None),
@@ -187,7 +190,7 @@ def consumer_fields(consumer: Consumer) -> list[tuple[str, str | None]]:
 
 
 def history_fields(record: Record) -> list[tuple[str, str | None]]:
-    """The last change, as people see it."""
+    """The last change as names and values for `print_fields`."""
     if not record.history:
         return []
     last = record.history[-1]
@@ -221,7 +224,7 @@ def tags_text(tags: Mapping[str, str]) -> str:
 
 
 def expiry_text(key: Key, now: float) -> str:
-    """When the key expires, and how long that is from now."""
+    """The expiry of the key, and the time until then."""
     if key.expires_at is None:
         return "never"
     left = key.expires_at - int(now)
@@ -229,19 +232,19 @@ def expiry_text(key: Key, now: float) -> str:
 
 
 def visible(text: str) -> str:
-    """The text, with what a terminal would act on as escapes."""
+    """The text with control characters escaped, so that a terminal does not act on them."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _console() -> Console:
     from rich.console import Console
 
-    # The height as well: without it, rich takes 80 columns for a dumb terminal whatever the width.
+    # Without a height, rich ignores the width for a dumb terminal and takes 80 columns.
     return Console(markup=False, emoji=False, highlight=False, width=_WIDTH, height=25)
 
 
 def _data(text: str) -> Any:
-    """A consumer's data; as it is stored, where somebody has stored something else than JSON."""
+    """The data of a consumer; the stored text if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

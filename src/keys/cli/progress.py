@@ -1,4 +1,4 @@
-"""Progress of what takes long, on standard error and only where that is a terminal."""
+"""Progress bars on standard error, only if it is a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Counter:
-    """A `Report` that shows a bar, which appears with the first report, and tells `also`."""
+    """A `Report` that shows a progress bar from its first call on, and passes each call on to `also`."""
 
     def __init__(self, title: str, bar: Progress | None, also: Report) -> None:
         self._bar = bar
@@ -29,7 +29,7 @@ class Counter:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """No bar for as long as the context lasts, for a question or a line of text."""
+        """Hide the bar within the context, for a question or a line of text."""
         if self._bar is None:
             yield
             return
@@ -42,7 +42,7 @@ class Counter:
 
 @contextmanager
 def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Counter]:  # noqa: ARG005
-    """Shows progress for as long as the context lasts."""
+    """Show progress within the context."""
     if not sys.stderr.isatty():
         yield Counter(title, None, also)
         return

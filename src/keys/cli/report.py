@@ -1,4 +1,4 @@
-"""A report that is written beside its file, and takes its place when it is whole."""
+"""A report file that is written under a temporary name, and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from keys.life.errors import BadInput
 
 @contextmanager
 def reporting(file: Path | None, source: Path) -> Iterator[TextIO | None]:
-    """What to write the report to; None without a file. However the context ends, what was written is kept.
+    """Open the report; None without a file. The report is kept also if the context ends with an error.
 
-    :raises BadInput: the file is the one that is read, or cannot be written.
+    :raises BadInput: the file is the input file, or cannot be written.
     """
     if file is None:
         yield None
         return
     if file.exists() and source.exists() and file.samefile(source):
-        raise BadInput(f"{file} is the file to import: give the report another name.")
+        raise BadInput(f"--report {file}: this is the file to import. Specify another file for the report.")
     if file.exists() and not file.is_file():
-        # A terminal, a pipe, /dev/null: nothing that could be replaced.
+        # A terminal, a pipe or /dev/null cannot be replaced by a rename.
         with file.open("w", encoding="utf-8") as stream:
             yield stream
         return
@@ -33,7 +33,7 @@ def reporting(file: Path | None, source: Path) -> Iterator[TextIO | None]:
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise BadInput(f"The report {file} cannot be written: {error.strerror}.") from None
+        raise BadInput(f"--report {file}: the file cannot be written: {error.strerror}.") from None
     written = Path(name)
     try:
         with os.fdopen(number, "w", encoding="utf-8") as stream:
@@ -43,6 +43,6 @@ def reporting(file: Path | None, source: Path) -> Iterator[TextIO | None]:
 
 
 def write(stream: TextIO | None, entry: dict[str, Any]) -> None:
-    """One entry, as a line of JSON."""
+    """Write one entry as a line of JSON, if there is a report."""
     if stream is not None:
         stream.write(json.dumps(entry) + "\n")

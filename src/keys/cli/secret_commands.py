@@ -1,4 +1,4 @@
-"""The commands that work with keys themselves: one key, keys in text, what keys look like."""
+"""The commands `verify`, `scan-pattern` and `completion`."""
 
 from __future__ import annotations
 
@@ -30,15 +30,20 @@ _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": 
 
 
 @click.command(cls=Command, example="keys verify < key.txt")
-@click.option("--imported/--no-imported", default=None, help="Look up keys of any format.  [as the stack does, or no]")
+@click.option(
+    "--imported/--no-imported",
+    default=None,
+    help="Whether to look up keys in other formats.  [default: as the stack, or no]",
+)
 @prefix_option
 @request_options
 @click.pass_context
 def verify(ctx: click.Context, imported: bool | None, request: Route | None, rules_path: Path | None) -> None:
-    """Says what the authorizer would say about a key: the identity, or why not, and what it may call.
+    """Check a key as the authorizer does.
 
-    The key is asked for, or read from standard input. It is not kept, and not shown. What other authorizers have in
-    their caches is not seen here.
+    Shows the identity of the key, or why it is refused. The command reads the key from standard input, or prompts for
+    it. The key is not stored or shown. The authorizer's caches are not checked, so it can still accept a key that was
+    just revoked. With --route, the command also checks whether the key may call the route.
     """
     app: App = ctx.obj
     app.target.accept_imported = imported
@@ -53,7 +58,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
         output.print_fields(
             [
                 ("Accepted", "yes"),
-                ("Key id", identity.key_id),
+                ("Key ID", identity.key_id),
                 ("Consumer", identity.sub),
                 ("Data", identity.context()["data"]),
                 ("Scopes", ", ".join(sorted(identity.scopes)) or None),
@@ -61,7 +66,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
         )
     else:
         output.print_fields(
-            [("Accepted", "no"), ("Reason", verdict.reason), ("", verdict.explanation), ("Key id", verdict.key_id)]
+            [("Accepted", "no"), ("Reason", verdict.reason), ("", verdict.explanation), ("Key ID", verdict.key_id)]
         )
     if explanation and not app.json:
         show_explanation(explanation)
@@ -70,11 +75,21 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
 
 
 @click.command("scan-pattern", cls=Command, example="keys scan-pattern --format gitleaks > .gitleaks.toml")
-@click.option("--format", "form", type=click.Choice(["text", "gitleaks", "github", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "gitleaks", "github", "json"]),
+    default="text",
+    show_default=True,
+    help="The format of the pattern.",
+)
 @prefix_option
 @click.pass_obj
 def scan_pattern(app: App, form: str) -> None:
-    """Prints how a secret scanner can tell our keys: a regular expression, and the rule of the checksum."""
+    """Print the pattern of the keys for secret scanners.
+
+    The pattern is a regular expression. The text format also has the checksum rule.
+    """
     prefix = app.pattern_prefix
     if form == "json" or app.json:
         output.print_json(scanning.rule(prefix))
@@ -91,7 +106,7 @@ def scan_pattern(app: App, form: str) -> None:
 @click.argument("shell", type=click.Choice(list(_COMPLETIONS)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Prints the script that lets a shell complete this command."""
+    """Print a shell completion script."""
     click.echo(_COMPLETIONS[shell](ctx.find_root().command, {}, "keys", "_KEYS_COMPLETE").source())
 
 

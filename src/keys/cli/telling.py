@@ -1,4 +1,4 @@
-"""That a change is told, whatever happens to the command after it was made."""
+"""Report a change also if the command fails after it made the change."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from keys.life.errors import KeysError, ServiceFailure, Unclear
 
 
 class Told:
-    """What is known of a change that is under way. `fact` is set as soon as it, or a part of it, is made."""
+    """The state of a change. `fact` is a sentence that is set as soon as the change, or a part of it, is made."""
 
     def __init__(self) -> None:
         self.fact: str | None = None
 
     def part(self, what: str) -> Callable[[int, int | None], None]:
-        """A report of progress that keeps how much has been done."""
+        """A progress `Report` that sets `fact` to the number of completed changes."""
 
         def report(done: int, total: int | None) -> None:
-            self.fact = f"{what}: {done} of {total} done."
+            self.fact = f"{what}: {done} of {total}."
 
         return report
 
 
 @contextlib.contextmanager
 def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
-    """Makes sure that a change is told that this block makes and shows. `remedy`: how to look for it, or back.
+    """Report the change of this block if the block fails after it made the change, or if the outcome is unknown.
 
-    What a result has lost is said on standard error, and where that leads nowhere, on the terminal: with `names`, as
-    one JSON object where the output is for programs.
+    The message goes to standard error, or to the terminal if standard error cannot be written. With `--output json` it
+    is one JSON object with the members `names`. `remedy` has the commands that show or undo the change.
 
-    :raises Unclear: as the block did, with the remedy.
+    :raises click.exceptions.Exit: the block failed, and the message was written.
     """
     told = Told()
     try:
         yield told
     except Unclear as error:
-        _last_word(app, f"{error} {told.fact or 'It may have been done.'}", remedy, names)
+        _last_word(app, f"{error} {told.fact or 'The change might have been made.'}", remedy, names)
         raise click.exceptions.Exit(error.exit_code) from None
     except click.exceptions.Exit:
         raise
@@ -58,7 +58,7 @@ def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
 
 
 def silence(stream: Any) -> None:
-    """Lets what is left in the stream's buffer go, so that the interpreter does not fail over it at its end."""
+    """Discard the buffer of a stream that cannot be written, so that the interpreter does not fail when it exits."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -78,11 +78,11 @@ def _last_word(app: App, text: str, remedy: str, names: dict[str, str]) -> None:
 
 
 def cause(error: BaseException) -> str:
-    """Why a command was stopped, in one sentence for its operator."""
+    """The error as one sentence for the operator."""
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return "Interrupted."
     if isinstance(error, OSError):
         gone = error.errno == errno.EPIPE
-        return f"The result could not be written: {'nobody reads it' if gone else error.strerror or error}."
+        return f"The result could not be written: {'its reader has exited' if gone else error.strerror or error}."
     known = error if isinstance(error, KeysError) or not isinstance(error, Exception) else translate(error)
-    return str(known or f"Failed with {type(error).__name__}: {error}.")
+    return str(known or f"The command failed with {type(error).__name__}: {error}.")

@@ -1,1 +1,1 @@
-"""A deployed authorizer: how to reach it, its settings, templates and rules, and whether it can do its work."""
+"""A deployed authorizer: the connection to it, its settings, its access rules, API templates and health checks."""

@@ -1,4 +1,4 @@
-"""Which table the commands work on, and the client that reaches it."""
+"""The table that the commands use, and the AWS clients for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(slots=True)
 class Target:
-    """Where the operator wants to work: what was given on the command line, None for what was not."""
+    """The options that select the table. None: the option was not given."""
 
     table: str | None = None
     stack: str | None = None
@@ -42,10 +42,10 @@ class Target:
 
 
 def aws_session(target: Target, env: Mapping[str, str]) -> Session:
-    """boto3's session for the profile and region that were given."""
+    """The boto3 session for the given profile and Region."""
     import boto3
 
-    # boto3 knows AWS_DEFAULT_REGION only; the other tools of AWS know AWS_REGION.
+    # boto3 reads only AWS_DEFAULT_REGION. Other AWS tools read AWS_REGION.
     return boto3.Session(profile_name=target.profile, region_name=target.region or env.get("AWS_REGION"))
 
 
@@ -56,14 +56,14 @@ def connect(
     note: Callable[[str], None],
     session: Callable[[Target, Mapping[str, str]], Session] = aws_session,
 ) -> Table:
-    """The table of the first of: `--table`, `--stack`, `API_KEYS_TABLE`, and the local system of this directory.
+    """The table of the first that is given: `--table`, `--stack`, `API_KEYS_TABLE`, local system of `directory`.
 
-    The local system is taken only when no profile is named, and `note` is told. Prefix and accepted formats are the
-    stack's where one is given, also beside `--table`, and the local system's; otherwise those of `API_KEY_PREFIX` and
-    `ACCEPT_IMPORTED_KEYS`, or not known.
+    The local system is used only if no profile is given, and is reported to `note`. If a stack is given, also with
+    `--table`, its parameters set the prefix and the accepted key formats. Otherwise `API_KEY_PREFIX` and
+    `ACCEPT_IMPORTED_KEYS` set them; without these they are unknown (None).
 
-    :raises BadInput: none of them is given, or the local system's file is not usable.
-    :raises NotFound: there is no such stack, or it is not one of ours.
+    :raises BadInput: none of them is given, or the local system's file is invalid.
+    :raises NotFound: the stack does not exist, or is no stack of this product.
     """
     outputs_file = directory / LOCAL_OUTPUTS
     name = target.table or (None if target.stack else env.get("API_KEYS_TABLE"))
@@ -72,8 +72,8 @@ def connect(
         client = functools.partial(aws.client, config=_config())
     elif target.profile or not outputs_file.is_file():
         raise BadInput(
-            "Which table? Give --stack NAME or --table NAME, set API_KEYS_TABLE, or start the local system with "
-            "`make run` and call this in its directory."
+            "No table is specified. Specify --stack NAME or --table NAME, set API_KEYS_TABLE, or run `make run` and "
+            "use this command in the same directory."
         )
     else:
         client, name = functools.partial(local_client, outputs_file), _local(outputs_file)["table"]
@@ -83,7 +83,9 @@ def connect(
     if target.stack:
         outputs, parameters = describe_stack(target.stack, client("cloudformation"))
         if "ApiKeysTableName" not in outputs:
-            raise NotFound(f"The stack {target.stack!r} has no output ApiKeysTableName: is it another project's?")
+            raise NotFound(
+                f"The stack {target.stack!r} has no output ApiKeysTableName. Specify a stack of this product."
+            )
         name = name or outputs["ApiKeysTableName"]
         prefix = parameters.get("ApiKeyPrefix", DEFAULT_PREFIX)
         imported = parameters.get("AcceptImportedKeys") == "true"
@@ -102,8 +104,8 @@ def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dic
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
             raise NotFound(
-                f"There is no stack {name!r} in {cloudformation.meta.region_name}: "
-                "check its name, --region and --profile."
+                f"The stack {name!r} does not exist in {cloudformation.meta.region_name}. "
+                "Check its name, --region and --profile."
             ) from None
         raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
@@ -114,17 +116,17 @@ def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dic
 
 
 def local_client(outputs_file: Path, service: str, config: Config | None = None) -> Any:
-    """A client that reaches the local system and nothing else: a loopback address, no proxy, its run's access key.
+    """A client for the local system only: a loopback address, no proxy, the access key of its run.
 
-    Nothing of the user's AWS profile counts: it may name an account, or not be there.
+    The user's AWS configuration is not read: it can name a real account, or be missing.
 
-    :raises BadInput: the file is not what the local system writes.
+    :raises BadInput: the file is not an outputs file of the local system.
     """
     import botocore.session
     from botocore.config import Config
 
     outputs = _local(outputs_file)
-    # By a variable's name in botocore: its name in the files and in the environment, its default and its type.
+    # Each value: name in the configuration file, name in the environment, default, type. The names are removed.
     known = botocore.session.Session.SESSION_VARIABLES.items()
     unread = {variable: (None, None, default, convert) for variable, (_, _, default, convert) in known}
     unread |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
@@ -147,13 +149,14 @@ def _local(outputs_file: Path) -> dict[str, str]:
             raise ValueError(outputs["endpoint_url"])
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(
-            f"{outputs_file} is not what `make run` writes: start it again, or give --table or --stack."
+            f"{outputs_file} is not a valid outputs file of `make run`. "
+            "Run `make run` again, or specify --table or --stack."
         ) from None
     return outputs
 
 
 def _who(client: Callable[..., Any], target: Target, env: Mapping[str, str]) -> str:
-    """Who AWS says that the caller is; where it does not answer at once, the profile, which it must not wait for."""
+    """The ARN of the caller; the profile if AWS STS does not answer within 2 seconds."""
     from botocore.config import Config
 
     try:

@@ -1,4 +1,4 @@
-"""Whether a deployment can do its work: each part that it depends on, examined from here."""
+"""The checks of `keys doctor`: each part that a deployment depends on, checked from this machine."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from authorizer.settings import Settings
 from keys.deployment import probe, rules
 from keys.deployment.connection import DEFAULT_PREFIX
 from keys.deployment.probe import Answer
+from keys.deployment.words import plural
 from keys.life import record
 from keys.life.database import Database
 from keys.life.errors import MalformedItem
@@ -37,14 +38,14 @@ TIMEOUT_SECONDS: Final = 5.0
 CLOCK_TOLERANCE_SECONDS: Final = 5.0
 
 _NEEDS_KEYS: Final = (Reason.UNKNOWN_SIGNING_KEY, Reason.BAD_SIGNATURE)
-"""Why a made-up JWT is refused once the provider's keys are there."""
+"""The reasons for which a function with a key set refuses a synthetic JWT."""
 _REMEDIES: Final = {
-    "AccessDeniedException": "its role may not: look at PermissionsBoundary, and at the key policy of a KMS key",
-    "ResourceNotFoundException": "restore it, and deploy with ExistingTable: docs/table.md",
-    "ConnectTimeoutError": "in a VPC, DynamoDB needs a gateway endpoint",
-    "EndpointConnectionError": "in a VPC, DynamoDB needs a gateway endpoint",
+    "AccessDeniedException": "its role lacks a permission: check PermissionsBoundary and the KMS key policy",
+    "ResourceNotFoundException": "restore the table and deploy with ExistingTable (docs/table.md)",
+    "ConnectTimeoutError": "if the function is in a VPC, add a gateway endpoint for DynamoDB",
+    "EndpointConnectionError": "if the function is in a VPC, add a gateway endpoint for DynamoDB",
 }
-"""By what failed when the function read the table: AWS's code, or the error's class."""
+"""Remedies by the error of the function's read of the table: the AWS error code, or the class of the error."""
 
 
 class State(StrEnum):
@@ -55,7 +56,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `detail` names the remedy where something is wrong."""
+    """The result of one check. If its state is WRONG, `detail` names the remedy."""
 
     check: str
     state: State
@@ -68,18 +69,18 @@ def examine(
     fetch: Fetch | None = None,
     date_of: Callable[[str], str | None] | None = None,
 ) -> list[Finding]:
-    """All findings, in the order in which a decision needs the parts.
+    """Run all checks, in the order in which a decision needs the parts.
 
-    `fetch` and `date_of` (the Date header of a URL's answer, None when there is none) are those of the network.
+    `fetch` and `date_of` (the Date header in a URL's response, None if there is none) use the network by default.
     """
     try:
         settings = Settings.read(deployment.environment, rules.FUNCTION_CODE)
     except SettingsError as error:
         return list(_unread_settings(error, deployment))
-    findings = [Finding("settings", State.OK, f"{len(settings.providers)} identity providers and API keys")]
+    findings = [Finding("settings", State.OK, f"{plural(len(settings.providers), 'identity provider')}, and API keys")]
     if not deployment.is_released:
-        remedy = "deploy again, with another Release"
-        findings.append(Finding("release", State.WRONG, f"APIs invoke a version with older settings: {remedy}"))
+        detail = "APIs invoke a function version with older settings: deploy the stack again with another Release"
+        findings.append(Finding("release", State.WRONG, detail))
     findings += _function(deployment, settings.api_key_prefix, settings.providers, clock())
     for provider in settings.providers:
         findings += _provider(provider, fetch or HttpsFetch(provider.ca_bundle), clock, date_of or _date_of)
@@ -90,18 +91,18 @@ def examine(
 
 
 def _unread_settings(error: SettingsError, deployment: Deployment) -> Iterator[Finding]:
-    """What is wrong here is not wrong there where the function answers: its files are those that it was built with."""
+    """If the function answers, its deployed files are valid, and only the files of this checkout are not."""
     found = list(_function(deployment, DEFAULT_PREFIX, (), 0))
     if any(finding.check == "function" and finding.state is State.OK for finding in found):
-        detail = f"{error}. The function has others that it works with: this checkout is not what was deployed"
+        detail = f"{error}. The function has valid settings, so this checkout differs from the deployed code"
         yield Finding("settings", State.NOTE, detail)
     else:
-        yield Finding("settings", State.WRONG, f"{error}. Every decision is a 503 until then.")
+        yield Finding("settings", State.WRONG, f"{error}. Until this is corrected, every request gets a 503")
     yield from found
 
 
 def _function(deployment: Deployment, prefix: str, providers: Collection[Provider], now: float) -> Iterator[Finding]:
-    """Sends it a made-up API key and, for each provider, a made-up JWT, all of which it must refuse."""
+    """Send the function a synthetic API key and, for each provider, a synthetic JWT. It must refuse all of them."""
     client = deployment.client("lambda")
     configuration = client.get_function_configuration(FunctionName=deployment.function)
     try:
@@ -119,81 +120,92 @@ def _function(deployment: Deployment, prefix: str, providers: Collection[Provide
 def _not_invoked(error: ClientError) -> Finding:
     code = error.response["Error"]["Code"]
     if code.startswith("AccessDenied"):
-        return Finding("function", State.NOTE, "nothing was sent to it: you lack the permission lambda:InvokeFunction")
-    remedies = {
-        "TooManyRequestsException": "it has no instance free: look at ReservedConcurrency, and at the account's"
-    }
-    return Finding("function", State.WRONG, f"Lambda does not run it ({code}): {remedies.get(code, 'deploy again')}")
+        return Finding(
+            "function", State.NOTE, "not checked: your credentials lack the permission lambda:InvokeFunction"
+        )
+    is_throttled = code == "TooManyRequestsException"
+    remedy = "check ReservedConcurrency and the account's concurrency" if is_throttled else "deploy the stack again"
+    return Finding("function", State.WRONG, f"Lambda did not run it ({code}): {remedy}")
 
 
 def _refused_key(answer: Answer, configuration: dict[str, Any]) -> Finding:
     if answer.is_refusal:
-        looked_up = ", after a look into the table" if answer.reason == Reason.UNKNOWN_KEY else ""
-        return Finding("function", State.OK, f"it refused a made-up API key with 401{looked_up}")
+        looked_up = ", after it read the table" if answer.reason == Reason.UNKNOWN_KEY else ""
+        return Finding("function", State.OK, f"it refused a synthetic API key with 401{looked_up}")
     if answer.error != "Undecided":
         return _broken(answer, configuration)
-    reason = answer.reason or "the function's log says why"
-    remedy = _REMEDIES.get(reason.rpartition(":")[2], "the function's log has more")
-    return Finding("table, from the function", State.WRONG, f"it could not look a key up ({reason}): {remedy}")
+    reason = answer.reason or "unknown reason"
+    remedy = _REMEDIES.get(reason.rpartition(":")[2], "see the function's log")
+    return Finding("table, from the function", State.WRONG, f"it could not look up a key ({reason}): {remedy}")
 
 
 def _refused_jwt(provider: Provider, answer: Answer, configuration: dict[str, Any]) -> Finding:
     check = f"signing keys of {provider.issuer}, from the function"
     if answer.is_refusal and answer.fetch_failure:
         return Finding(
-            check, State.NOTE, f"it has those of before, and could not fetch newer ones: {answer.fetch_failure}"
+            check, State.NOTE, f"it uses a cached key set, since it could not fetch a newer one: {answer.fetch_failure}"
         )
     if answer.is_refusal and answer.reason in _NEEDS_KEYS:
-        return Finding(check, State.OK, f"it has them: a made-up JWT was refused with 401 ({answer.reason})")
+        return Finding(check, State.OK, f"it has them: it refused a synthetic JWT with 401 ({answer.reason})")
     if answer.is_refusal:
-        detail = f"a made-up JWT was refused with 401 before they were needed ({answer.reason or 'no log'})"
+        detail = f"not checked: it refused a synthetic JWT with 401 before it needed them ({answer.reason or 'no log'})"
         return Finding(check, State.NOTE, detail)
     if answer.error != "Undecided":
         return _broken(answer, configuration)
-    failure = answer.fetch_failure or answer.reason or "the function's log says why"
-    # Without its compiled parts, `cryptography` is as good as absent for PyJWT, and no key is usable.
+    failure = answer.fetch_failure or answer.reason or "unknown reason: see the function's log"
+    # PyJWT treats `cryptography` without its compiled modules as not installed, and then no key is usable.
     if failure.endswith("no usable key"):
-        detail = f"if they are usable from here, the artifact is for another Python than {configuration.get('Runtime')}"
+        detail = f"if this machine can use them, the artifact is for another Python than {configuration.get('Runtime')}"
         return Finding("runtime", State.WRONG, f"{failure}; {detail}: {_BUILD_AS_DEPLOYED}")
     return Finding(
-        check, State.WRONG, f"every JWT gets a 503 ({failure}): a function in a VPC needs a way out, such as a NAT"
+        check,
+        State.WRONG,
+        f"every JWT gets a 503 ({failure}): if the function is in a VPC, add a NAT gateway",
     )
 
 
-_BUILD_AS_DEPLOYED: Final = "give `sam build` the parameters, or the --config-env, of `sam deploy`"
+_BUILD_AS_DEPLOYED: Final = "run `sam build` with the same parameters or --config-env as `sam deploy`"
 
 
 def _broken(answer: Answer, configuration: dict[str, Any]) -> Finding:
-    """What keeps the function from deciding at all."""
+    """Why the function cannot decide about any credential."""
     text = answer.message
     if answer.error is None:
-        return Finding("function", State.WRONG, "it accepts a made-up credential: is it this project's function?")
+        return Finding(
+            "function", State.WRONG, "it accepted a synthetic credential: check that it is a function of this product"
+        )
     if answer.error == "SettingsError":
-        return Finding("settings, from the function", State.WRONG, f"{text}. Every decision is a 503 until then.")
+        return Finding(
+            "settings, from the function", State.WRONG, f"{text}. Until this is corrected, every request gets a 503"
+        )
     if "ImportModuleError" in answer.error and (".so: " in text or "ELF" in text):
         for_what = " ".join(configuration.get("Architectures", []))
-        return Finding("processor", State.WRONG, f"the artifact is not for {for_what} ({text}): {_BUILD_AS_DEPLOYED}")
+        return Finding(
+            "processor", State.WRONG, f"the artifact was not built for {for_what} ({text}): {_BUILD_AS_DEPLOYED}"
+        )
     if "ImportModuleError" in answer.error:
-        return Finding("artifact", State.WRONG, f"it lacks a part ({text}): run `sam build` before `sam deploy`")
+        return Finding("artifact", State.WRONG, f"a module is missing ({text}): run `sam build` before `sam deploy`")
     return Finding("function", State.WRONG, f"{answer.error}: {text}")
 
 
 def _versions(deployment: Deployment, configuration: dict[str, Any]) -> Finding:
-    """What runs, by Lambda's word and by the function's own."""
+    """The deployed versions, as reported by Lambda and by the function's log."""
     known = f"{configuration.get('Runtime')} on {' '.join(configuration.get('Architectures', ['x86_64']))}"
     known += f", function version {configuration.get('Version')} of {configuration['LastModified'][:19]}Z"
     try:
         start = probe.newest_start(deployment.client("logs"), configuration)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        return Finding("versions", State.NOTE, f"{known}; its log was not read ({code})")
+        return Finding("versions", State.NOTE, f"{known}; the function's log could not be read ({code})")
     if start is None:
-        why = "its newest log streams have no start: LogLevel is above INFO, or the log is a few seconds behind"
+        why = (
+            "the newest log streams have no start line: LogLevel is above INFO, or the log is delayed by a few seconds"
+        )
         return Finding("versions", State.NOTE, f"{known}; {why}")
     named = ", ".join(f"{name} {version}" for name, version in start.versions.items())
     deployed = start.versions.get("apigateway-multi-auth")
     state = State.OK if deployed == authorizer.VERSION else State.NOTE
-    here = "" if state is State.OK else f"; this command is of {authorizer.VERSION}"
+    here = "" if state is State.OK else f"; this command has version {authorizer.VERSION}"
     return Finding("versions", state, f"{named}{here}; {known}; started with {start.detail}")
 
 
@@ -208,37 +220,42 @@ def _provider(
         )
     except FetchError as error:
         state = State.NOTE if provider.jwks_url else State.WRONG
-        remedy = "not needed, as the JWKS URL is set" if provider.jwks_url else "set JwtJwksUrl, or correct JwtIssuer"
-        yield Finding(name, state, f"no discovery document from here ({error}); {remedy}")
+        remedy = (
+            "not needed, since a JWKS URL is configured"
+            if provider.jwks_url
+            else "set JwtJwksUrl, or correct JwtIssuer"
+        )
+        yield Finding(name, state, f"this machine cannot read the discovery document ({error}): {remedy}")
     else:
         announced = document.get("jwks_uri")
         if document.get("issuer") != provider.issuer:
-            yield Finding(
-                name, State.WRONG, f"it calls itself {document.get('issuer')!r}: set JwtIssuer to exactly that"
-            )
+            detail = f"its discovery document has the issuer {document.get('issuer')!r}: set JwtIssuer to this value"
+            yield Finding(name, State.WRONG, detail)
         elif provider.jwks_url and announced != provider.jwks_url:
             yield _announced_elsewhere(name, provider, provider.jwks_url, announced, fetch)
         else:
-            yield Finding(name, State.OK, "its discovery document agrees with the settings")
+            yield Finding(name, State.OK, "the discovery document matches the settings")
     url = provider.jwks_url or announced
     if url:
         yield from _key_set(url, provider.key_uses, fetch, clock, date_of)
 
 
 def _announced_elsewhere(check: str, provider: Provider, url: str, announced: object, fetch: Fetch) -> Finding:
-    """Some providers have the same keys at several URLs, of which they announce one."""
+    """Compare key sets: some providers serve the same keys at several URLs and announce one of them."""
     if not isinstance(announced, str):
-        return Finding(check, State.NOTE, f"it announces no keys; those of {url} are used")
-    told = f"it announces its keys at {announced}"
+        return Finding(check, State.NOTE, f"its discovery document has no jwks_uri; the key set at {url} is used")
+    told = f"its discovery document has the jwks_uri {announced}"
     try:
         ours, theirs = (KeySet.parse(fetch(each, TIMEOUT_SECONDS), provider.key_uses) for each in (url, announced))
     except FetchError as error:
-        return Finding(check, State.NOTE, f"{told}, not at the JWKS URL that is set; not compared ({error})")
+        return Finding(
+            check, State.NOTE, f"{told}, not the configured JWKS URL; the key sets could not be compared ({error})"
+        )
     lacking = {(key.kid, key.thumbprint) for key in theirs.keys} - {(key.kid, key.thumbprint) for key in ours.keys}
     if lacking:
-        remedy = f"{len(lacking)} of {len(theirs.keys)} are not at the JWKS URL that is set: set it to that, or empty"
-        return Finding(check, State.WRONG, f"{told}; {remedy}")
-    return Finding(check, State.NOTE, f"{told}; all of them are at the JWKS URL that is set too")
+        missing = f"the configured JWKS URL lacks {len(lacking)} of its {plural(len(theirs.keys), 'key')}"
+        return Finding(check, State.WRONG, f"{told}; {missing}: set it to the jwks_uri or leave it empty")
+    return Finding(check, State.NOTE, f"{told}; the configured JWKS URL has all of its keys")
 
 
 def _key_set(
@@ -251,12 +268,12 @@ def _key_set(
     try:
         key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS), uses)
     except FetchError as error:
-        yield Finding("signing keys", State.WRONG, f"{url}: {error}. No JWT can be checked without them.")
+        yield Finding("signing keys", State.WRONG, f"{url}: {error}. Without them no JWT can be verified")
         return
     unusable = key_set.unusable
     ignored = f", {unusable.total()} not usable ({'; '.join(sorted(unusable))})" if unusable else ""
     yield Finding("signing keys", State.OK, f"{len(key_set.keys)} usable{ignored}")
-    yield _clock("clock, to the provider's", date_of(url), clock())
+    yield _clock("clock, compared with the provider", date_of(url), clock())
 
 
 def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -264,13 +281,17 @@ def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float
     try:
         answer = dynamodb.describe_table(TableName=settings.api_keys_table)
     except dynamodb.exceptions.ResourceNotFoundException:
-        yield Finding("table", State.WRONG, f"{settings.api_keys_table} is not there: deploy the stack again")
+        yield Finding(
+            "table", State.WRONG, f"the table {settings.api_keys_table} does not exist: deploy the stack again"
+        )
         return
     table: dict[str, Any] = answer["Table"]
     hash_keys = [key["AttributeName"] for key in table["KeySchema"] if key["KeyType"] == "HASH"]
     if table["TableStatus"] != "ACTIVE" or hash_keys != ["pk"]:
         yield Finding(
-            "table", State.WRONG, f"status {table['TableStatus']}, partition key {' '.join(hash_keys)}, not pk"
+            "table",
+            State.WRONG,
+            f"status {table['TableStatus']}, partition key {' '.join(hash_keys)}: they must be ACTIVE and pk",
         )
     else:
         yield Finding("table", State.OK, settings.api_keys_table)
@@ -278,12 +299,12 @@ def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float
     backups = dynamodb.describe_continuous_backups(TableName=settings.api_keys_table)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     if recovery != "ENABLED":
-        yield Finding("backup", State.NOTE, "point-in-time recovery is off: a table lost by mistake stays lost")
-    yield _clock("clock, to AWS's", answer["ResponseMetadata"]["HTTPHeaders"].get("date"), clock())
+        yield Finding("backup", State.NOTE, "point-in-time recovery is disabled, so a deleted table cannot be restored")
+    yield _clock("clock, compared with AWS", answer["ResponseMetadata"]["HTTPHeaders"].get("date"), clock())
 
 
 def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[Finding]:
-    """Whether the authorizer looks up all keys that could be accepted. Reads the whole table."""
+    """Whether the authorizer looks up all active keys. Reads the whole table."""
     active = useless = untold = malformed = 0
     try:
         for item in Database(dynamodb, settings.api_keys_table, time.sleep).all_keys():
@@ -299,68 +320,78 @@ def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[
             untold += not settings.accept_imported_keys and key.hint is None
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        yield Finding("keys", State.NOTE, f"not looked at, since AWS refused to read the table ({code})")
+        yield Finding("keys", State.NOTE, f"not checked: AWS refused to read the table ({code})")
         return
-    seen = f"{active} active keys in the table"
+    seen = f"{plural(active, 'active key')} in the table"
     if useless:
         remedy = "set AcceptImportedKeys to true, or revoke them"
-        why = f"do not begin with {settings.api_key_prefix}_, so they are never looked up: {remedy}"
-        yield Finding("keys", State.WRONG, f"{useless} of {seen} {why}")
+        why = f"without the prefix {settings.api_key_prefix}_, which the authorizer never looks up: {remedy}"
+        yield Finding("keys", State.WRONG, f"{seen}, {useless} of them {why}")
     else:
-        yield Finding("keys", State.OK, f"{seen}, all of a form that is looked up" if not untold else seen)
+        yield Finding("keys", State.OK, f"{seen}, all in a format that the authorizer looks up" if not untold else seen)
     if untold:
-        detail = f"{untold} active keys have no hint: if they are not of our own form, they are never looked up"
-        yield Finding("keys", State.NOTE, f"{detail} without AcceptImportedKeys=true")
+        detail = (
+            f"{plural(untold, 'active key')} without a hint: if not in the product's key format, the authorizer looks"
+        )
+        yield Finding("keys", State.NOTE, f"{detail} them up only with AcceptImportedKeys=true")
     if malformed:
-        yield Finding("keys", State.NOTE, f"{malformed} items are malformed and refused: `keys list` names them")
+        detail = f"{plural(malformed, 'malformed item')}, which the authorizer refuses: run `keys list` to see them"
+        yield Finding("keys", State.NOTE, detail)
 
 
 def _clock(check: str, date: str | None, now: float) -> Finding:
-    """Compares this machine's clock. AWS keeps its own right, so that a difference to both is this machine's."""
+    """Compare this machine's clock. If it differs from both AWS and the provider, this machine's clock is wrong."""
     try:
         difference = now - parsedate_to_datetime(date or "").timestamp()
     except ValueError:
-        return Finding(check, State.NOTE, "the answer has no date to compare with")
+        return Finding(check, State.NOTE, "not compared: the response has no Date header")
     if abs(difference) <= CLOCK_TOLERANCE_SECONDS:
-        return Finding(check, State.OK, f"this machine is within {CLOCK_TOLERANCE_SECONDS:.0f} s of it")
-    early = "ahead of" if difference > 0 else "behind"
+        return Finding(check, State.OK, f"this machine's clock differs by at most {CLOCK_TOLERANCE_SECONDS:.0f} s")
+    early = "ahead" if difference > 0 else "behind"
     return Finding(
-        check, State.NOTE, f"this machine is {abs(difference):.0f} s {early} it: times that it shows are off"
+        check,
+        State.NOTE,
+        f"this machine's clock is {abs(difference):.0f} s {early}: correct it, `keys` uses it for all times",
     )
 
 
 def _rules(settings: Settings) -> Finding:
     if settings.rules is None:
-        return Finding("access rules", State.NOTE, "none: every route is open to every accepted credential")
+        return Finding("access rules", State.NOTE, "there are none: an accepted credential may call every route")
     size = settings.rules.largest_policy_bytes()
     return Finding(
         "access rules",
         State.OK,
-        f"those of this checkout: {len(settings.rules.rules)} rules, policies of at most {size:,} bytes",
+        f"{plural(len(settings.rules.rules), 'rule')} in this checkout, policies of at most {size:,} bytes",
     )
 
 
 def _ends(settings: Settings, deployment: Deployment) -> Iterator[Finding]:
-    """How long a credential can outlive its end. API Gateway keeps an answer whatever becomes of the credential."""
+    """How long a credential can be accepted after it ends. The authorizer cache keeps the policy regardless of it."""
     sample = deployment.parameters.get("SampleApi", "Create") == "Create"
     gateway = float(deployment.parameters.get("AuthorizerCacheSeconds") or 0) if sample else 0
     memory, leeway = settings.api_key_cache_seconds, settings.jwt_leeway_seconds
-    where = f"{gateway:g} in API Gateway" if sample else "your API's own cache time comes on top"
+
+    def bound(seconds: float, where: str) -> str:
+        if not sample:
+            return f"at most {seconds:g} s ({where}), plus the TTL of your API's authorizer cache"
+        return f"at most {gateway + seconds:g} s: {gateway:g} s in the authorizer cache, {seconds:g} s {where}"
+
     yield Finding(
         "revocation",
         State.OK,
-        f"a revoked key works for at most {gateway + memory:g} s: {where}, {memory:g} in the function's memory",
+        f"a revoked key is accepted for {bound(memory, 'in the key cache')}",
     )
     if settings.providers:
         yield Finding(
             "expiry",
             State.OK,
-            f"a JWT works for at most {gateway + leeway:g} s after its exp: {where}, {leeway:g} of leeway",
+            f"after its exp, a JWT is accepted for {bound(leeway, 'of leeway')}",
         )
 
 
 def _date_of(url: str) -> str | None:
-    request = urllib.request.Request(url)  # noqa: S310 - it was fetched before, so it is http or https
+    request = urllib.request.Request(url)  # noqa: S310 - the key set was fetched from it, so it is http or https
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             date: str | None = answer.headers.get("Date")

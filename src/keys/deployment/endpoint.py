@@ -1,4 +1,4 @@
-"""Routes of an API as its template has them, and which of their requests an access rule is for."""
+"""Routes in the template of an API, and which of their requests match an access rule."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from authorizer.route import DEFAULT, METHODS, Route
 _PARAMETER: Final = re.compile(r"(\{[^{}]+\})")
 _SEGMENT: Final = "\0"
 _REST: Final = "\1"
-"""Stand in a path for the text of a parameter. No pattern has them, so only a wildcard takes them."""
+"""Placeholders for the value of a path parameter. No pattern has these characters, so only `*` matches them."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Endpoint:
-    """One method of an API's route. Unlike in a rule, `{id}` is one segment here: API Gateway chooses the route.
+    """One method of a route of an API. Here `{id}` is exactly one segment, unlike in a rule.
 
-    `path` as in the template, with its first slash; empty for an HTTP API's `$default`, whose method is `DEFAULT`.
-    `guarded`: the template does not say that it is without a Lambda authorizer.
+    `path`: as in the template, with its leading slash; empty for the `$default` of an HTTP API, whose method is
+    `DEFAULT`. `guarded`: False if the template shows that the route has no Lambda authorizer.
     """
 
     path: str
@@ -30,9 +30,9 @@ class Endpoint:
 
     @classmethod
     def parse(cls, method: str, path: str, *, guarded: bool = True) -> Iterator[Endpoint]:
-        """One for each method. `method` is one of API Gateway's names, in any case; `ANY` is all of them.
+        """One endpoint per method. `method` is a method name of API Gateway, in any case; `ANY` means all methods.
 
-        :raises RouteError: no route of API Gateway can be so.
+        :raises RouteError: this is not a valid route of API Gateway.
         """
         if path.removeprefix("/") == DEFAULT:
             yield cls("", DEFAULT, guarded)
@@ -47,16 +47,16 @@ class Endpoint:
 
     @property
     def is_greedy(self) -> bool:
-        """Whether it takes whatever other routes leave, in any spelling."""
+        """Whether it receives all requests that no other route matches, whatever the spelling of their path."""
         return self.method == DEFAULT or "+}" in self.path
 
     def is_covered(self, route: Route) -> bool:
-        """Whether a rule with this route is for all of its requests."""
+        """Whether a rule with this route matches all of its requests."""
         text = "".join(_REST if "+}" in part else _SEGMENT if part.startswith("{") else part for part in self._parts())
         return self.method in route.methods and glob.matches(route.path, text)
 
     def is_met(self, route: Route) -> bool:
-        """Whether a rule with this route is for some request of it."""
+        """Whether a rule with this route matches at least one of its requests."""
         if self.method not in route.methods:
             return False
         return self.method == DEFAULT or _share_a_text(_pattern_symbols(route.path), list(self._symbols()))
@@ -74,7 +74,7 @@ class Endpoint:
 
 
 class _Symbol(NamedTuple):
-    """A letter; or, with None, any but the one that it does not take. If it repeats: none, or several."""
+    """One character, or with None any character except `but`. `repeats`: zero or more of them."""
 
     letter: str | None
     repeats: bool = False
@@ -91,7 +91,7 @@ def _pattern_symbols(pattern: str) -> list[_Symbol]:
 
 
 def _share_a_text(one: list[_Symbol], other: list[_Symbol]) -> bool:
-    """Whether some text is made by both: a walk over the pairs of places in them."""
+    """Whether both patterns match a common text: a search over pairs of positions in them."""
     seen = {(0, 0)}
     waiting = [(0, 0)]
     while waiting:

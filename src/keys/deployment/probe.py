@@ -1,4 +1,4 @@
-"""Made-up credentials, sent to the deployed function, and what it made of them."""
+"""Synthetic credentials that are sent to the deployed function, and its answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from authorizer import claims
 from authorizer.provider import Provider
 
 REQUEST_ID: Final = "keys-doctor"
-"""What the decisions about them have in the log in place of API Gateway's request id."""
+"""The request ID of these decisions in the log."""
 LIFETIME_SECONDS: Final = 300
 NEWEST_STREAMS: Final = 5
 FIRST_EVENTS: Final = 20
@@ -23,8 +23,10 @@ FIRST_EVENTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one event. `error`: the class of what the function raised, None when it answered. `message`: its
-    text. `lines`: the JSON lines that it logged meanwhile, as far as Lambda hands them out.
+    """The function's answer to one event.
+
+    `error`: the class of the error that it raised, None if it raised none. `message`: the text of the error. `lines`:
+    its JSON log lines, of the last 4 KB of the log that Lambda returns.
     """
 
     error: str | None
@@ -33,22 +35,22 @@ class Answer:
 
     @property
     def is_refusal(self) -> bool:
-        """API Gateway makes a 401 of exactly this text, and a 503 of any other."""
+        """Whether the function refused the credential. API Gateway answers only this exact text with 401."""
         return self.error is not None and self.message == "Unauthorized"
 
     @property
     def reason(self) -> str | None:
-        """The decision's reason, as the log has it."""
+        """The reason code of the decision in the log."""
         return next((str(line.get("reason")) for line in reversed(self.lines) if "outcome" in line), None)
 
     @property
     def fetch_failure(self) -> str | None:
-        """Why a provider's keys could not be had, as the log has it."""
+        """Why a key set could not be fetched, from the log."""
         return next((line.get("detail") for line in self.lines if line.get("message") == "jwks_fetch_failed"), None)
 
 
 def send(client: Any, function: str, token: str) -> Answer:
-    """Invokes the function with an event as API Gateway makes it for this bearer token.
+    """Invoke the function with the event that API Gateway sends for this bearer token.
 
     :raises botocore.exceptions.ClientError: Lambda did not run it.
     """
@@ -68,7 +70,7 @@ def send(client: Any, function: str, token: str) -> Answer:
 
 
 def made_up_jwt(provider: Provider, now: float) -> str:
-    """A token that is in order but for its key, which there is not: the provider's keys are needed to refuse it."""
+    """A JWT that is valid except for its signature. To refuse it, the function needs the provider's key set."""
     header = {"alg": min(provider.algorithms), "typ": min(provider.token_types), "kid": secrets.token_hex(8)}
     payload: dict[str, Any] = {"iss": provider.issuer, "exp": int(now) + LIFETIME_SECONDS}
     _put(payload, provider.audience_claims[0], min(provider.audiences))
@@ -83,19 +85,19 @@ def made_up_jwt(provider: Provider, now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the function logged when it started: with what settings, and in which versions."""
+    """The start line in the function's log: a summary of the settings, and the versions."""
 
     detail: str
     versions: Mapping[str, str]
 
 
 def newest_start(logs: Any, configuration: Mapping[str, Any]) -> Start | None:
-    """The start of the function, since it was last changed, whose instance has logged last; None if none is found.
+    """The newest start line since the function was last changed; None if none is found.
 
-    `configuration`: as Lambda's GetFunctionConfiguration has it. An instance has a log stream of its own, and says
-    what it is at the beginning; those that logged last are looked at.
+    `configuration`: the response of Lambda's GetFunctionConfiguration. Each execution environment has its own log
+    stream, which begins with the start line. The streams with the newest events are read.
 
-    :raises botocore.exceptions.ClientError: CloudWatch Logs refused.
+    :raises botocore.exceptions.ClientError: CloudWatch Logs refused the request.
     """
     group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{configuration['FunctionName']}"
     changed = datetime.strptime(configuration["LastModified"], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
@@ -121,7 +123,7 @@ def _put(payload: dict[str, Any], path: claims.Path, value: object) -> None:
 
 
 def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
-    """Those of a text's lines that are JSON objects; Lambda cuts the first one, and adds some of its own."""
+    """The lines that are JSON objects. Lambda truncates the first line, and adds lines of other formats."""
     yield from filter(None, map(_object, text.splitlines()))
 
 

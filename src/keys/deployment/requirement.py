@@ -1,4 +1,4 @@
-"""What access rules ask together: in words, and whether anybody can satisfy it."""
+"""What several access rules require together: in words, and whether an identity can satisfy it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from authorizer.claims import Path
 SCALARS: Final = frozenset({("iss",), ("sub",), ("azp",), ("client_id",), ("jti",), ("token_use",)})
 """Claims that are never a list (RFC 7519, 4.1; RFC 8693, 4.3; OpenID Connect Core, 2; Cognito)."""
 MOST: Final = 64
-"""Of the combinations of alternatives as many are told apart."""
+"""The largest number of combinations of alternatives that is analyzed."""
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Conditions that all have to hold."""
+    """Conditions that must all be satisfied."""
 
     conditions: tuple[Condition, ...]
 
@@ -28,7 +28,7 @@ class Requirement:
 
     @property
     def consumers(self) -> frozenset[str] | None:
-        """None when any consumer will do."""
+        """The permitted consumers; None for any consumer."""
         asked = [condition.consumers for condition in self.conditions if condition.consumers]
         return frozenset.intersection(*asked) if asked else None
 
@@ -41,32 +41,32 @@ class Requirement:
         return list(dict.fromkeys(claim for condition in self.conditions for claim in condition.claims))
 
     def conflict(self) -> str | None:
-        """Why no identity can satisfy it, None if one may."""
+        """Why no identity can satisfy it; None if one might."""
         if not self.kinds:
-            return "an API key is no JWT"
+            return "a credential cannot be both an API key and a JWT"
         if self.consumers is not None and not self.consumers:
-            return "a key has one consumer"
+            return "a key has only one consumer"
         for one, other in self._pairs():
             if one.path == other.path and one.path in SCALARS and _are_disjoint(one, other):
-                return f"{'.'.join(one.path)} has one value"
+                return f"the claim {'.'.join(one.path)} has only one value"
             shorter, longer = sorted((one.path, other.path), key=len)
             if len(shorter) < len(longer) and longer[: len(shorter)] == shorter:
-                return f"{'.'.join(shorter)} is no value where {'.'.join(longer)} is one"
+                return f"the claim {'.'.join(shorter)} cannot be both a value and the parent of {'.'.join(longer)}"
         return None
 
     def lists(self) -> frozenset[Path]:
-        """The claims that must be lists, for two rules ask for different values of them."""
+        """The claims that must be lists, because two rules require different values of them."""
         return frozenset(
             one.path for one, other in self._pairs() if one.path == other.path and _are_disjoint(one, other)
         )
 
     def words(self) -> str:
-        """Who satisfies it: `an API key of acme with the scope a`."""
+        """Who satisfies it, such as `an API key of acme with the scope a`."""
         if self.consumers:
             who = f"an API key of {_either(sorted(self.consumers))}"
         else:
             who = {1: f"{'an API key' if 'api_key' in self.kinds else 'a JWT'}"}.get(
-                len(self.kinds), "every accepted credential"
+                len(self.kinds), "any accepted credential"
             )
         asked = [f"with the scope{'s' if len(self.scopes) > 1 else ''} {' and '.join(sorted(self.scopes))}"] * bool(
             self.scopes
@@ -83,9 +83,9 @@ class Requirement:
 
 
 def ways(rules: Iterable[Rule]) -> list[Requirement] | None:
-    """What satisfies all of the rules, each a way of its own; one that nobody can satisfy, if nothing else is left.
+    """The combinations of alternatives that satisfy all rules; one unsatisfiable combination if there are no others.
 
-    None when there are more than `MOST`.
+    None if there are more than `MOST`.
     """
     found = [Requirement(())]
     for rule in rules:
@@ -98,13 +98,13 @@ def ways(rules: Iterable[Rule]) -> list[Requirement] | None:
 
 
 def conflict(rules: Iterable[Rule]) -> str | None:
-    """Why no identity can satisfy all of the rules; None if one may, or if they are too many to tell."""
+    """Why no identity can satisfy all rules; None if one might, or if there are too many combinations."""
     found = ways(rules)
     return found[0].conflict() if found else None
 
 
 def lists(rules: Iterable[Rule]) -> frozenset[Path]:
-    """The claims that must be lists for all of the rules to hold, whichever way is taken."""
+    """The claims that must be lists to satisfy all rules, in every combination of alternatives."""
     found = [way.lists() for way in ways(rules) or ()]
     return frozenset.union(*found) if found and all(found) else frozenset()
 
@@ -112,12 +112,12 @@ def lists(rules: Iterable[Rule]) -> frozenset[Path]:
 def who(rules: Sequence[Rule]) -> str:
     """Who satisfies all of these rules, in words."""
     if not rules:
-        return "nobody: no rule matches"
+        return "no credential: no rule matches"
     found = ways(rules)
     if found is None:
-        return f"whoever satisfies {', '.join(rule.where for rule in rules)}"
+        return f"a credential that satisfies {', '.join(rule.where for rule in rules)}"
     reason = found[0].conflict()
-    return f"nobody: {reason}" if reason else "; or ".join(dict.fromkeys(way.words() for way in found))
+    return f"no credential: {reason}" if reason else "; or ".join(dict.fromkeys(way.words() for way in found))
 
 
 def _are_disjoint(one: Claim, other: Claim) -> bool:

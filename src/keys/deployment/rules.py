@@ -1,4 +1,4 @@
-"""Access rules as an operator sees them: the file, what it means for an API, and for one identity."""
+"""Access rules for operators: read a rules file, and explain it for one identity."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from authorizer.route import Route, RouteError
 from keys.life.errors import BadInput
 
 FUNCTION_CODE: Final = Path(authorizer.__path__[0])
-"""The function's own folder, which the variable `AUTH_CONFIG` is relative to."""
+"""The function's code directory, which `AUTH_CONFIG` is relative to."""
 
 _ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
 
 
 def read(path: Path) -> AccessRules:
-    """The rules of a file; without any, those that open every route.
+    """The rules of a file; if it has none, rules that permit every route.
 
     :raises BadInput: see `read_file`.
     """
@@ -32,9 +32,9 @@ def read(path: Path) -> AccessRules:
 
 
 def read_file(path: Path) -> AuthFile:
-    """All that a file says.
+    """The settings, providers and rules of a file.
 
-    :raises BadInput: it cannot be read, or is wrong; the text has each line and remedy.
+    :raises BadInput: the file cannot be read or is invalid. The message has one line per mistake, with the remedy.
     """
     try:
         return auth_file.load(path)
@@ -43,16 +43,16 @@ def read_file(path: Path) -> AuthFile:
 
 
 def parse_request(text: str) -> Route:
-    """:raises BadInput: it is not a route that a request can ask for."""
+    """:raises BadInput: it is not a route of one request."""
     try:
         return Route.of_request(text)
     except RouteError as error:
-        raise BadInput(f"The route {error}. It is written without the stage.") from None
+        raise BadInput(f"The route {error}. Omit the stage from the path.") from None
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFor:
-    """A rule, and which of its parts refuse an identity: by their names in the file, without any value of a claim."""
+    """A rule, and the names of its parts that refuse an identity. Values of claims are not included."""
 
     rule: Rule
     refused_by: tuple[str, ...]
@@ -64,7 +64,7 @@ class RuleFor:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What rules mean for one identity, and for one request of it if one is named."""
+    """The effect of rules on one identity, and on one request if `request` is set."""
 
     request: Route | None
     permitted: bool | None
@@ -73,12 +73,12 @@ class Explanation:
 
     @property
     def policy_bytes(self) -> int:
-        """Of the policy as it is sent to API Gateway, but for the length of its ARNs' first parts."""
+        """The size of the policy that API Gateway gets, with placeholders for Region, account and API in the ARNs."""
         return len(json.dumps(self.policy, separators=(",", ":")))
 
 
 def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Explanation:
-    """For a request only the rules that it matches are told, otherwise all.
+    """Explain the rules that match the request; all rules if it is None.
 
     :raises IdentityTooLarge: see `Identity.context`.
     """

@@ -1,4 +1,4 @@
-"""Whether access rules say what an API needs: every mistake at once, and who may call each route."""
+"""Check access rules against the routes of an API: all mistakes, and who may call each route."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from keys.deployment import requirement
 from keys.deployment.endpoint import Endpoint
 from keys.deployment.template import ApiRoutes
 
-REMEDY: Final = "Rules on one route all have to hold: write one rule with any = [...], or change a route"
+REMEDY: Final = "All rules that match a route must be satisfied: write one rule with any = [...], or change a route"
 
 
 @dataclass(frozen=True)
 class RouteAnswer:
-    """Endpoints of one path that the same rules are for. `part`: the rules that are for some of their requests only."""
+    """Endpoints with the same path and the same rules. `part`: the rules that match only some of their requests."""
 
     endpoints: tuple[Endpoint, ...]
     rules: tuple[Rule, ...]
@@ -36,19 +36,19 @@ class RouteAnswer:
     def who(self) -> str:
         """Who may call it, in words."""
         if not self.endpoints[0].guarded:
-            return "anyone: the template gives it no Lambda authorizer"
+            return "anyone: it has no Lambda authorizer in the template"
         if self.part and not self.rules:
-            return "nobody, but for a part of it"
+            return "no credential, except for a part of it"
         return requirement.who(self.rules)
 
     def who_of(self, rule: Rule) -> str:
-        """Who may call the part that a rule is for. Of other parts that lie within it nothing is said."""
+        """Who may call the part of the route that the rule matches. Other rules for a part of it are ignored."""
         return requirement.who((*self.rules, rule))
 
 
 @dataclass(frozen=True)
 class RulesCheck:
-    """What was found. `unchecked`: the rules that match no route that could be read, while some could not be."""
+    """The result. `unchecked`: the rules that match no known route, if a part of the template could not be read."""
 
     routes: tuple[RouteAnswer, ...] = ()
     mistakes: tuple[str, ...] = ()
@@ -58,17 +58,17 @@ class RulesCheck:
 
     @property
     def endpoints(self) -> int:
-        """How many methods of routes were read."""
+        """The number of endpoints: each method of a route counts."""
         return sum(len(answer.endpoints) for answer in self.routes)
 
 
 def examine(rules: AccessRules, api: ApiRoutes | None) -> RulesCheck:
-    """`api`: None when there is no template; then nothing is said of routes."""
+    """Check the rules. `api`: None if there is no template; then no routes are checked."""
     endpoints = [endpoint for endpoint in api.endpoints if endpoint.guarded] if api else []
     unread = api.unread if api else {}
     idle = [rule for rule in rules.rules if not any(endpoint.is_met(rule.route) for endpoint in endpoints)]
     unchecked = idle if unread or not endpoints else []
-    mistakes = [f"{_place(rule)} can match no route that the template has behind an authorizer" for rule in idle]
+    mistakes = [f"{_place(rule)} matches no route with an authorizer in the template" for rule in idle]
     conflicts, notes = _conflicts(rules.rules, endpoints)
     return RulesCheck(
         tuple(_answers(rules.rules, api.endpoints if api else ())),
@@ -92,25 +92,25 @@ def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> Iterator[R
 
 
 def _conflicts(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> tuple[list[str], list[str]]:
-    """Mistakes and notes about rules that hold together for nobody, or only where a claim is a list."""
+    """Mistakes: rules that no credential can satisfy. Notes: rules that need a claim to be a list."""
     mistakes, notes = list[str](), list[str]()
     alone = [rule for rule in rules if (reason := requirement.conflict([rule]))]
     for rule in alone:
-        mistakes.append(f"{_place(rule)} can hold for nobody: {requirement.conflict([rule])}")
+        mistakes.append(f"{_place(rule)}: no credential can satisfy it: {requirement.conflict([rule])}")
     for one, other in _meeting(rules, endpoints):
         if one in alone or other in alone:
             continue
         pair = f"{_place(one)} and {_place(other)}"
         if reason := requirement.conflict([one, other]):
-            mistakes.append(f"{pair} can hold together for nobody: {reason}. {REMEDY}")
+            mistakes.append(f"{pair}: no credential can satisfy both: {reason}. {REMEDY}")
         elif paths := requirement.lists([one, other]):
             named = ", ".join(sorted(".".join(path) for path in paths))
-            notes.append(f"{pair} hold together only where {named} is a list with both values. {REMEDY}")
+            notes.append(f"{pair} are both satisfied only if {named} is a list with both values. {REMEDY}")
     return mistakes, notes
 
 
 def _meeting(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> list[tuple[Rule, Rule]]:
-    """The pairs of rules that some request matches both of: one that a route of the template has, if there are any."""
+    """The pairs of rules that match a common request; if there are endpoints, a request of one of them."""
     met: list[Sequence[int]] = [range(len(rules))]
     if endpoints:
         met = [[n for n, rule in enumerate(rules) if endpoint.is_met(rule.route)] for endpoint in endpoints]
@@ -119,9 +119,10 @@ def _meeting(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> list[tuple
 
 
 def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator[str]:
-    """Rules that another spelling of a path gets round, where a route takes whatever is asked for.
+    """Notes about rules that another spelling of a path bypasses, on routes that receive any path.
 
-    An IAM pattern compares letter by letter, so what a server takes for the same path may match another rule only.
+    IAM patterns compare character by character. A backend can treat two spellings as the same path although the rule
+    matches only one of them.
     """
     greedy = [endpoint for endpoint in endpoints if endpoint.is_greedy]
     for rule in rules:
@@ -133,14 +134,15 @@ def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator
         if not wider or not through or all(_asks_no_less(other, rule) for other in wider):
             continue
         yield (
-            f"{_place(rule)}: {through[0]} also takes spellings of it that only {_place(wider[0])} matches, such as "
-            f"{odd}, other case, or a part after ;. If your backend takes them for the same path, ask the same of all "
-            f"of {wider[0].route}, or have the backend refuse them: IAM's patterns cannot express them"
+            f"{_place(rule)}: the route {through[0]} also receives other spellings of this path, such as {odd}, other "
+            f"case, or a part after a semicolon. They match only {_place(wider[0])}. If your backend treats them as "
+            f"the same path, require the same for all of {wider[0].route}, or refuse them in the backend. IAM policies "
+            "cannot match them"
         )
 
 
 def _encoded(route: Route) -> Route | None:
-    """The route with its first letter percent-encoded; None if it has none."""
+    """The route with its first letter or digit percent-encoded; None if it has none."""
     letter = re.search(r"[A-Za-z0-9]", route.path)
     if letter is None:
         return None

@@ -1,4 +1,4 @@
-"""A deployed authorizer: its stack, and the settings that its function runs with."""
+"""A deployed authorizer: its stack and the settings of its function."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOCAL_STACK = "multi-auth-local"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`function`: the ARN that APIs invoke. `environment`: the function's variables. `parameters`: the stack's.
-    `client`: makes AWS clients for it. `is_released`: the version that APIs invoke has the newest settings.
+    """`function`: the ARN that APIs invoke. `environment`: its environment variables. `parameters`: those of the stack.
+    `client`: creates an AWS client for a service. `is_released`: the invoked version has the newest settings.
     """
 
     stack: str
@@ -38,7 +38,8 @@ def find(
 ) -> Deployment:
     """The deployment of `--stack`, else the local system of this directory.
 
-    :raises BadInput: neither is there. :raises NotFound: there is no such stack, or it is not one of ours.
+    :raises BadInput: there is neither.
+    :raises NotFound: the stack does not exist, or is no stack of this product.
     """
     outputs_file = directory / LOCAL_OUTPUTS
     client: Callable[[str], Any]
@@ -48,10 +49,10 @@ def find(
     elif outputs_file.is_file() and not target.profile:
         stack, client = LOCAL_STACK, lambda service: local_client(outputs_file, service)
     else:
-        raise BadInput("Which deployment? Give --stack NAME, or start the local system with `make run`.")
+        raise BadInput("No deployment is specified. Specify --stack NAME, or start the local system with `make run`.")
     outputs, parameters = describe_stack(stack, client("cloudformation"))
     if "AuthorizerFunctionArn" not in outputs:
-        raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn: is it another project's?")
+        raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn. Specify a stack of this product.")
     arn = outputs["AuthorizerFunctionArn"]
     in_force, newest = _variables(client, arn), _variables(client, ":".join(arn.split(":")[:7]))
     return Deployment(stack, arn, in_force, parameters, client, is_released=in_force == newest)

@@ -1,4 +1,4 @@
-"""The routes of the APIs in a SAM or CloudFormation template, with its functions resolved as cfn-lint resolves them."""
+"""The routes of the APIs in a SAM or CloudFormation template. cfn-lint resolves the intrinsic functions."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _BODIES: Final = (
 )
 _STACKS: Final = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 _DEEPEST: Final = 100
-"""Resources within each other; more must be a circle."""
+"""The deepest nesting of path resources; more than this must be a circular reference."""
 _WEBSOCKET: Final = "WebSocket APIs are not supported"
 
 
 @dataclass(frozen=True)
 class ApiRoutes:
-    """What a template has. `unread`: places that may have routes and cannot be read, and why."""
+    """The routes of a template. `unread`: places that might have routes but cannot be read, and why."""
 
     endpoints: tuple[Endpoint, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(path: Path) -> ApiRoutes:
-    """The routes of all APIs of a template: SAM's events, OpenAPI bodies, methods and routes as resources.
+    """The routes of all APIs of a template: SAM events, OpenAPI bodies, method and route resources.
 
-    Parameters have their defaults, or each of their allowed values. Both branches of an `Fn::If` are read.
+    A parameter has its default, or each of its allowed values. Both branches of an `Fn::If` are read.
 
-    :raises BadInput: it cannot be read, is not a template, or cfn-lint is not installed.
+    :raises BadInput: the file cannot be read, is no template, or cfn-lint is not installed.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -60,7 +60,7 @@ def read(path: Path) -> ApiRoutes:
 
 @dataclass(frozen=True)
 class _Node:
-    """A value, its place in the template, and under which conditions it is there."""
+    """A value, its place in the template, and the conditions under which it exists."""
 
     value: Any
     place: str
@@ -71,7 +71,7 @@ class _Node:
 
 
 class _Template:
-    """A decoded template, its `Fn::ForEach` expanded. `unread`: those that cannot be."""
+    """A decoded template with each `Fn::ForEach` expanded. `unread`: those that cannot be expanded."""
 
     def __init__(self, text: str, path: Path) -> None:
         try:
@@ -79,7 +79,7 @@ class _Template:
             from cfnlint.decode import decode_str
             from cfnlint.jsonschema import CfnTemplateValidator
         except ImportError:
-            raise BadInput(f"Templates are read with cfn-lint, which is not installed: {INSTALL}") from None
+            raise BadInput(f"cfn-lint is needed to read templates and is not installed. Run: {INSTALL}") from None
         try:
             decoded, problems = decode_str(text)
             if not problems and not isinstance((decoded or {}).get("Resources"), Mapping):
@@ -118,16 +118,16 @@ class _Reading:
         self._template = template
         for transform in template.transforms():
             if transform not in _KNOWN_TRANSFORMS:
-                self.unread[f"Transform {transform}"] = "a macro may add routes"
+                self.unread[f"Transform {transform}"] = "this macro might add routes"
 
     def resource(self, resource: _Node) -> None:
         kind = resource.value.get("Type") if isinstance(resource.value, Mapping) else None
         if resource.place.startswith("Fn::"):
-            self.unread[resource.place] = "what it includes is not in the template"
+            self.unread[resource.place] = "the included part is not in the template"
         elif not isinstance(kind, str):
             self.unread[resource.place] = "it has no type"
         elif kind in _STACKS:
-            self.unread[resource.place] = "a stack of its own: check its template"
+            self.unread[resource.place] = "a nested stack: check its template separately"
         elif kind == "AWS::Serverless::WebSocketApi":
             self.unread[resource.place] = _WEBSOCKET
         elif kind in (readers := self._readers()):
@@ -190,7 +190,7 @@ class _Reading:
             self._add_key(properties, key.value, guarded=False)
 
     def _include(self, node: _Node, location: object) -> None:
-        """An OpenAPI definition in a file beside the template; one that is elsewhere is not fetched."""
+        """Read an OpenAPI definition from a file relative to the template. Other locations are not fetched."""
         from cfnlint.decode import decode_str
 
         file = self._template.folder / location if isinstance(location, str) and "://" not in location else None
@@ -199,7 +199,7 @@ class _Reading:
         except (OSError, UnicodeDecodeError):
             decoded, problems = None, []
         if problems or not isinstance(decoded, Mapping):
-            self.unread[node.place] = "an OpenAPI definition that is not in the template, nor in a file beside it"
+            self.unread[node.place] = "the OpenAPI definition is neither in the template nor in a file that can be read"
         else:
             self._body(_Node(decoded, node.place, node.validator))
 
@@ -232,7 +232,7 @@ class _Reading:
         elif space:
             self._add(node, method, path, guarded=guarded)
         else:
-            self.unread[node.place] = f"its route key {key!r} is one of a WebSocket API. {_WEBSOCKET}"
+            self.unread[node.place] = f"the route key {key!r} is for a WebSocket API. {_WEBSOCKET}"
 
     def _add(self, node: _Node, method: object, path: object, *, guarded: bool) -> None:
         try:
@@ -241,7 +241,7 @@ class _Reading:
             self.unread[f"{node.place}: {method} {path}"] = f"the route {error}"
 
     def _paths(self, node: _Node, name: str, below: tuple[str, ...] = ()) -> Iterator[str]:
-        """The paths of the resource, of a REST API, that a member refers to."""
+        """The paths of the REST API resource that a member refers to."""
         for branch in self._branches(node.within(name)) if name in node.value else ():
             attribute = branch.value.get("Fn::GetAtt") if isinstance(branch.value, Mapping) else None
             parts = attribute.split(".") if isinstance(attribute, str) else attribute
@@ -257,7 +257,7 @@ class _Reading:
                     yield from self._paths(properties, "ParentId", (str(part.value), *below))
 
     def _is_custom(self, properties: _Node) -> bool:
-        """Unless a template says CUSTOM, API Gateway asks no Lambda authorizer."""
+        """Whether the type is CUSTOM or cannot be resolved. With any other type there is no Lambda authorizer."""
         kinds = self._members(properties, "AuthorizationType")
         return any(kind.value == "CUSTOM" for kind in kinds) or bool(
             not kinds and "AuthorizationType" in properties.value
@@ -278,20 +278,20 @@ class _Reading:
 
     def _each(self, node: _Node) -> Iterator[_Node]:
         if not isinstance(node.value, Mapping):
-            self.unread[node.place] = "it is no list of names"
+            self.unread[node.place] = "it is not a mapping of names to values"
             return
         for name in node.value:
             if str(name).startswith("Fn::"):
-                self.unread[f"{node.place}.{name}"] = "what it includes is not in the template"
+                self.unread[f"{node.place}.{name}"] = "the included part is not in the template"
             else:
                 yield node.within(name)
 
     def _members(self, node: _Node, name: str) -> list[_Node]:
-        """What the member can be. None where it is not there, or cannot be told, which is noted."""
+        """The possible values of a member. Empty if it is missing or cannot be resolved; the latter is in `unread`."""
         found = []
         for value in self._values(node):
             if not isinstance(value.value, Mapping):
-                self.unread[value.place] = "it is no list of names"
+                self.unread[value.place] = "it is not a mapping of names to values"
             elif name in value.value:
                 found += list(self._values(value.within(name)))
         return found
@@ -306,14 +306,14 @@ class _Reading:
                     for value, validator, error in branch.validator.resolve_value(branch.value)
                     if error is None
                 ]
-            except Exception:  # Of a function that is written wrongly; cfn-lint itself would say where.
+            except Exception:  # cfn-lint raises various errors for an invalid intrinsic function.
                 resolved = []
             if not resolved:
                 self.unread[branch.place] = f"{_function(branch.value)} cannot be resolved"
             yield from resolved
 
     def _branches(self, node: _Node) -> Iterator[_Node]:
-        """The branches of an `Fn::If` that can be taken, each by itself, so that none gets lost."""
+        """The possible branches of an `Fn::If`, each resolved separately, so that none is lost."""
         choice = node.value.get("Fn::If") if isinstance(node.value, Mapping) and len(node.value) == 1 else None
         if not isinstance(choice, list) or len(choice) != 3:
             yield node
@@ -336,7 +336,7 @@ def _function(value: object) -> str:
 
 
 def _taken_out(node: Any, parameters: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Takes each `Fn::ForEach` out whose collection is not in the template: cfn-lint would invent members for it."""
+    """Remove each `Fn::ForEach` whose collection is not in the template: cfn-lint would invent members for it."""
     if isinstance(node, dict):
         for name in list(node):
             within = (*place, str(name))
@@ -351,7 +351,7 @@ def _taken_out(node: Any, parameters: Any, place: tuple[str, ...] = ()) -> Itera
 
 
 def _is_known(for_each: Any, parameters: Any) -> bool:
-    """Whether the collection is. What is no `Fn::ForEach` at all is left for cfn-lint to refuse."""
+    """Whether the collection is in the template. True for an invalid `Fn::ForEach`, which cfn-lint refuses."""
 
     def known(value: Any) -> bool:
         if isinstance(value, list):
