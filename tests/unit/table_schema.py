@@ -1,9 +1,10 @@
 """The template as data, and the table of API keys as it declares it, so that tests run on the deployed schema."""
 
 import functools
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import yaml
@@ -39,10 +40,31 @@ def load_template() -> dict[str, Any]:
     return template
 
 
+class _Serialized:
+    """A client whose writes and reads wait for each other: moto's tables, unlike DynamoDB's, are not thread-safe."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def locked(**arguments: Any) -> Any:
+            with self._lock:
+                return method(**arguments)
+
+        return locked if name in ("put_item", "get_item", "transact_write_items") else method
+
+
 @functools.cache
 def dynamodb_client() -> "DynamoDBClient":
-    """One client for all tests, since making one takes longer than most of them."""
-    return boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
+    """One client for all tests, since creating a client takes longer than most tests."""
+    client = boto3.client(
+        "dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    serialized: Any = _Serialized(client)
+    return cast("DynamoDBClient", serialized)
 
 
 def create_table_arguments(template: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def bring(keys: KeysCommand, tmp_path: Path) -> Callable[..., Any]:
 def test_api_gateways_own_file_is_read_as_it_is(keys: KeysCommand, bring: Callable[..., Any], content: str) -> None:
     answer = bring(content)
     assert (answer["imported"], answer["failed"]) == (1, 0)
-    assert "Amazon API Gateway's file of keys" in answer["notices"][0]
+    assert "Amazon API Gateway's API key file" in answer["notices"][0]
     assert keys.json("verify", "--imported", stdin=KEY)["sub"] == "First"
 
 
@@ -239,7 +239,7 @@ def test_a_map_of_another_form_is_refused(keys: KeysCommand, said: str) -> None:
 
 def test_an_unknown_column_is_named_with_what_it_may_be(bring: Callable[..., Any]) -> None:
     answer = str(bring(f"key,consumer,scope\n{KEY},acme,a\n", exit_code=2))
-    assert "'scope' (is it scopes?)" in answer
+    assert "'scope' (similar to scopes)" in answer
 
 
 def test_a_file_without_a_heading_is_refused_and_its_key_not_repeated(keys: KeysCommand) -> None:
@@ -448,7 +448,7 @@ def test_kongs_answer_is_read_with_the_consumers_id(keys: KeysCommand, bring: Ca
     credential = {"id": "c1", "key": KEY, "consumer": {"id": "u1"}, "created_at": 1700000000, "tags": None, "ttl": None}
     text = json.dumps({"data": [credential], "next": None})
     answer = bring(text, "--map", "consumer.id=consumer", "--ignore-unknown", name="kong.json")
-    assert "Left out: id." in answer["notices"]
+    assert "Ignored columns: id." in answer["notices"]
     assert keys.json("list")[0]["consumer"] == "u1"
 
 
@@ -457,4 +457,4 @@ def test_every_source_gives_a_consumer_and_a_key() -> None:
         ours = set(source.columns.values())
         assert "consumer" in ours
         assert len(ours & {"key", "sha256"}) == 1
-        assert set(source.marks) & set(source.columns)
+        assert set(source.identifying_columns) & set(source.columns)

@@ -29,7 +29,7 @@ _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InputRecord:
     """One record: where it begins, and its values by name, or a call that raises `BadInput` about it."""
 
     number: int
@@ -37,7 +37,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class InputFile:
     """The records of a file, to be gone through once. `unit`: what their numbers count. `heading`: the names of a
     CSV file's columns as they stand there, None where each record has its own.
 
@@ -45,7 +45,7 @@ class Records:
     """
 
     unit: str
-    records: Iterator[Record]
+    records: Iterator[InputRecord]
     heading: list[str] | None = None
 
 
@@ -58,7 +58,7 @@ class Reading:
     delimiter: str | None = None
 
 
-def read(stream: BinaryIO, suffix: str, reading: Reading) -> Records:
+def read(stream: BinaryIO, suffix: str, reading: Reading) -> InputFile:
     """The records of a file whose name ends so.
 
     :raises BadInput: it is of no known format, or of another than it should be.
@@ -73,8 +73,8 @@ def read(stream: BinaryIO, suffix: str, reading: Reading) -> Records:
     if form == "csv":
         return _csv(text, start, reading.delimiter)
     if form == "jsonl":
-        return Records("line", _whole(_json_lines(text)))
-    return Records("item", _whole(_json_document(text, start)))
+        return InputFile("line", _whole(_json_lines(text)))
+    return InputFile("item", _whole(_json_document(text, start)))
 
 
 def _recognised(start: str) -> str:
@@ -95,7 +95,7 @@ def _recognised(start: str) -> str:
     return "json" if lists and not is_record else "jsonl"
 
 
-def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> Records:
+def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> InputFile:
     said = _SEPARATOR_LINE.match(start)
     if said:
         text.readline()
@@ -108,10 +108,10 @@ def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> Records:
     except csv.Error as error:
         raise BadInput(f"The first line is not CSV: {error}.") from None
     _check_decoded(heading)
-    return Records("line", _whole(_csv_records(reader, heading, 1 if said else 0)), heading)
+    return InputFile("line", _whole(_csv_records(reader, heading, 1 if said else 0)), heading)
 
 
-def _whole(records: Iterator[Record]) -> Iterator[Record]:
+def _whole(records: Iterator[InputRecord]) -> Iterator[InputRecord]:
     try:
         yield from records
     except decoding.DAMAGED:
@@ -120,14 +120,14 @@ def _whole(records: Iterator[Record]) -> Iterator[Record]:
         raise BadInput("It is not in the encoding that it begins in. Nothing after that was read.") from None
 
 
-def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[Record]:
+def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[InputRecord]:
     number = 0
     try:
         while True:
             number = reader.line_num + 1 + skipped
             cells = next(reader)
             if any(cells):
-                yield Record(number, functools.partial(_from_cells, heading, cells))
+                yield InputRecord(number, functools.partial(_from_cells, heading, cells))
     except StopIteration:
         return
     except csv.Error as error:
@@ -171,10 +171,10 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _json_lines(text: io.TextIOWrapper) -> Iterator[Record]:
+def _json_lines(text: io.TextIOWrapper) -> Iterator[InputRecord]:
     for number, line in enumerate(_lines(text), 1):
         if line.strip():
-            yield Record(number, functools.partial(_from_json, line))
+            yield InputRecord(number, functools.partial(_from_json, line))
 
 
 def _from_json(line: str) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def _from_json(line: str) -> dict[str, Any]:
     return _object(values)
 
 
-def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[Record]:
+def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[InputRecord]:
     array = "" if start.lstrip().startswith("[") else _ARRAY.search(start)
     if array is None:
         raise BadInput("There is no list in it: a JSON document is a list of objects, or an object with one.")
@@ -195,7 +195,7 @@ def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[Record]:
     number = 0
     try:
         for number, value in enumerate(ijson.items(_Utf8(text), path, use_float=True), 1):
-            yield Record(number, functools.partial(_object, value))
+            yield InputRecord(number, functools.partial(_object, value))
     except (ijson.JSONError, UnicodeError, RecursionError):
         raise BadInput(f"What comes after item {number} is not JSON. Nothing after it was read.") from None
 

@@ -1,4 +1,4 @@
-"""Files that other systems write of their keys: how each is recognised, and what its columns are here."""
+"""Key files of other systems: how each is recognized, and the target of each column."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A known form of file. Names of columns in lower case.
+    """A known file format. Column names are in lower case.
 
-    `marks`: the columns that tell it. `columns`: what they are called here; all others are left out. `notice`: what
-    whoever imports it must know. `keyless`: what to do about lines that have no key in them.
+    `identifying_columns`: a file that has all of these has this format. `columns`: the targets by column name; other
+    columns are ignored. `notice`: shown when a file is imported. `missing_keys`: the error for lines without a key.
     """
 
     name: str
-    marks: frozenset[str]
+    identifying_columns: frozenset[str]
     columns: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
-    keyless: str = ""
+    missing_keys: str = ""
 
 
 SOURCES: Final = (
@@ -34,7 +34,7 @@ SOURCES: Final = (
             "createddate": "created_at",
             "tags": "tags",
         },
-        keyless="It has no keys in it: call `aws apigateway get-api-keys --include-values`.",
+        missing_keys="The file has no key values. Create it with `aws apigateway get-api-keys --include-values`.",
     ),
     Source(
         "Laravel Sanctum's table",
@@ -47,8 +47,8 @@ SOURCES: Final = (
             "created_at": "created_at",
             "expires_at": "expires_at",
         },
-        "Sanctum hashes only what stands after the bar of `id|token`. Clients must send that part alone: with the id "
-        "and the bar no token is found.",
+        "Sanctum hashes only the part after the | of `id|token`. Clients must send that part alone. With the ID and "
+        "the |, a token is not found.",
     ),
     Source(
         "Unkey's table",
@@ -65,15 +65,15 @@ SOURCES: Final = (
         },
     ),
     Source(
-        "Amazon API Gateway's file of keys",
+        "Amazon API Gateway's API key file",
         frozenset(["name", "key"]),
         {"key": "key", "name": "consumer", "description": "description", "enabled": "enabled"},
     ),
 )
 
 
-def recognised(names: Collection[str]) -> Source | None:
-    """The first source whose marks are all among the names; none where the names are our own already."""
+def find_source(names: Collection[str]) -> Source | None:
+    """The first source whose identifying columns are all present. None if there is a column `consumer`."""
     if "consumer" in names:
         return None
-    return next((source for source in SOURCES if source.marks <= set(names)), None)
+    return next((source for source in SOURCES if source.identifying_columns <= set(names)), None)
