@@ -133,10 +133,10 @@ class TestExplain:
             (token(claims(exp=NOW - 3600)), "expired_token", "Expires"),
             (token(claims(iss="https://other.example/")), "wrong_issuer", "https://other.example/"),
             (token(claims(aud="other")), "wrong_audience", "other"),
-            ("a.b.c", "malformed_token", "cut short"),
-            ("nonsense", "unrecognised", "no full stop"),
-            ("", "malformed_authorization", "cannot be sent"),
-            ("ü.ü.ü", "malformed_authorization", "cannot be sent"),
+            ("a.b.c", "malformed_token", "truncated"),
+            ("nonsense", "unrecognised", "no dot"),
+            ("", "malformed_authorization", "not valid as a bearer token"),
+            ("ü.ü.ü", "malformed_authorization", "not valid as a bearer token"),
         ],
         ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "token",
     )
@@ -162,7 +162,7 @@ class TestExplain:
         jwks.write_text("[]", encoding="utf-8")
         answer = run("explain", "--jwt", "-", "--jwks", str(jwks), stdin=token(), env=self.ENV)
         assert answer.exit_code == 2
-        assert "key set cannot be used" in answer.stderr
+        assert "key set is invalid" in answer.stderr
 
 
 class Unreadable:

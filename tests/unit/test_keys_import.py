@@ -169,8 +169,8 @@ def test_a_key_without_data_gets_that_of_its_consumer(keys: KeysCommand, write: 
         (f"{LEGACY},acme,,,,tomorrow", "expires_at"),
         (f"{LEGACY},acme,,,,2030-01-31T00:00:00", "expires_at"),
         (f"{LEGACY},acme,,,,-1", "expires_at"),
-        (f"{LEGACY},acme,,,,,x", "7 cells under 6"),
-        (f"{LEGACY}", "1 cells under 6"),
+        (f"{LEGACY},acme,,,,,x", "7, but the number of columns is 6"),
+        (f"{LEGACY}", "1, but the number of columns is 6"),
         ("mak_0123456789abcdef,acme,,,,", "begins with mak_"),
         (f"{LEGACY}\udcff,acme,,,,", "--encoding cp1252"),
         (f"{LEGACY},acme\udcff,,,,", "--encoding cp1252"),
@@ -230,7 +230,7 @@ def test_a_file_without_a_right_heading_is_refused(keys: KeysCommand, write: Cal
 def test_a_file_that_stops_being_csv_is_told_with_the_line(keys: KeysCommand, write: Callable[..., str]) -> None:
     result = keys.run("import", write(f'key,consumer\n{LEGACY},acme\n"{LEGACY}x"y,acme\n'))
     assert result.exit_code == 2
-    assert "begins in line 3 is not CSV" in result.stderr
+    assert "begins in line 3 is not valid CSV" in result.stderr
     assert "1 imported" in result.stderr
 
 

@@ -181,7 +181,7 @@ def test_delimiters_and_encodings_are_recognised(
 def test_a_compressed_file_is_read(bring: Callable[..., Any], compress: Callable[[bytes], bytes]) -> None:
     packed = compress("".join(",".join(row) + "\n" for row in TABLE).encode())
     assert bring(packed, name="keys.csv.gz")["imported"] == 2
-    assert "cut off or damaged" in str(bring(packed[:-20], name="keys.csv.gz", exit_code=2))
+    assert "truncated or damaged" in str(bring(packed[:-20], name="keys.csv.gz", exit_code=2))
 
 
 def test_another_encoding_is_named(keys: KeysCommand, bring: Callable[..., Any]) -> None:

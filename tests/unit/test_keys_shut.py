@@ -169,7 +169,7 @@ def test_a_prefix_that_nothing_tells_is_asked_for(keys: KeysCommand, prefixes: l
     assert unknown.create("--prefix", "beta")["key"].startswith("beta_")
 
 
-@pytest.mark.parametrize(("accept_imported", "text"), [(False, "AcceptImportedKeys=true"), (None, "not known here")])
+@pytest.mark.parametrize(("accept_imported", "text"), [(False, "AcceptImportedKeys=true"), (None, "is not known")])
 def test_verify_says_why_a_key_that_is_in_the_table_is_not_looked_up(
     keys: KeysCommand, accept_imported: bool | None, text: str
 ) -> None:
@@ -177,7 +177,7 @@ def test_verify_says_why_a_key_that_is_in_the_table_is_not_looked_up(
     keys.client.put_item(TableName=keys.table, Item={**MINIMAL, "pk": {"S": api_key.digest(secret)}})
     told = of_table(keys, "mak", accept_imported).run("verify", "-o", "table", stdin=secret)
     assert told.exit_code == 5
-    assert "It is in the table" in told.stdout
+    assert "The key is in the table" in told.stdout
     assert text in told.stdout
     assert of_table(keys, "mak", accept_imported=True).run("verify", stdin=secret).exit_code == 0
 

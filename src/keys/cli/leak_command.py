@@ -18,7 +18,7 @@ from keys.cli.progress import Counter, counting
 from keys.cli.telling import cause, telling
 from keys.deployment.words import plural
 from keys.life.errors import BadInput
-from keys.life.leak import Fate, Found, Leak
+from keys.life.leak import Fate, Found, LeakScan
 from keys.life.scanning import Search
 
 STILL_LIVE: Final = 9
@@ -73,8 +73,8 @@ class _Session:
         self._unreadable: list[dict[str, str]] = []
         self._searches: list[Search] = []
         self._counter: Counter | None = None
-        self._leak = Leak(
-            app.store, prefix, clock=app.clock, may_revoke=self._may_revoke, tell=self._tell, reason=reason
+        self._leak = LeakScan(
+            app.store, prefix, clock=app.clock, may_revoke=self._may_revoke, report=self._tell, reason=reason
         )
 
     def search(self, file: Path) -> None:
@@ -86,7 +86,7 @@ class _Session:
                 self._counter = counter
                 search = Search(self._prefix, lambda done: counter(stream.tell() if size else done, size))
                 self._searches.append(search)
-                self._leak.take(name, search, stream)
+                self._leak.scan(name, search, stream)
             if not search.is_text:
                 raise BadInput("The file is not text. Keys that are compressed or encoded in it might not be found.")
         except (BadInput, OSError) as error:

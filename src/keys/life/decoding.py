@@ -1,4 +1,4 @@
-"""Bytes of files as text: compression and encoding are recognised by their first bytes, or named."""
+"""Detect the compression and the encoding of a file by its first bytes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, Final, cast
 
 from keys.life.errors import BadInput
 
-HEAD: Final = 64 * 1024
-"""So many bytes are looked at to recognise what a file is."""
+HEAD_BYTES: Final = 64 * 1024
+"""How many bytes are read to detect the format of a file."""
 
 DAMAGED: Final = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
-"""What reading a compressed file raises that is cut off or damaged, besides OSError."""
+"""The errors other than OSError that reading a truncated or damaged compressed file raises."""
 
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -31,19 +31,19 @@ _DECOMPRESSORS: Final[Mapping[bytes, Callable[[Any], Any]]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
-_CLOSED_BOOKS: Final = {
-    b"PK\x03\x04": "a ZIP archive or an office document: unpack it, or save it as text",
-    b"\xd0\xcf\x11\xe0": "an office document: save it as text",
-    b"\x28\xb5\x2f\xfd": "compressed with Zstandard: unpack it with `zstd -dc`",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
-    b"Rar!": "a RAR archive: unpack it",
-    b"%PDF-": "a PDF: extract its text",
-    b"\x04\x22\x4d\x18": "compressed with LZ4: unpack it with `lz4 -dc`",
+_UNSUPPORTED: Final = {
+    b"PK\x03\x04": "a ZIP archive or an Office document. Unpack it, or save it as text.",
+    b"\xd0\xcf\x11\xe0": "an Office document. Save it as text.",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard. Unpack it with `zstd -dc`.",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive. Unpack it.",
+    b"Rar!": "a RAR archive. Unpack it.",
+    b"%PDF-": "a PDF. Extract its text.",
+    b"\x04\x22\x4d\x18": "compressed with LZ4. Unpack it with `lz4 -dc`.",
 }
 
 
-class _Rejoined(io.RawIOBase):
-    """A stream with its first bytes, which have been read, before it again."""
+class _Prepended(io.RawIOBase):
+    """A stream with the bytes that were already read from it put back at its start."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head = head
@@ -60,30 +60,30 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def looked_at(stream: BinaryIO, least: int = HEAD) -> tuple[bytes, BinaryIO]:
-    """The first bytes of a stream, at least so many where it has them, and the whole stream.
+def peek(stream: BinaryIO, least: int = HEAD_BYTES) -> tuple[bytes, BinaryIO]:
+    """The first bytes of a stream, at least `least` if it is that long, and a stream that still has them.
 
-    :raises BadInput: it is a compressed file that is cut off or damaged before that.
+    :raises BadInput: the stream is a compressed file that is truncated or damaged within these bytes.
     """
     read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
     head = b""
     try:
-        while len(head) < least and (data := read(HEAD)):
+        while len(head) < least and (data := read(HEAD_BYTES)):
             head += data
     except DAMAGED:
-        raise BadInput("The compressed file is cut off or damaged at its beginning.") from None
-    return head, io.BufferedReader(_Rejoined(head, stream), HEAD)
+        raise BadInput("The compressed file is truncated or damaged at its start.") from None
+    return head, io.BufferedReader(_Prepended(head, stream), HEAD_BYTES)
 
 
 def uncompressed(stream: BinaryIO) -> BinaryIO:
-    """The stream, unpacked when it is gzip, bzip2 or xz. Reading may then raise one of `DAMAGED`.
+    """The stream, decompressed if it is gzip, bzip2 or xz. Reading it can then raise the errors in `DAMAGED`.
 
-    :raises BadInput: it is something else that has no readable text in it.
+    :raises BadInput: it has another binary format.
     """
-    head, stream = looked_at(stream, 8)
-    for magic, what in _CLOSED_BOOKS.items():
+    head, stream = peek(stream, 8)
+    for magic, what in _UNSUPPORTED.items():
         if head.startswith(magic):
-            raise BadInput(f"It is {what}.")
+            raise BadInput(f"The file is {what}")
     for magic, decompressor in _DECOMPRESSORS.items():
         if head.startswith(magic):
             return cast(BinaryIO, decompressor(stream))
@@ -91,12 +91,12 @@ def uncompressed(stream: BinaryIO) -> BinaryIO:
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding that a text begins in: Unicode by its mark or its zero bytes, otherwise UTF-8."""
+    """The encoding of a text that begins with `head`, by its byte order mark or zero bytes. The default is UTF-8."""
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    # Of a text that is mostly Latin, every second byte is zero in UTF-16.
-    even, odd = head[0:HEAD:2], head[1:HEAD:2]
+    # In UTF-16, every second byte of Latin text is zero.
+    even, odd = head[0:HEAD_BYTES:2], head[1:HEAD_BYTES:2]
     if odd.count(0) > 0.3 * len(odd) > 5 * even.count(0):
         return "utf-16-le"
     if even.count(0) > 0.3 * len(even) > 5 * odd.count(0):
@@ -105,12 +105,14 @@ def encoding_of(head: bytes) -> str:
 
 
 def check_encoding(name: str) -> str:
-    """The name, when it is one of a text encoding.
+    """The name, if it is that of a text encoding.
 
-    :raises BadInput: it is none.
+    :raises BadInput: it is not.
     """
     try:
         "".encode(name)
     except (LookupError, ValueError):
-        raise BadInput("That is not an encoding: it is one like utf-8, utf-16, cp1252 or shift_jis.") from None
+        raise BadInput(
+            f"{name!r} is not a text encoding. Specify one such as utf-8, utf-16, cp1252 or shift_jis."
+        ) from None
     return name

@@ -1,4 +1,4 @@
-"""What operators write about keys and consumers: checked, and brought into the form that is stored."""
+"""The fields of keys and consumers: each is validated and converted to the value that is stored."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MAX_SCOPES: Final = 100
 MAX_TAGS: Final = 50
 EARLIEST: Final = 946_684_800
 LATEST: Final = 7_258_118_400
-"""The beginnings of the years 2000 and 2200: no key's time is outside them."""
+"""The valid times: from the start of the year 2000 to the start of the year 2200."""
 
-_KEY_ID = re.compile(r"key_[0-9A-Za-z]{16}")
+KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
 _ANY_KEY_ID = f"key_{'0' * 16}"
 _HINT = re.compile(r"[\x21-\x7e]{1,25}")
 _HINT_BEGINNING = re.compile(r"(?:[a-z][a-z0-9]*_){0,4}")
@@ -39,92 +39,98 @@ _WORDS: Final = {
 
 
 def check_key_id(text: str) -> str:
-    """The text, when it has the form of a key id.
+    """The text, if it is a key ID.
 
-    :raises BadInput: it has another. A key pasted here by mistake is not repeated in the message.
+    :raises BadInput: it is not. The message does not quote it, since it can be a key that was pasted by mistake.
     """
-    if not _KEY_ID.fullmatch(text):
-        raise BadInput("That is not a key id: they are like key_1a2B3c4D5e6F7g8H. `keys list` shows them.")
+    if not KEY_ID.fullmatch(text):
+        raise BadInput(
+            "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H. To list the key IDs: `keys list`."
+        )
     return text
 
 
 def check_name(text: str) -> str:
-    """The text in Unicode's composed form (NFC), when it can be a consumer's name: so what looks the same is the same.
+    """The consumer name in Unicode's composed form (NFC), so that names that look the same are equal.
 
-    :raises BadInput: it is empty, too long, has control characters, or a space at an end.
+    :raises BadInput: it is empty, too long, or has control characters, or spaces at its start or end.
     """
     text = unicodedata.normalize("NFC", text)
     if not 1 <= len(text) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
-        raise BadInput(f"A consumer's name has 1 to {MAX_NAME_LENGTH} visible characters, and no space at its ends.")
+        raise BadInput(
+            f"A consumer name must have 1 to {MAX_NAME_LENGTH} visible characters, without spaces at the start or end."
+        )
     return text
 
 
 def check_prefix(text: str) -> str:
-    """The text, when keys can begin with it.
+    """The text, if it is a key prefix.
 
-    :raises BadInput: it is of another form.
+    :raises BadInput: it is not.
     """
     if not PREFIX_PATTERN.match(text):
         raise BadInput(
-            "A key prefix is lower-case letters and digits, in parts separated by single underscores, a letter first, "
-            "at most 20 characters."
+            "A key prefix has at most 20 lowercase letters, digits and single underscores. It must start with a "
+            "letter, and must not end with an underscore."
         )
     return text
 
 
 def check_description(text: str) -> str:
-    """The text, when it can be a description.
+    """The text, if it is valid as a description or reason.
 
     :raises BadInput: it is too long or has control characters.
     """
     if len(text) > MAX_DESCRIPTION_LENGTH or not text.isprintable():
-        raise BadInput(f"A description or reason is one line of at most {MAX_DESCRIPTION_LENGTH} visible characters.")
+        raise BadInput(
+            f"A description or reason must be one line of at most {MAX_DESCRIPTION_LENGTH} visible characters."
+        )
     return text
 
 
 def check_hint(text: str) -> str:
-    """What of the text may be shown as the beginning of a key: a prefix, if it has one, and four characters.
+    """The prefix, if there is one, and the next 4 characters of the text. More of a key must not be stored.
 
-    :raises BadInput: it has other characters than a key, or is so long that it could be more than that.
+    :raises BadInput: it is longer than a hint, or has characters that a key cannot have.
     """
     if not _HINT.fullmatch(text):
-        raise BadInput("A hint has 1 to 25 visible ASCII characters.")
+        raise BadInput("A hint must have 1 to 25 visible ASCII characters.")
     beginning = _HINT_BEGINNING.match(text)
     return text[: (len(beginning[0]) if beginning else 0) + 4]
 
 
 def parse_digest(text: str) -> str:
-    """A SHA-256 as lower-case hexadecimal, from hexadecimal (also after `0x` or `\\x`), base64 or base64url, with or
-    without `sha256:` before it.
+    """A SHA-256 in lowercase hexadecimal, from hexadecimal (with or without `0x` or `\\x`), base64 or base64url. A
+    prefix such as `sha256:` is ignored.
 
-    :raises BadInput: it is neither.
+    :raises BadInput: it is none of these.
     """
     text = _DIGEST_NAME.sub("", text.strip())
     if match := _HEX_DIGEST.fullmatch(text):
         return match[1].lower()
     if not _BASE64_DIGEST.fullmatch(text):
-        raise BadInput("sha256 must be the SHA-256 of the key: 64 hexadecimal digits, or base64 of its 32 bytes.")
+        raise BadInput("sha256 must be the SHA-256 of the key: 64 hexadecimal digits, or the base64 of its 32 bytes.")
     return base64.urlsafe_b64decode(text.rstrip("=").replace("+", "-").replace("/", "_") + "=").hex()
 
 
 def parse_boolean(value: object, name: str) -> bool:
-    """A truth value as files have it: `true`, `t`, `1`, `yes`, and their contraries.
+    """A Boolean from `true`, `t`, `1`, `yes` or `y`, or their opposites. `name`: the field, for the message.
 
-    :raises BadInput: it is something else.
+    :raises BadInput: it is none of these.
     """
     word = _WORDS.get(str(value).lower())
     if word is None:
-        raise BadInput(f"{name} is true or false.")
+        raise BadInput(f"{name} must be true or false.")
     return word
 
 
 def parse_time(value: object, name: str, *, utc: bool = False) -> int:
-    """A time in whole seconds since 1970, from that, from milliseconds, or from ISO 8601.
+    """A time in whole seconds since 1970, from seconds or milliseconds since 1970, or from ISO 8601.
 
-    Times before 2000 and after 2200 are refused, since a date without separators, a year, or a spreadsheet's number of
-    days would pass for one. `utc`: a time without an offset is in UTC.
+    `utc`: read times without a UTC offset as UTC. Times before 2000 and after 2200 are refused: otherwise a year, a
+    date without separators and the day number of a spreadsheet would be read as seconds.
 
-    :raises BadInput: it is of another form, or outside these years.
+    :raises BadInput: the time is invalid, or has no UTC offset and `utc` is false.
     """
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,9})?", value):
         value = float(value)
@@ -133,8 +139,8 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
             moment = datetime.fromisoformat(_UTC_NAME.sub("+00:00", value.strip()))
             if moment.tzinfo is None and not utc:
                 raise BadInput(
-                    f"{name} has no offset, so it would be another time on another machine. Write it like "
-                    "2030-01-31T00:00:00Z, or say that all such times are in UTC with --utc."
+                    f"{name} has no UTC offset. Add it, such as in 2030-01-31T00:00:00Z, or specify --utc if all such "
+                    "times are in UTC."
                 )
             value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
@@ -145,85 +151,84 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
         if EARLIEST * 1000 <= value <= LATEST * 1000:
             return int(value // 1000)
     raise BadInput(
-        f"{name} is a time between the years 2000 and 2200, like 2030-01-31T00:00:00Z, or in seconds or milliseconds "
-        "since 1970."
+        f"{name} must be a time between the years 2000 and 2200, such as 2030-01-31T00:00:00Z, or in seconds or "
+        "milliseconds since 1970."
     )
 
 
 def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
-    """The JSON object in the text, as the compact text that is stored.
-
-    :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name.
-    """
+    """As `data_text`, from a JSON text."""
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"The data is not JSON: {error}.") from None
+        raise BadInput(f"The data is not valid JSON: {error}.") from None
     return data_text(data, consumer, scopes)
 
 
 def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
-    """Data as the compact text that is stored.
+    """The data as compact JSON text, which is stored.
 
-    :raises BadInput: it is not a JSON object, or the authorizer could not pass it on beside the consumer's name, the
-        key's id and its scopes.
+    :raises BadInput: it is not a JSON object, or too large for the authorizer's context, which also has the consumer
+        name, the key ID and the scopes.
     """
     if not isinstance(data, dict):
-        raise BadInput('The data must be a JSON object, like {"plan": "gold"}.')
+        raise BadInput('The data must be a JSON object, such as {"plan": "gold"}.')
     try:
         return Identity("api_key", consumer, data, scopes, key_id=_ANY_KEY_ID).context()["data"]
     except IdentityTooLarge:
         raise BadInput(
-            "The data is too large: consumer, data as compact JSON, key id and scopes together may have "
+            "The data is too large. The limit for consumer name, data as compact JSON, key ID and scopes together is "
             f"{MAX_CONTEXT_BYTES} bytes."
         ) from None
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"The data cannot be written as JSON: {error}.") from None
+        raise BadInput(f"The data cannot be converted to JSON: {error}.") from None
 
 
 def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
-    """A set of scopes, spaces around them left out.
+    """The set of scopes, without spaces around them.
 
-    :raises BadInput: one cannot be a scope (RFC 6749, section 3.3, and no comma), or there are too many.
+    :raises BadInput: a scope is invalid (RFC 6749, section 3.3, and no comma), or there are too many.
     """
     scopes = frozenset(text.strip() for text in texts)
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
             raise BadInput(
-                "A scope has 1 to 128 visible ASCII characters, without space, comma, quotation mark and backslash."
+                "A scope must have 1 to 128 visible ASCII characters, except comma, quotation mark and backslash."
             )
     if len(scopes) > MAX_SCOPES:
-        raise BadInput(f"A key can have {MAX_SCOPES} scopes at most.")
+        raise BadInput(f"A key can have at most {MAX_SCOPES} scopes.")
     return scopes
 
 
 def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags, when all can be.
+    """The tags, if all are valid.
 
-    :raises BadInput: a name or value cannot be, or there are too many.
+    :raises BadInput: a name or value is invalid, or there are too many.
     """
     for name, value in tags.items():
         if not _TAG_NAME.fullmatch(name):
-            raise BadInput("A tag's name has 1 to 128 letters, digits, spaces and _ . : / = + @ -")
+            raise BadInput(
+                "The name of a tag must have 1 to 128 letters, digits, spaces and the characters _ . : / = + @ -"
+            )
         if not isinstance(value, str) or len(value) > 256 or not value.isprintable():
-            raise BadInput("A tag's value is one line of at most 256 visible characters.")
+            raise BadInput("The value of a tag must be one line of at most 256 visible characters.")
     if len(tags) > MAX_TAGS:
-        raise BadInput(f"There can be {MAX_TAGS} tags at most.")
+        raise BadInput(f"There can be at most {MAX_TAGS} tags.")
     return dict(tags)
 
 
 def parse_tags(texts: Iterable[str]) -> dict[str, str]:
-    """Tags from texts like `env=prod`.
+    """Tags from arguments such as `env=prod`.
 
-    :raises BadInput: a text is not like that, or a name comes twice.
+    :raises BadInput: an argument is malformed, or a name is repeated.
     """
     tags: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise BadInput("A tag is written name=value.")
+            raise BadInput("Specify a tag as NAME=VALUE.")
         if name in tags:
-            raise BadInput(f"The tag {name!r} is given twice.")
+            raise BadInput(f"The tag {name!r} is specified twice.")
         tags[name] = value
     return check_tags(tags)
 

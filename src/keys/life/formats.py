@@ -1,4 +1,4 @@
-"""The records of a file, whatever its format: names and values, one record at a time."""
+"""The records of a CSV, JSON Lines or JSON file, read one at a time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from keys.life.errors import BadInput
 FORMATS: Final = ("csv", "jsonl", "json")
 DELIMITERS: Final = ",;\t|"
 
-LONGEST_LINE: Final = 1 << 20
-"""In characters: no record of a key is as long."""
+MAX_LINE_LENGTH: Final = 1 << 20
+"""In characters. It bounds the memory use."""
 
 _BY_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ARRAY: Final = re.compile(r'"([^"\\]{1,64})"\s*:\s*\[')
@@ -30,7 +30,7 @@ _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class InputRecord:
-    """One record: where it begins, and its values by name, or a call that raises `BadInput` about it."""
+    """One record. `number`: its first line, or its position. `values` returns its values or raises `BadInput`."""
 
     number: int
     values: Callable[[], Mapping[str, Any]]
@@ -38,10 +38,9 @@ class InputRecord:
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """The records of a file, to be gone through once. `unit`: what their numbers count. `heading`: the names of a
-    CSV file's columns as they stand there, None where each record has its own.
+    """The records of a file. `unit`: what their numbers count, `line` or `item`. `heading`: the column names of CSV.
 
-    Going through them raises `BadInput` where the file stops to be of its format.
+    `records` can be iterated once. It raises `BadInput` if the rest of the file cannot be read.
     """
 
     unit: str
@@ -51,7 +50,7 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read; what is None is recognised."""
+    """The format options of a file. None: detect it."""
 
     form: str | None = None
     encoding: str | None = None
@@ -59,26 +58,25 @@ class Reading:
 
 
 def read(stream: BinaryIO, suffix: str, reading: Reading) -> InputFile:
-    """The records of a file whose name ends so.
+    """The records of a file. `suffix`: of its name, such as `.csv`.
 
-    :raises BadInput: it is of no known format, or of another than it should be.
+    :raises BadInput: its format is unknown, or is not that of `reading`.
     """
-    head, stream = decoding.looked_at(decoding.uncompressed(stream))
+    head, stream = decoding.peek(decoding.uncompressed(stream))
     encoding = reading.encoding or decoding.encoding_of(head)
     if encoding == "utf-8":
         encoding = "utf-8-sig"
     start = head.decode(encoding, "ignore")
-    form = reading.form or _BY_SUFFIX.get(suffix.lower()) or _recognised(start)
+    form = reading.form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     if form == "csv":
         return _csv(text, start, reading.delimiter)
     if form == "jsonl":
-        return InputFile("line", _whole(_json_lines(text)))
-    return InputFile("item", _whole(_json_document(text, start)))
+        return InputFile("line", _readable(_json_lines(text)))
+    return InputFile("item", _readable(_json_document(text, start)))
 
 
-def _recognised(start: str) -> str:
-    """The format of a text that begins so."""
+def _detect_format(start: str) -> str:
     begins = start.lstrip()
     if begins.startswith("["):
         return "json"
@@ -89,35 +87,35 @@ def _recognised(start: str) -> str:
         value = json.loads(first)
     except (ValueError, RecursionError):
         return "json"
-    # A whole document on one line has its records in a list.
+    # A JSON document on one line has its records in a list.
     lists = [member for member in value.values() if isinstance(member, list) and member and isinstance(member[0], dict)]
     is_record = value.keys() & {"consumer", "type", "key", "sha256"}
     return "json" if lists and not is_record else "jsonl"
 
 
 def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> InputFile:
-    said = _SEPARATOR_LINE.match(start)
-    if said:
+    separator_line = _SEPARATOR_LINE.match(start)
+    if separator_line:
         text.readline()
-        start = start[said.end() :]
+        start = start[separator_line.end() :]
     first = start.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = delimiter or (said and said[1]) or max(DELIMITERS, key=first.count)
+    delimiter = delimiter or (separator_line and separator_line[1]) or max(DELIMITERS, key=first.count)
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     try:
         heading = [name.strip() for name in next(filter(None, reader), [])]
     except csv.Error as error:
-        raise BadInput(f"The first line is not CSV: {error}.") from None
+        raise BadInput(f"The first line is not valid CSV: {error}.") from None
     _check_decoded(heading)
-    return InputFile("line", _whole(_csv_records(reader, heading, 1 if said else 0)), heading)
+    return InputFile("line", _readable(_csv_records(reader, heading, 1 if separator_line else 0)), heading)
 
 
-def _whole(records: Iterator[InputRecord]) -> Iterator[InputRecord]:
+def _readable(records: Iterator[InputRecord]) -> Iterator[InputRecord]:
     try:
         yield from records
     except decoding.DAMAGED:
-        raise BadInput("The compressed file is cut off or damaged. Nothing after that was read.") from None
+        raise BadInput("The compressed file is truncated or damaged. The rest was not read.") from None
     except UnicodeError:
-        raise BadInput("It is not in the encoding that it begins in. Nothing after that was read.") from None
+        raise BadInput("The encoding changes within the file. The rest was not read.") from None
 
 
 def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[InputRecord]:
@@ -133,23 +131,23 @@ def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[Inpu
     except csv.Error as error:
         what = "a quotation mark is not closed" if "end of data" in str(error) or "limit" in str(error) else error
         raise BadInput(
-            f"The record that begins in line {number} is not CSV: {what}. Nothing after it was read."
+            f"The record that begins in line {number} is not valid CSV: {what}. The rest was not read."
         ) from None
 
 
 def _from_cells(heading: list[str], cells: list[str]) -> dict[str, Any]:
-    """An empty cell, and a database's word for no value, are as good as none."""
+    """The values by column name. Empty cells and a database's NULL are omitted."""
     if len(cells) > len(heading):
         cells = _single_quoted(cells)
     if len(cells) < len(heading) or any(cells[len(heading) :]):
-        raise BadInput(f"There are {len(cells)} cells under {len(heading)} columns.")
+        raise BadInput(f"The number of cells is {len(cells)}, but the number of columns is {len(heading)}.")
     _check_decoded(cells)
     values = {name: cell.strip() for name, cell in zip(heading, cells, strict=False)}
     return {name: value for name, value in values.items() if value not in _NULLS}
 
 
 def _single_quoted(cells: list[str]) -> list[str]:
-    """The cells, with those joined that stand in one pair of single quotes: API Gateway allows that for lists."""
+    """The cells, with those joined that are in one pair of single quotes, as API Gateway allows for lists."""
     joined: list[str] = []
     for cell in cells:
         if joined and joined[-1].startswith("'") and not (len(joined[-1]) > 1 and joined[-1].endswith("'")):
@@ -160,13 +158,16 @@ def _single_quoted(cells: list[str]) -> list[str]:
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines of a text, none of which takes much memory."""
+    """The lines of a text.
+
+    :raises BadInput: a line is longer than `MAX_LINE_LENGTH`.
+    """
     number = 0
-    while line := text.readline(LONGEST_LINE):
+    while line := text.readline(MAX_LINE_LENGTH):
         number += 1
-        if len(line) == LONGEST_LINE:
+        if len(line) == MAX_LINE_LENGTH:
             raise BadInput(
-                f"Line {number} is longer than {LONGEST_LINE:,} characters. It and what follows was not read."
+                f"Line {number} is longer than {MAX_LINE_LENGTH:,} characters. It and the rest were not read."
             )
         yield line
 
@@ -182,26 +183,26 @@ def _from_json(line: str) -> dict[str, Any]:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
-        # Not the error's own text: it may quote what it stumbled over, and the line holds a key.
-        raise BadInput("The line is not JSON.") from None
+        # Without the text of the error, which can quote a part of the key.
+        raise BadInput("The line is not valid JSON.") from None
     return _object(values)
 
 
 def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[InputRecord]:
     array = "" if start.lstrip().startswith("[") else _ARRAY.search(start)
     if array is None:
-        raise BadInput("There is no list in it: a JSON document is a list of objects, or an object with one.")
+        raise BadInput("The JSON document must be a list of objects, or an object that has such a list.")
     path = f"{array[1]}.item" if array else "item"
     number = 0
     try:
         for number, value in enumerate(ijson.items(_Utf8(text), path, use_float=True), 1):
             yield InputRecord(number, functools.partial(_object, value))
     except (ijson.JSONError, UnicodeError, RecursionError):
-        raise BadInput(f"What comes after item {number} is not JSON. Nothing after it was read.") from None
+        raise BadInput(f"The text after item {number} is not valid JSON. The rest was not read.") from None
 
 
 class _Utf8:
-    """A text as the bytes that ijson reads."""
+    """A text stream as the UTF-8 stream that ijson reads."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -212,10 +213,10 @@ class _Utf8:
 
 def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadInput("It must be a JSON object.")
+        raise BadInput("The record must be a JSON object.")
     return {name: member for name, member in value.items() if member is not None}
 
 
 def _check_decoded(texts: list[str]) -> None:
     if any("\udc80" <= character <= "\udcff" for text in texts for character in text if not text.isascii()):
-        raise BadInput("It is not in the encoding UTF-8: give the right one, such as --encoding cp1252.")
+        raise BadInput("The text is not in the encoding UTF-8. Specify its encoding, such as --encoding cp1252.")

@@ -1,4 +1,4 @@
-"""What to do about our keys in a text: each is looked up as it is found, and revoked if it can be used."""
+"""Find keys in text, look up each key in the table, and revoke it if it is still valid."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from keys.life.record import Key, State, make_hint
 from keys.life.scanning import Hit, Search
 from keys.life.store import Store
 
-MOST_PLACES: Final = 10
-"""So many places of each key are kept."""
+MAX_PLACES: Final = 10
+"""How many places are kept for each key."""
 
-MOST_UNKNOWN: Final = 100_000
-MOST_FAILURES: Final = 100
-"""After so many keys that could not be looked up or revoked, the search ends: something else is wrong."""
+MAX_REMEMBERED: Final = 100_000
+"""How many digests that are not in the table are kept, so that they are not looked up again."""
+
+MAX_FAILURES: Final = 100
+"""After more failures to look up or revoke a key, the scan stops: AWS or the permissions have a problem."""
 
 
 class Fate(StrEnum):
-    """What a key that was found can do now."""
+    """The status of a key that was found. LIVE: it can be used, or enabled. REFUSED: its item is malformed."""
 
     LIVE = "live"
     REVOKED = "revoked now"
@@ -34,9 +36,9 @@ class Fate(StrEnum):
 
 @dataclass(slots=True)
 class Found:
-    """A key of the table that is in a text: its first places, how often it is there, and its fate.
+    """A key of the table that was found. `begins`: its hint. `places`: the first files and lines. `times`: the count.
 
-    `key` is None when it could not be looked up, or its item is one that the authorizer refuses; `problem` says why.
+    `key`: None if the lookup failed or the item is malformed; `problem` has the reason.
     """
 
     begins: str
@@ -48,10 +50,10 @@ class Found:
     problem: str | None = None
 
 
-class Leak:
-    """A search through texts for the keys with a prefix, which ends those in the table that can be used.
+class LeakScan:
+    """Scans texts for the keys with a prefix, and revokes those in the table that are still valid.
 
-    `may_revoke` is asked before each; `tell` is told of each key once its fate is known.
+    `may_revoke` is called before each revocation. `report` is called for each key when its fate is known.
     """
 
     def __init__(
@@ -61,14 +63,14 @@ class Leak:
         *,
         clock: Callable[[], float],
         may_revoke: Callable[[Found], bool],
-        tell: Callable[[Found], None],
+        report: Callable[[Found], None],
         reason: str | None = None,
     ) -> None:
         self._store = store
         self._prefix = prefix
         self._clock = clock
         self._may_revoke = may_revoke
-        self._tell = tell
+        self._report = report
         self._reason = reason
         self._unknown: set[bytes] = set()
         self.found: dict[str, Found] = {}
@@ -77,50 +79,50 @@ class Leak:
 
     @property
     def left(self) -> list[Found]:
-        """The keys that can still be used, or may be."""
+        """The keys that are still valid, or might be."""
         return [found for found in self.found.values() if found.fate in (Fate.LIVE, Fate.NOT_KNOWN)]
 
-    def take(self, name: str, search: Search, stream: BinaryIO) -> None:
-        """Goes through a text of this name, whatever becomes of single keys.
+    def scan(self, name: str, search: Search, stream: BinaryIO) -> None:
+        """Scan a text. A failure to look up or revoke one key does not stop the scan.
 
-        :raises BadInput: it has no readable text in it, or is damaged; what stands before that was searched.
-        :raises KeysError: too many keys could not be looked up or revoked.
+        :raises BadInput: the text has a binary format or is damaged. The part before that was scanned.
+        :raises KeysError: there were more than `MAX_FAILURES` failures.
         """
         for hit in search.hits(stream):
-            self._take(name, hit)
+            self._handle(name, hit)
 
-    def _take(self, name: str, hit: Hit) -> None:
+    def _handle(self, name: str, hit: Hit) -> None:
         digest = api_key.digest(hit.key)
         found = self.found.get(digest)
         if found is None and bytes.fromhex(digest) in self._unknown:
             return
         if found is None:
-            found = self._looked_up(hit, digest)
+            found = self._look_up(hit, digest)
             if found is None:
                 return
             self.found[digest] = found
             found.places.append((name, hit.line))
             found.times = 1
-            self._end(found)
-            self._tell(found)
+            self._revoke(found)
+            self._report(found)
             return
         found.times += 1
-        if len(found.places) < MOST_PLACES and (name, hit.line) != found.places[-1]:
+        if len(found.places) < MAX_PLACES and (name, hit.line) != found.places[-1]:
             found.places.append((name, hit.line))
 
-    def _looked_up(self, hit: Hit, digest: str) -> Found | None:
-        """What the table says of the key; None when it is not there."""
+    def _look_up(self, hit: Hit, digest: str) -> Found | None:
+        """The key, or None if it is not in the table."""
         found = Found(make_hint(hit.key, self._prefix), digest)
         try:
             found.key = self._store.with_digest(digest)
         except MalformedItem as error:
             found.fate, found.problem = Fate.REFUSED, str(error)
         except Exception as error:
-            self._failed(found, error)
+            self._count_failure(found, error)
         else:
             if found.key is None:
                 self.unknown += 1
-                if len(self._unknown) >= MOST_UNKNOWN:
+                if len(self._unknown) >= MAX_REMEMBERED:
                     self._unknown.clear()
                 self._unknown.add(bytes.fromhex(digest))
                 return None
@@ -128,24 +130,24 @@ class Leak:
             found.fate = Fate.LIVE if usable else Fate.ENDED
         return found
 
-    def _end(self, found: Found) -> None:
+    def _revoke(self, found: Found) -> None:
         if found.fate is not Fate.LIVE or not self._may_revoke(found):
             return
         try:
-            # By its digest, which is its partition key: whatever else is in the item, and however old the index is.
+            # By its digest, the partition key, which does not depend on the index or on other attributes.
             found.key, _ = self._store.revoke(found.digest, self._reason)
             found.fate = Fate.REVOKED
         except NotFound:
             found.fate = Fate.ENDED
         except Exception as error:
             found.fate = Fate.NOT_KNOWN if isinstance(error, Unclear) else Fate.LIVE
-            self._failed(found, error)
+            self._count_failure(found, error)
 
-    def _failed(self, found: Found, error: Exception) -> None:
+    def _count_failure(self, found: Found, error: Exception) -> None:
         known = error if isinstance(error, KeysError) else translate(error)
         if known is None:
             raise error
         found.problem = str(known)
         self.failures += 1
-        if self.failures > MOST_FAILURES:
+        if self.failures > MAX_FAILURES:
             raise known

@@ -19,6 +19,7 @@ from authorizer.authentication import Reason
 from authorizer.key_record import KeyRecord, MalformedRecord, refusal
 from keys.life import history
 from keys.life.errors import MalformedItem
+from keys.life.fields import KEY_ID
 from keys.life.history import Event, History
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ RETENTION_SECONDS: Final = 30 * 86_400
 
 CONSUMER_PK: Final = "consumer#"
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
 
 _ID_LENGTH = 16
 _HINT_CHARACTERS = 4

@@ -65,7 +65,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`names`: the target column by the file's column name in lower case. `utc`: see `fields.parse_time`."""
+    """`names`: the target column by the file's column name in lowercase. `utc`: see `fields.parse_time`."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     ignore_unknown: bool = False

@@ -1,4 +1,4 @@
-"""Our keys in other text: the pattern that secret scanners need, and the search for keys that leaked."""
+"""Find keys in text, and the pattern of the keys for secret scanners."""
 
 from __future__ import annotations
 
@@ -13,72 +13,72 @@ from keys.life import decoding
 from keys.life.errors import BadInput
 
 CHECKSUM_RULE: Final = (
-    f"The last {api_key.CHECKSUM_LENGTH} characters are the CRC-32 (as in zlib) of all characters before them, the "
-    "underscore included: as a number in base 62, digits 0-9 A-Z a-z in this order, most significant first, padded "
-    "with 0. A match whose checksum is wrong is not a key."
+    f"The last {api_key.CHECKSUM_LENGTH} characters are the CRC-32 (as in zlib) of all characters before them, "
+    "including the underscore. It is a number in base 62 with the digits 0-9 A-Z a-z, most significant first, padded "
+    "with 0. A match with a wrong checksum is not a key."
 )
 CHUNK: Final = 1 << 20
-"""So many bytes are searched at once."""
+"""How many bytes are searched at a time."""
 
 _BODY = f"[0-9A-Za-z]{{{api_key.RANDOM_LENGTH}}}_[0-9A-Za-z]{{{api_key.CHECKSUM_LENGTH}}}"
 _UNDERSCORE = rb"(?:_|%5[Ff]|%255[Ff]|\\{1,4}u005[Ff]|\\{1,4}x5[Ff]|\\{1,4}_|&#0{0,9}95;|&#[xX]5[Ff];|&lowbar;|=5[Ff])"
-"""Also as URLs, JSON, Markdown, HTML and mail write it. A key has no other character that any of them changes."""
+"""Also as escaped in URLs, JSON, Markdown, HTML and mail. These do not change the other characters of a key."""
 
-_LONGEST = 1024
-"""More than a key has in any of these ways of writing."""
+_MAX_KEY_BYTES = 1024
+"""An upper bound of the length of a key with these escapes."""
 
-_NOT_IN_TEXT = bytes(set(range(32)) - {0, *b"\a\b\t\n\v\f\r\x1b"} | {127})
-_MOST_NOT_IN_TEXT = 0.02
+_CONTROL_BYTES = bytes(set(range(32)) - {0, *b"\a\b\t\n\v\f\r\x1b"} | {127})
+_MAX_CONTROL_RATIO = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A key in a text, and the number of the line that it begins in."""
+    """A key in a text. `line`: the number of its line."""
 
     key: str
     line: int
 
 
 class Search:
-    """One search through one stream for the keys with a prefix, in memory that does not grow with it.
+    """Searches one stream of any size for the keys with a prefix. Memory use is constant.
 
-    Also for keys in UTF-16 and UTF-32, in gzip, bzip2 and xz, and written with the escapes of JSON, URLs and the like.
-    `bytes` and `lines` count what was searched.
+    Also finds keys in UTF-16 and UTF-32, in gzip, bzip2 and xz, and with the escapes of JSON, URLs and similar formats.
+    `bytes` and `lines`: the amount searched.
     """
 
     def __init__(self, prefix: str, progress: Callable[[int], None] = lambda _bytes: None) -> None:
-        """`progress` is told of each piece that was searched."""
+        """`progress` is called with the number of bytes searched so far."""
         parts = prefix.split("_")
         start = _UNDERSCORE.join(part.encode() for part in parts)
         body = rb"([0-9A-Za-z]{%d})" % api_key.RANDOM_LENGTH
         checksum = rb"([0-9A-Za-z]{%d})" % api_key.CHECKSUM_LENGTH
-        # It begins with plain letters, by which the expression's engine skips what cannot match.
+        # It begins with a literal, so that the engine of `re` can skip quickly to the next candidate.
         self._expression = re.compile(_UNDERSCORE.join([start, body, checksum]))
         self._prefix = prefix
         self._progress = progress
-        self._not_in_text = 0
+        self._control_bytes = 0
         self._is_open_line = False
         self.bytes = 0
         self.lines = 0
 
     @property
     def is_text(self) -> bool:
-        """Whether what was searched can be text, in which keys would have been found."""
-        return self._not_in_text <= _MOST_NOT_IN_TEXT * self.bytes
+        """Whether the stream is text. In binary formats, keys can be encoded so that they are not found."""
+        return self._control_bytes <= _MAX_CONTROL_RATIO * self.bytes
 
     def hits(self, stream: BinaryIO) -> Iterator[Hit]:
-        """The keys in the stream, in their order, each as often as it is there. Only the checksum decides what is one.
+        """The keys with a right checksum in the stream, in order, with repetitions.
 
-        :raises BadInput: it is something that has no readable text in it, or is cut off or damaged.
+        :raises BadInput: the stream has a binary format, or is truncated or damaged.
         """
         window, lines = b"", 0
         for text, is_last in self._texts(decoding.uncompressed(stream)):
             window += text
-            # What begins behind this may go on in the next chunk.
-            end = len(window) if is_last else max(0, len(window) - _LONGEST)
+            # A key that begins after this position can continue in the next chunk.
+            end = len(window) if is_last else max(0, len(window) - _MAX_KEY_BYTES)
             at = counted = 0
             while (match := self._expression.search(window, at)) and match.start() < end:
-                # One byte on, since a key may overlap with what only looks like one.
+                # Continue one byte later: a key can overlap with a match that is not a key.
                 at = match.start() + 1
                 key = f"{self._prefix}_{match[1].decode()}_{match[2].decode()}"
                 if api_key.is_well_formed(key, self._prefix):
@@ -91,8 +91,8 @@ class Search:
         self.lines = lines + self._is_open_line
 
     def _texts(self, stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-        """The stream in pieces, in ASCII as far as keys are concerned, and whether each is the last one."""
-        head, stream = decoding.looked_at(stream, 4)
+        """The stream in chunks, decoded to an ASCII-compatible encoding, and whether a chunk is the last one."""
+        head, stream = decoding.peek(stream, 4)
         encoding = decoding.encoding_of(head)
         decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("replace")
         read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
@@ -100,32 +100,32 @@ class Search:
             while data := read(CHUNK):
                 self.bytes += len(data)
                 text = decoder.decode(data).encode("utf-8", "replace") if decoder else data
-                self._not_in_text += len(text) - len(text.translate(None, _NOT_IN_TEXT))
-                # Text in UTF-16 also stands in the middle of other text, with or without a mark.
+                self._control_bytes += len(text) - len(text.translate(None, _CONTROL_BYTES))
+                # Parts of a text can be in UTF-16, with or without a byte order mark.
                 text = text.translate(None, b"\0")
                 self._is_open_line = not text.endswith(b"\n") if text else self._is_open_line
                 yield text, False
         except decoding.DAMAGED:
-            raise BadInput("The compressed file is cut off or damaged. Nothing after that was searched.") from None
+            raise BadInput("The compressed file is truncated or damaged. The rest was not searched.") from None
         yield b"", True
 
 
 def pattern(prefix: str) -> str:
-    """The regular expression of a key. It is the same in all common dialects.
+    """The regular expression of a key, valid in all common dialects.
 
-    It has no word boundaries: with a prefix and fixed lengths it needs none, and in a JSON text a key may come after
-    the n of a line break, in a variable's name after another word.
+    It has no word boundaries: with a prefix and fixed lengths they are not needed, and a key can follow a letter, as in
+    `\\nmak_...` in JSON.
     """
     return f"{prefix}_{_BODY}"
 
 
 def rule(prefix: str) -> dict[str, Any]:
-    """What a scanner needs to know, as an object."""
+    """The pattern and the checksum rule as a JSON object."""
     return {"name": _name(prefix), "prefix": prefix, "regex": pattern(prefix), "checksum": CHECKSUM_RULE}
 
 
 def gitleaks(prefix: str) -> str:
-    """A whole `.gitleaks.toml`, with a rule for our keys beside the built-in ones."""
+    """A complete `.gitleaks.toml` with the built-in rules and a rule for the keys."""
     return f"""\
 [extend]
 useDefault = true
@@ -139,9 +139,9 @@ keywords = ["{prefix}_"]
 
 
 def github(prefix: str) -> str:
-    """The fields of GitHub's form for a custom pattern of its secret scanning, for Hyperscan.
+    """The fields of a custom pattern for GitHub secret scanning, in the dialect of Hyperscan.
 
-    Anything may stand before and after: GitHub's defaults miss what `pattern` says.
+    Any character is allowed before and after a key: GitHub's defaults would miss keys that `pattern` finds.
     """
     return f"""\
 Pattern name:   {_name(prefix)}

@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A known file format. Column names are in lower case.
+    """A known file format. Column names are in lowercase.
 
     `identifying_columns`: a file that has all of these has this format. `columns`: the targets by column name; other
     columns are ignored. `notice`: shown when a file is imported. `missing_keys`: the error for lines without a key.

@@ -1,4 +1,4 @@
-"""What the authorizer would say about a credential, asked of its own parts."""
+"""The decision of the authorizer about a credential, made by the authorizer's own code."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
 
 
 _EXPLANATIONS: Final = {
-    Reason.MALFORMED_KEY: "It begins like one of our keys, but its form or checksum is wrong: mistyped, or cut short.",
-    Reason.UNKNOWN_KEY: "It has the form of our keys, but is not in this table: deleted, or of another stack.",
-    Reason.DISABLED_KEY: "The key is disabled, on its own or with its consumer: `keys show` says which.",
+    Reason.MALFORMED_KEY: "The prefix is right, but the format or checksum is wrong. The key is mistyped or truncated.",
+    Reason.UNKNOWN_KEY: "The key is not in this table. It is deleted, or belongs to another stack.",
+    Reason.DISABLED_KEY: "The key is disabled, alone or with its consumer. To see which: `keys show`.",
     Reason.REVOKED_KEY: "The key is revoked.",
     Reason.EXPIRED_KEY: "The key has expired.",
-    Reason.MALFORMED_RECORD: "The key's item in the table is malformed.",
-    Reason.IDENTITY_TOO_LARGE: "The subject and data are too large to be passed on.",
-    Reason.MALFORMED_TOKEN: "It is not three parts in base64url: cut short, or with something around it.",
-    Reason.TOKEN_TOO_LONG: "It is longer than the provider's max_token_bytes.",
-    Reason.MALFORMED_HEADER: "Its header is not a JSON object, or its kid is not a text.",
-    Reason.CRITICAL_HEADER: "Its header demands an extension, by crit or b64.",
-    Reason.WRONG_TYPE: "Its typ is not one of the provider's token_types.",
-    Reason.WRONG_ALGORITHM: "Its alg is not one of the provider's algorithms: asymmetric ones only.",
-    Reason.MALFORMED_CLAIMS: "exp or the subject is missing, or a claim is not of the type that its standard asks for.",
-    Reason.WRONG_ISSUER: "Its iss is not a configured issuer: compare every character, also a slash at the end.",
-    Reason.WRONG_AUDIENCE: "Its audience is not a configured one: an ID token in place of an access token, perhaps.",
-    Reason.WRONG_PARTY: "Its azp is not one of the provider's authorized_parties.",
+    Reason.MALFORMED_RECORD: "The item of the key in the table is malformed.",
+    Reason.IDENTITY_TOO_LARGE: "The subject and the data are too large for the authorizer's context.",
+    Reason.MALFORMED_TOKEN: "The token is not three parts in base64url. It is truncated, or has extra characters.",
+    Reason.TOKEN_TOO_LONG: "The token is longer than the provider's max_token_bytes.",
+    Reason.MALFORMED_HEADER: "The header is not a JSON object, or its kid is not a string.",
+    Reason.CRITICAL_HEADER: "The header requires an extension, with crit or b64.",
+    Reason.WRONG_TYPE: "The typ is not one of the provider's token_types.",
+    Reason.WRONG_ALGORITHM: "The alg is not one of the provider's algorithms, which are all asymmetric.",
+    Reason.MALFORMED_CLAIMS: "The exp or the subject is missing, or a claim does not have the required type.",
+    Reason.WRONG_ISSUER: "The iss is not a configured issuer. Compare every character, also a slash at the end.",
+    Reason.WRONG_AUDIENCE: "The audience is not configured. The token might be an ID token, not an access token.",
+    Reason.WRONG_PARTY: "The azp is not one of the provider's authorized_parties.",
     Reason.WRONG_CLAIM: "A claim of the provider's required_claims is missing or has another value.",
-    Reason.BOUND_TOKEN: "It is bound to a key of its sender (cnf), which a bearer cannot prove to hold.",
-    Reason.EXPIRED_TOKEN: "It has expired.",
-    Reason.NOT_YET_VALID: "Its nbf is in the future.",
-    Reason.ISSUED_IN_FUTURE: "Its iat is in the future: compare the provider's clock.",
-    Reason.UNKNOWN_SIGNING_KEY: "Its kid is not in the key set.",
-    Reason.AMBIGUOUS_SIGNING_KEY: "It has no kid, and several keys of the key set fit.",
-    Reason.BAD_SIGNATURE: "Its signature is not that of the key: changed on the way, or another provider's key set.",
+    Reason.BOUND_TOKEN: "The token is bound to a key of the client (cnf), which a bearer token cannot prove.",
+    Reason.EXPIRED_TOKEN: "The token has expired.",
+    Reason.NOT_YET_VALID: "The nbf is in the future.",
+    Reason.ISSUED_IN_FUTURE: "The iat is in the future. Check the clock of the provider.",
+    Reason.UNKNOWN_SIGNING_KEY: "The kid is not in the key set.",
+    Reason.AMBIGUOUS_SIGNING_KEY: "The token has no kid, and several keys of the key set match.",
+    Reason.BAD_SIGNATURE: "The signature is wrong. The token was changed, or the key set is another provider's.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Accepted with an identity, or refused for a reason, which is a code with an explanation."""
+    """Accepted with an identity, or refused with a reason code and an explanation."""
 
     identity: Identity | None = None
     reason: str | None = None
@@ -63,7 +63,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class JwtSettings:
-    """Whose tokens are accepted. `key_set`: the text of a JWKS, None to leave the signature unchecked."""
+    """The accepted tokens. `key_set`: the text of a JWKS; None skips the check of the signature."""
 
     providers: Sequence[Provider]
     leeway_seconds: float
@@ -71,13 +71,15 @@ class JwtSettings:
 
 
 def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) -> Verdict:
-    """The verdict on an API key. One that is in the table, and that the authorizer does not look up, is told.
+    """The verdict on an API key. It also says if the key is in the table but the authorizer does not look it up.
 
     :raises Exception: DynamoDB failed, or did not answer in time.
     """
     store = KeyStore(table.client, table.name, cache_seconds=0, clock=clock)
     authenticator = ApiKeyAuthenticator(store, prefix, accept_imported=bool(table.accept_imported), clock=clock)
-    verdict = _verdict(token, authenticator, "Not an API key. The authorizer would go on and check it as a JWT.")
+    verdict = _verdict(
+        token, authenticator, "The credential is not an API key. The authorizer would check it as a JWT."
+    )
     if verdict.reason != Reason.UNRECOGNISED:
         return verdict
     try:
@@ -88,22 +90,22 @@ def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) ->
 
 
 def _not_looked_up(verdict: Verdict, record: KeyRecord, table: Table) -> Verdict:
-    told = "It is in the table, but the authorizer looks keys of this form up with AcceptImportedKeys=true alone."
+    text = "The key is in the table, but the authorizer only looks up keys of this format if AcceptImportedKeys=true."
     if table.accept_imported is None:
-        told += " Whether it is so is not known here: give --stack, or --imported."
-    return replace(verdict, explanation=told, key_id=record.identity.key_id)
+        text += " The value of this parameter is not known. Specify --stack or --imported."
+    return replace(verdict, explanation=text, key_id=record.identity.key_id)
 
 
 def verify_jwt(token: str, settings: JwtSettings, clock: Callable[[], float]) -> Verdict:
-    """The verdict on a JWT, without any request. Its signature is checked where a key set is given.
+    """The verdict on a JWT, without a network request. The signature is checked if there is a key set.
 
-    :raises BadInput: the key set is not one.
+    :raises BadInput: the key set is invalid.
     """
     providers: list[tuple[Provider, KeySource]] = [
         (provider, _keys(provider, settings.key_set, clock)) for provider in settings.providers
     ]
     authenticator = JwtAuthenticator(providers, leeway_seconds=settings.leeway_seconds, clock=clock)
-    return _verdict(token, authenticator, "Not a JWT: it has no full stop in it.")
+    return _verdict(token, authenticator, "The credential is not a JWT: it has no dot.")
 
 
 def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float]) -> KeySource:
@@ -121,11 +123,11 @@ def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float])
             seed=key_set,
         )
     except FetchError as error:
-        raise BadInput(f"The key set cannot be used: {error}.") from None
+        raise BadInput(f"The key set is invalid: {error}.") from None
 
 
 class _Unchecked:
-    """In place of a provider's keys: every signature is right."""
+    """A key source that accepts every signature."""
 
     def verify(self, _kid: str | None, _algorithm: str, _message: bytes, _signature: bytes) -> None:
         return
@@ -137,7 +139,7 @@ def _verdict(token: str, authenticator: Authenticator, unrecognised: str) -> Ver
         identity = authenticate([authenticator], sent)
         identity.context()
     except BearerError as error:
-        return Verdict(reason=error.reason, explanation="It cannot be sent as a bearer token.")
+        return Verdict(reason=error.reason, explanation="The credential is not valid as a bearer token.")
     except InvalidCredential as error:
         explanation = _EXPLANATIONS.get(error.reason, unrecognised)
         return Verdict(reason=error.reason.value, explanation=explanation, key_id=error.key_id)
