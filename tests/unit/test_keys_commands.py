@@ -303,6 +303,32 @@ def test_keys_are_listed_by_consumer_state_tag_and_expiry(keys: KeysCommand) -> 
     assert listed("--consumer", "beta", "--state", "disabled", "--tag", "env=prod") == {disabled}
 
 
+def test_an_empty_list_says_why_it_is_empty(keys: KeysCommand) -> None:
+    assert "There are no keys in the table" in keys.run("list").stderr
+    key_id = keys.create()["key_id"]
+    assert "There is 1 key of the consumer acme, but none matches the options." in (
+        keys.run("list", "--consumer", "acme", "--state", "revoked").stderr
+    )
+    keys.run("delete", key_id, "--yes")
+    assert "There are no keys of the consumer acme." in keys.run("list", "--consumer", "acme").stderr
+    unknown = keys.run("list", "--consumer", "nobody")
+    assert (unknown.exit_code, "The consumer 'nobody' does not exist." in unknown.stderr) == (0, True)
+
+
+def test_the_description_and_the_tags_of_a_key_can_be_changed(keys: KeysCommand) -> None:
+    key_id = keys.create("--description", "old", "--tag", "a=b")["key_id"]
+    changed = keys.json("update", key_id, "--description", "new")
+    assert (changed["description"], changed["tags"]) == ("new", {"a": "b"})
+    assert keys.json("update", key_id, "--tag", "c=d")["tags"] == {"c": "d"}
+    assert keys.json("update", key_id, "--clear-tags")["tags"] == {}
+    again = keys.run("update", key_id, "--description", "new")
+    assert (again.exit_code, "already has these values" in again.stderr) == (8, True)
+    assert keys.run("update", key_id).exit_code == 2
+    assert keys.run("update", "key_1a2B3c4D5e6F7g8H", "--description", "x").exit_code == 3
+    events = [(event["what"], event["how"]) for event in keys.json("history", key_id)]
+    assert events == [("created", "keys create"), *[("updated", "keys update")] * 3]
+
+
 def test_many_keys_are_listed_page_by_page(keys: KeysCommand) -> None:
     keys.create("--data", json.dumps({"text": "x" * 8000}))
     (item,) = (item for item in keys.items() if "key_id" in item)
@@ -345,7 +371,7 @@ def test_every_command_has_help_with_an_example(keys: KeysCommand) -> None:
     for group in groups:
         members = keys.run(group, "--help").stdout.split("Commands:")[1]
         commands += [[group, line.split()[0]] for line in members.splitlines() if line.strip()]
-    assert len(commands) == 26
+    assert len(commands) == 27
     for command in commands:
         shown = keys.run(*command, "--help")
         assert shown.exit_code == 0

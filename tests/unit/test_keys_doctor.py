@@ -70,6 +70,7 @@ class TestMadeUpCredentials:
         findings = examined()
         assert one(findings, "function").detail == "it refused a synthetic API key with 401, after it read the table"
         assert one(findings, f"signing keys of {ISSUER}").state is State.OK
+        assert one(findings, "settings").detail == "1 identity provider, and API keys"
         assert wrong(findings) == []
 
     def test_a_key_is_sent_as_api_gateway_sends_it_and_a_jwt_for_each_provider(

@@ -1,5 +1,6 @@
 """An export with digests, and what importing it leaves: a backup, or a move to another table."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,9 @@ def test_a_spreadsheet_gets_no_formula(keys: KeysCommand, consumer: str) -> None
     keys.create(consumer=consumer)
     assert f",'{consumer}," in keys.run("export", "--format", "csv").stdout
     assert keys.run("export", "--format", "csv", "--with-digests").exit_code == 2
+
+
+def test_a_csv_export_has_the_description_of_each_key(keys: KeysCommand) -> None:
+    created = keys.create("--description", "billing job")
+    (row,) = csv.DictReader(keys.run("export", "--format", "csv").stdout.splitlines())
+    assert (row["key_id"], row["description"]) == (created["key_id"], "billing job")

@@ -38,6 +38,12 @@ def test_data_that_is_not_a_json_object_is_refused(text: str) -> None:
         fields.parse_data(text, "acme")
 
 
+def test_data_with_a_member_twice_is_refused_by_its_name() -> None:
+    with pytest.raises(BadInput, match="member 'plan' twice"):
+        fields.parse_data('{"a": {"plan": 1, "plan": 2}}', "acme")
+    assert fields.parse_data('{"a": {"plan": 1}, "plan": 2}', "acme") == '{"a":{"plan":1},"plan":2}'
+
+
 @given(
     st.dictionaries(st.text(max_size=9), st.integers() | st.text(max_size=9) | st.booleans() | st.none(), max_size=5)
 )

@@ -392,10 +392,11 @@ INTERRUPTED = """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
-def test_an_interrupted_import_from_standard_input_tells_what_was_done() -> None:
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_import_from_standard_input_tells_what_was_done(sent: str) -> None:
     lines = "".join(f"{KEY}{number},acme\n" for number in range(5_000))
     child = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)],
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED).replace("SIGINT", sent)],
         input=f"key,consumer\n{lines}",
         env={**os.environ, "PYTHONPATH": "src:."},
         capture_output=True,
@@ -458,3 +459,28 @@ def test_every_source_gives_a_consumer_and_a_key() -> None:
         assert "consumer" in ours
         assert len(ours & {"key", "sha256"}) == 1
         assert set(source.identifying_columns) & set(source.columns)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"", "keys.csv", "The file is empty."),
+        (b"\n \n", "keys", "The file is empty."),
+        (b"", "keys.json", "The file is empty."),
+        (b"\x7fELF\x02\x01\x00\x00\xff", "keys.csv", "The file is not text."),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "keys", "The file is not text."),
+    ],
+)
+def test_an_empty_or_binary_file_is_named_as_such(
+    bring: Callable[..., Any], content: bytes, name: str, told: str
+) -> None:
+    assert bring(content, name=name, exit_code=2)["stopped"].startswith(told)
+
+
+def test_an_empty_export_is_imported_as_nothing(bring: Callable[..., Any]) -> None:
+    assert bring(b"", name="keys.jsonl")["imported"] == 0
+
+
+def test_a_column_that_is_mapped_twice_is_refused(bring: Callable[..., Any]) -> None:
+    answer = bring(f"a,b\n{KEY},acme\n", "--map", "a=key", "--map", "b=consumer", "--map", "A=hint", exit_code=2)
+    assert "--map A=hint: the column 'A' is mapped twice" in answer

@@ -321,7 +321,7 @@ def test_a_list_without_a_hit_says_what_was_looked_at(keys: KeysCommand) -> None
     keys.create()
     listed = keys.run("list", "--state", "revoked")
     assert (listed.exit_code, listed.stdout) == (0, "")
-    assert "among 1 in ApiKeys" in listed.stderr
+    assert "There is 1 key in the table ApiKeys" in listed.stderr
 
 
 def test_a_new_consumer_is_said(keys: KeysCommand) -> None:

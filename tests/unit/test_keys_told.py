@@ -24,7 +24,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from authorizer import api_key
+from keys.cli import run as run_command
 from keys.cli.app import App
+from keys.cli.interrupt import interruptible
 from keys.cli.main import main
 from keys.life import consumers
 from tests.unit import dynamodb_endpoint
@@ -198,15 +200,18 @@ def test_a_list_on_a_full_disk_is_one_line(endpoint: DynamoDBEndpoint, real: Key
     assert (listed.returncode, listed.stderr) == (1, "Error: No space left on device.\n")
 
 
-@pytest.mark.parametrize("command", ["create", "roll"])
+@pytest.mark.parametrize(
+    ("command", "sent"),
+    [("create", signal.SIGINT), ("roll", signal.SIGINT), ("create", signal.SIGTERM), ("create", signal.SIGHUP)],
+)
 def test_an_interrupted_write_is_told_with_the_way_back(
-    endpoint: DynamoDBEndpoint, real: KeysCommand, command: str
+    endpoint: DynamoDBEndpoint, real: KeysCommand, command: str, sent: signal.Signals
 ) -> None:
     old = real.create()["key_id"] if command == "roll" else ""
     process: list[subprocess.Popen[str]] = []
 
     def interrupt(request: BaseHTTPRequestHandler) -> bool:
-        process[0].send_signal(signal.SIGINT)
+        process[0].send_signal(sent)
         process[0].wait(SECONDS)
         return lose(request)
 
@@ -225,6 +230,30 @@ def test_an_interrupted_write_is_told_with_the_way_back(
     assert process[0].returncode == 1
     assert "Interrupted" in told
     assert (f"keys revoke {key_id} --yes" if command == "create" else f"keys roll {old} --undo --yes") in told
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGHUP)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupt_while_the_command_is_imported_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, *_rest: object) -> None:
+            if name == "keys.cli.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "keys.cli.main")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    with pytest.raises(SystemExit, match="Aborted!"):
+        run_command()
 
 
 def test_keys_that_are_left_when_a_change_stops_halfway_are_told(

@@ -22,6 +22,7 @@ from keys.cli.commands import Command, Parsed
 from keys.deployment import doctor as checks
 from keys.deployment import rules
 from keys.deployment.rules import Explanation
+from keys.deployment.words import plural
 from keys.life.errors import BadInput
 from keys.life.verification import JwtSettings, Verdict, verify_jwt
 
@@ -41,7 +42,7 @@ def request_options(command: Callable[..., T]) -> Callable[..., T]:
         "--rules",
         "rules_path",
         type=click.Path(path_type=Path),
-        help="A file of access rules.  [default: of the deployment]",
+        help="A file of access rules. Its identity providers are not used.  [default: of the deployment]",
     )
     return route(path(command))
 
@@ -133,8 +134,11 @@ def explain(
     if file.isatty():
         note("Paste the token, and end it with Ctrl-D on a line of its own.")
     token = file.read(MAX_TOKEN_BYTES).decode("utf-8", "replace").strip()
+    if not token:
+        raise BadInput("--jwt: no token was read. The file or standard input is empty.")
     unverified = _parse(token)
-    settings = _jwt_settings(app.settings, unverified, jwks.read() if jwks else None)
+    source = "the environment variables" if app.settings is app.env else f"the stack {app.deployment.stack}"
+    settings = _jwt_settings(app.settings, source, unverified, jwks.read() if jwks else None)
     verdict = verify_jwt(token, settings, app.clock)
     explanation = None
     if verdict.identity:
@@ -184,14 +188,19 @@ def _parse(token: str) -> UnverifiedToken | None:
         return None
 
 
-def _jwt_settings(env: Mapping[str, str], unverified: UnverifiedToken | None, key_set: bytes | None) -> JwtSettings:
+def _jwt_settings(
+    env: Mapping[str, str], source: str, unverified: UnverifiedToken | None, key_set: bytes | None
+) -> JwtSettings:
     """:raises BadInput: a setting is invalid."""
     try:
         settings = Settings.read({"API_KEYS_TABLE": "-", **env}, rules.FUNCTION_CODE)
     except SettingsError as error:
         raise BadInput(str(error)) from None
     providers = settings.providers
-    if not providers:
+    if providers:
+        issuers = ", ".join(provider.issuer for provider in providers)
+        note(f"Using {plural(len(providers), 'identity provider')} of {source}: {issuers}")
+    else:
         note("No identity provider is configured. Using the issuer and the audience of the token.")
         providers = _own_provider(unverified)
     return JwtSettings(providers, settings.jwt_leeway_seconds, key_set)

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from keys.cli.app import App, note
+from keys.cli.interrupt import interruptible
 from keys.cli.telling import silence
 from keys.life import aws_errors, decoding, duration, fields
 from keys.life.errors import BadInput, KeysError, ServiceFailure
@@ -92,7 +93,8 @@ class Group(click.Group):
         """Run the command only if its result can be written: a new key that cannot be shown is lost."""
         _open_streams()
         try:
-            return super().main(*args, **kwargs)
+            with interruptible():
+                return super().main(*args, **kwargs)
         except OSError as error:
             # Click writes the help and the version before it invokes a command.
             silence(sys.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 import click
 
@@ -22,7 +23,8 @@ from keys.cli.commands import (
     yes_option,
 )
 from keys.cli.telling import Told, telling
-from keys.life.errors import NoEffect
+from keys.deployment.words import plural
+from keys.life.errors import BadInput, NoEffect
 from keys.life.fields import parse_data
 from keys.life.record import Key, State, new_key_id
 from keys.life.store import Created
@@ -100,9 +102,7 @@ def list_keys(
         rows = [output.key_row(key, now) for key in keys]
         output.print_table(output.KEY_COLUMNS, rows, output.KEY_IMPORTANCE)
     else:
-        note(
-            f"There are no such keys, among {len(everything)} in {app.table.name}{f' of {consumer}' * bool(consumer)}."
-        )
+        note(_none_listed(app, consumer, len(everything)))
 
 
 @click.command(cls=Command, example="keys show key_1a2B3c4D5e6F7g8H")
@@ -168,6 +168,28 @@ def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, 
         _show_created(app, rolled.created, rolled.old)
 
 
+@click.command(cls=Command, example='keys update key_1a2B3c4D5e6F7g8H --description "billing job"')
+@click.argument("key_id", type=REF)
+@click.option("--description", type=DESCRIPTION, help="The new description.")
+@tag_options
+@click.option("--clear-tags", is_flag=True, help="Remove all tags.")
+@click.pass_obj
+def update(app: App, key_id: str, description: str | None, tags: dict[str, str], clear_tags: bool) -> None:
+    """Change the description or tags of a key.
+
+    The given tags replace all existing tags. To change the data of all keys of a consumer, use `keys consumer update`.
+    """
+    changes: dict[str, Any] = {} if description is None else {"description": description}
+    if tags or clear_tags:
+        changes["tags"] = tags
+    if not changes:
+        raise BadInput("There is no change. Specify --description, --tag or --clear-tags.")
+    with _telling(app, key_id) as told:
+        key, changed = app.store.update(key_id, changes)
+        text = f"{key_id} is changed." if changed else f"{key_id} already has these values."
+        _show_changed(app, told, key, text, changed)
+
+
 @click.command(cls=Command, example='keys disable key_1a2B3c4D5e6F7g8H --reason "unpaid"')
 @click.argument("key_id", type=REF)
 @reason_option
@@ -231,6 +253,15 @@ def delete(app: App, key_id: str, yes: bool) -> None:
             output.print_json({"key_id": key_id, "deleted": True})
         else:
             click.echo(told.fact)
+
+
+def _none_listed(app: App, consumer: str | None, count: int) -> str:
+    where = f"of the consumer {consumer}" if consumer else f"in the table {app.table.name}"
+    if count:
+        return f"There {'is' if count == 1 else 'are'} {plural(count, 'key')} {where}, but none matches the options."
+    if consumer and app.consumers.get(consumer) is None:
+        return f"The consumer {consumer!r} does not exist. To list the consumers: `{app.again('keys consumer list')}`."
+    return f"There are no keys {where}."
 
 
 def _undo_roll(app: App, key_id: str, reason: str | None, *, yes: bool) -> None:

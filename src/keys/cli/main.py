@@ -56,6 +56,7 @@ for command in (
     key_commands.list_keys,
     key_commands.show,
     key_commands.history,
+    key_commands.update,
     key_commands.roll,
     key_commands.disable,
     key_commands.enable,

@@ -24,6 +24,7 @@ from keys.cli.app import App
 from keys.cli.commands import Command, prefix_option
 from keys.deployment import rules
 from keys.life import scanning
+from keys.life.errors import BadInput
 from keys.life.verification import verify as verdict_on
 
 _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
@@ -47,7 +48,11 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
     """
     app: App = ctx.obj
     app.target.accept_imported = imported
-    verdict = verdict_on(_read_key(), app.table, app.prefix, app.clock)
+    prefix = app.prefix
+    token = _read_key()
+    if not token.strip():
+        raise BadInput("No key was read from standard input.")
+    verdict = verdict_on(token, app.table, prefix, app.clock)
     identity = verdict.identity
     explanation = None
     if identity and (request or rules_path):

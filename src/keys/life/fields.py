@@ -159,7 +159,7 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
 def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
     """As `data_text`, from a JSON text."""
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The data is not valid JSON: {error}.") from None
     return data_text(data, consumer, scopes)
@@ -231,6 +231,15 @@ def parse_tags(texts: Iterable[str]) -> dict[str, str]:
             raise BadInput(f"The tag {name!r} is specified twice.")
         tags[name] = value
     return check_tags(tags)
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in members:
+        if name in made:
+            raise BadInput(f"The data has the member {name!r} twice.")
+        made[name] = value
+    return made
 
 
 def _refuse_constant(constant: str) -> Any:

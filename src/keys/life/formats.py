@@ -67,7 +67,11 @@ def read(stream: BinaryIO, suffix: str, reading: Reading) -> InputFile:
     if encoding == "utf-8":
         encoding = "utf-8-sig"
     start = head.decode(encoding, "ignore")
+    if "\0" in start:
+        raise BadInput("The file is not text. If it is, specify its encoding, such as --encoding utf-16-le.")
     form = reading.form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
+    if not start.strip() and form != "jsonl":
+        raise BadInput("The file is empty.")
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     if form == "csv":
         return _csv(text, start, reading.delimiter)

@@ -85,6 +85,8 @@ def parse_map(texts: tuple[str, ...]) -> dict[str, str]:
             raise BadInput(
                 f"--map {text}: specify THEIRS=OURS. OURS is one of {', '.join(COLUMNS)}, data.NAME and tags.NAME."
             )
+        if name.lower() in names:
+            raise BadInput(f"--map {text}: the column {name!r} is mapped twice.")
         names[name.lower()] = target
     return names
 

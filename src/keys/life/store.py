@@ -282,6 +282,17 @@ class Store:
 
         return self._database.attempt(attempt, find_result)
 
+    def update(self, ref: str, changes: Mapping[str, Any]) -> tuple[Key, bool]:
+        """Change these fields of a key. Returns the key, and whether it changed.
+
+        :raises NotFound: the key does not exist.
+        """
+
+        def change(key: Key) -> Mapping[str, Any]:
+            return {name: value for name, value in changes.items() if getattr(key, name) != value}
+
+        return self._change(ref, self._author().event("updated", self._clock()), change)
+
     def _change(
         self, ref: str, event: Event, changes: Callable[[Key], Mapping[str, Any]], *, enables: bool = False
     ) -> tuple[Key, bool]:
