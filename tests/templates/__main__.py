@@ -1,6 +1,6 @@
-"""``python -m tests.templates``: runs checkov and cfn-lint's serverless rules, and tells what exceptions.toml does not.
+"""``python -m tests.templates``: run checkov and cfn-lint's serverless rules, and report what exceptions.toml lacks.
 
-It fails on a finding without a reason, and on a reason without a finding.
+A finding without a reason and a reason without a finding are both failures.
 """
 
 import json
@@ -23,7 +23,7 @@ TOOLS: Final = Path(".tools/templates/bin")
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """`where`: template and resource, ``template.yaml:Api``."""
+    """`where` has template and resource, such as ``template.yaml:Api``."""
 
     where: str
     check: str
@@ -36,19 +36,19 @@ def main() -> int:
         findings = sorted(finding for run in running for finding in run.result())
     exceptions = tomllib.loads(EXCEPTIONS.read_text(encoding="utf-8"))["exception"]
     complaints = [f"{found.where}: {found.check}: {found.problem}" for found in unexplained(findings, exceptions)]
-    complaints += [f"{EXCEPTIONS.name}: nothing is found any more of {text}" for text in idle(findings, exceptions)]
-    print("\n".join(complaints) or f"{len(findings)} findings in {len(TEMPLATES)} templates, each with its reason.")
+    complaints += [f"{EXCEPTIONS.name}: no finding for {text}" for text in idle(findings, exceptions)]
+    print("\n".join(complaints) or f"{len(findings)} findings in {len(TEMPLATES)} templates. Each has a reason.")
     return 1 if complaints else 0
 
 
 def unexplained(findings: Iterable[Finding], exceptions: Iterable[Mapping[str, Any]]) -> list[Finding]:
-    """The findings that no exception is about."""
+    """Return the findings that no exception covers."""
     known = list(exceptions)
     return [found for found in findings if not any(_is_about(exception, found) for exception in known)]
 
 
 def idle(findings: Iterable[Finding], exceptions: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Each check and each place of an exception that it finds nothing for."""
+    """Return each check and each place of an exception without a finding."""
     known = list(findings)
     return [
         text
@@ -82,7 +82,7 @@ def cfn_lint() -> Iterator[Finding]:
 
 
 def _json(tool: str, *arguments: str) -> list[Any]:
-    """What a tool writes, as a list. Its exit code only tells whether there are findings."""
+    """Return the output of a tool as a list. Its exit code only says whether there are findings."""
     finished = subprocess.run([TOOLS / tool, *arguments], check=False, capture_output=True, text=True)
     try:
         written = json.loads(finished.stdout)
