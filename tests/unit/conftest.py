@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from walking through imported modules again and again."""
+    """Exclude the imported modules from garbage collection, which is faster."""
     gc.collect()
     gc.freeze()
 
@@ -27,7 +27,7 @@ def table_name() -> str:
 
 @pytest.fixture
 def dynamodb(table_name: str) -> "Iterator[DynamoDBClient]":
-    """A client of a DynamoDB that has the template's table, empty."""
+    """A moto client with the template's table, which is empty."""
     with mock_aws():
         client = dynamodb_client()
         client.create_table(TableName=table_name, **create_table_arguments(load_template()))
@@ -36,5 +36,5 @@ def dynamodb(table_name: str) -> "Iterator[DynamoDBClient]":
 
 @pytest.fixture
 def keys(dynamodb: "DynamoDBClient", table_name: str) -> KeysCommand:
-    """The operators' command on that table."""
+    """The command `keys` on that table."""
     return KeysCommand(dynamodb, table_name)

@@ -1,4 +1,4 @@
-"""An address where DynamoDB answers, and loses answers on request: a small server in front of the imitation."""
+"""An HTTP server in front of moto that can lose answers."""
 
 import json
 import threading
@@ -12,13 +12,13 @@ from botocore.exceptions import ClientError
 WHO = "arn:aws:sts::123456789012:assumed-role/Operators/ada"
 
 Fault = Callable[[BaseHTTPRequestHandler], bool]
-"""Called after the request was carried out. True: it has answered in its own way, or not at all."""
+"""Called after the request was executed. True: the fault sent another answer, or none."""
 
 
 class DynamoDBEndpoint:
-    """Carries requests out on `client`. `faults`: by operation, what happens to its next answers, one after another.
+    """Executes requests on `client`. `faults`: by operation, the faults of its next answers, in order.
 
-    `is_gone`: from now on nothing is carried out, and every connection is closed.
+    `is_gone`: no request is executed, and every connection is closed.
     """
 
     def __init__(self, client: Any) -> None:
@@ -28,7 +28,7 @@ class DynamoDBEndpoint:
         self.url = ""
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The variables of a process that works on it."""
+        """The environment variables of a process that uses the endpoint."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": "eu-central-1",
@@ -65,7 +65,7 @@ class DynamoDBEndpoint:
 
 @contextmanager
 def running(client: Any) -> Iterator[DynamoDBEndpoint]:
-    """The endpoint, for as long as the block lasts."""
+    """The endpoint, within the context."""
     endpoint = DynamoDBEndpoint(client)
 
     class Handler(BaseHTTPRequestHandler):
@@ -96,13 +96,13 @@ def send(request: BaseHTTPRequestHandler, status: int, text: str, content_type: 
 
 
 def lose(request: BaseHTTPRequestHandler) -> bool:
-    """No answer: the connection ends."""
+    """Close the connection without an answer."""
     request.close_connection = True
     return True
 
 
 def broken(request: BaseHTTPRequestHandler) -> bool:
-    """An error of DynamoDB's own, which tells nothing about what was done."""
+    """A server error, after which it is not known whether the write was applied."""
     send(request, 500, '{"__type": "InternalServerError", "message": "try later"}', "application/x-amz-json-1.0")
     return True
 

@@ -1,4 +1,4 @@
-"""The command `keys` in this process, on a table of its own and at a time of one's choice."""
+"""The command `keys` in this process, on a test table and with a test clock."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ NOW = 1_800_000_000
 
 @dataclass
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that only changes when a test advances it."""
 
     now: float = NOW
 
@@ -33,30 +33,30 @@ class Clock:
 
 @dataclass
 class KeysCommand:
-    """Runs commands, each in a fresh `App`. Nothing waits."""
+    """Runs commands, each with a new `App`, without waits."""
 
     client: "DynamoDBClient"
     table: str
     clock: Clock = field(default_factory=Clock)
 
     def run(self, *arguments: str, stdin: str = "") -> Result:
-        """What the command answered. It has not raised anything but the exit."""
+        """The result of the command, which raised no exception."""
         result = CliRunner().invoke(main, arguments, input=stdin, obj=self.app(), catch_exceptions=False)
         assert "Traceback" not in result.stderr
         return result
 
     def json(self, *arguments: str, stdin: str = "") -> Any:
-        """What the command answered as JSON. It has succeeded."""
+        """The JSON output of the command, which succeeded."""
         result = self.run(*arguments, "--output", "json", stdin=stdin)
         assert result.exit_code == 0, result.stderr
         return json.loads(result.stdout)
 
     def create(self, *arguments: str, consumer: str = "acme") -> Any:
-        """A new key: `key`, `key_id` and the rest."""
+        """The JSON output of `keys create`."""
         return self.json("create", "--consumer", consumer, *arguments)
 
     def items(self) -> list[dict[str, Any]]:
-        """All items of the table, as they are stored."""
+        """All items of the table."""
         items: Any = self.client.scan(TableName=self.table)["Items"]
         return list(items)
 

@@ -1,4 +1,4 @@
-"""The template as data, and the table of API keys as it declares it, so that tests run on the deployed schema."""
+"""The template as data, and a moto client for its table of API keys, so that tests use the deployed schema."""
 
 import functools
 import threading
@@ -35,13 +35,13 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @functools.cache
 def load_template() -> dict[str, Any]:
-    """The whole of template.yaml."""
+    """The content of template.yaml."""
     template: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is safe
     return template
 
 
 class _Serialized:
-    """A client whose writes and reads wait for each other: moto's tables, unlike DynamoDB's, are not thread-safe."""
+    """A client that runs one request at a time. Unlike DynamoDB, moto is not thread-safe."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
@@ -68,6 +68,6 @@ def dynamodb_client() -> "DynamoDBClient":
 
 
 def create_table_arguments(template: Mapping[str, Any]) -> dict[str, Any]:
-    """What CreateTable takes for the template's table, but for its name."""
+    """The arguments of CreateTable for the template's table, without the name."""
     properties = template["Resources"]["ApiKeysTable"]["Properties"]
     return {name: properties[name] for name in _CREATE_TABLE_PROPERTIES}

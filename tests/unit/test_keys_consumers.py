@@ -82,7 +82,7 @@ def test_new_data_goes_to_all_keys_of_the_consumer(keys: KeysCommand, count: int
 
 
 class Failing:
-    """A client whose transactions fail after some."""
+    """A client whose transactions fail after the first ones."""
 
     def __init__(self, client: Any, transactions: int) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Every command of docs/keys.md for files and leaks (fenced as sh), run on files of the kind that it is for."""
+"""Every command of docs/keys.md for files and leaks, run on sample files."""
 
 import csv
 import gzip
@@ -20,7 +20,7 @@ BLOCKS = blocks(Path("docs/keys.md"))
 COMMANDS = [line for block in BLOCKS if HERE in (block.not_run or "") for line in block.text.splitlines()]
 QUERIES = [block.text for block in BLOCKS if block.language == "sql"]
 NOT_RUN = ("aws apigateway get-api-keys --include-values > api-keys.json", "git log -p | ")
-"""What needs an account or a repository; the files that these make are made here."""
+"""Commands that need an account or a repository. The tests create their output files."""
 
 TOKEN = "0123456789abcdefghijklmnopqrstuvwxyzABCD"
 HASH = hashlib.sha256(TOKEN.encode())
@@ -36,7 +36,7 @@ SCHEMAS = """
 
 @pytest.fixture
 def folder(keys: KeysCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory with all the files that the page names; the queries have been run on tables of these systems."""
+    """A directory with all files that the page names. The queries were run on tables of these systems."""
     database = sqlite3.connect(":memory:")
     database.executescript(SCHEMAS)
     database.execute("INSERT INTO consumers VALUES ('u1', 'kong-user')")
@@ -75,7 +75,7 @@ def folder(keys: KeysCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def run(keys: KeysCommand, command: str) -> str:
-    """The output of a line of the page, pipes and redirections included."""
+    """The output of a line of the page, with its pipes and redirections."""
     text = ""
     for part in command.split(" | "):
         words, _, target = part.partition(" > ")

@@ -1,4 +1,4 @@
-"""Lengths of time as operators write them."""
+"""Durations as command-line arguments."""
 
 import pytest
 

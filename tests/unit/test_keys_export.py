@@ -1,4 +1,4 @@
-"""An export with digests, and what importing it leaves: a backup, or a move to another table."""
+"""An export with digests, and its import as a backup or into another table."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ LEGACY = "sk_live_0123456789abcdef"
 
 @pytest.fixture
 def other(keys: KeysCommand) -> KeysCommand:
-    """The command on another table, as of another stack, region or account."""
+    """The command on another table, as in another stack, Region or account."""
     keys.client.create_table(TableName="Other", **create_table_arguments(load_template()))
     return KeysCommand(keys.client, "Other", keys.clock)
 
@@ -30,7 +30,7 @@ def ordered(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def lived(keys: KeysCommand, tmp_path: Path) -> KeysCommand:
-    """A table with keys and consumers to which everything has happened that can."""
+    """A table with keys and consumers in every state."""
     keys.run("consumer", "create", "alone", "--description", "no keys yet", "--data", '{"plan": "é"}', "--tag", "a=b")
     rolled, revoked, disabled = (keys.create("--scopes", "b,a", "--tag", "x=y", "--expires-in", "9d") for _ in range(3))
     keys.run("roll", rolled["key_id"], "--reason", "due")

@@ -1,4 +1,4 @@
-"""What operators see when AWS fails, and when others change the same items meanwhile."""
+"""The messages if AWS fails, and if other commands change the same items at the same time."""
 
 import socket
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.unit.keys_command import KeysCommand
 
 @dataclass
 class Interfered:
-    """A client on which something happens just before the first write."""
+    """A client that calls a function just before the first write."""
 
     client: Any
     happens: Callable[[], object]

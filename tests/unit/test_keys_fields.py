@@ -1,4 +1,4 @@
-"""What may be written about keys and consumers, and what is stored of it."""
+"""The valid values of the fields of keys and consumers, and the values that are stored."""
 
 import json
 

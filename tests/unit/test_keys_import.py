@@ -1,4 +1,4 @@
-"""Import of an existing key base, and export."""
+"""Import existing keys, and export keys."""
 
 import csv
 import hashlib
@@ -34,7 +34,7 @@ FOREIGN = (
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., str]:
-    """Writes a file, and gives its name."""
+    """Writes a file and returns its name."""
 
     def written(text: str, name: str = "keys.csv") -> str:
         file = tmp_path / name
@@ -313,7 +313,7 @@ def test_an_import_that_aws_stops_can_be_taken_up_again(keys: KeysCommand, write
 
 
 class Endless(io.RawIOBase):
-    """A file without an end, which counts what was read of it."""
+    """An endless file that counts the bytes read from it."""
 
     def __init__(self, first: bytes, line: bytes) -> None:
         self.read_bytes = 0

@@ -1,4 +1,4 @@
-"""The files that people bring: of other systems, in other encodings, with other words for the same."""
+"""Import files of other systems, in other encodings and with other column names."""
 
 import base64
 import bz2
@@ -27,7 +27,7 @@ DIGEST = hashlib.sha256(KEY.encode())
 
 @pytest.fixture
 def bring(keys: KeysCommand, tmp_path: Path) -> Callable[..., Any]:
-    """Imports a file with this content; the answer as JSON."""
+    """Imports a file with this content. Returns the JSON output."""
 
     def brought(content: str | bytes, *arguments: str, name: str = "keys.csv", exit_code: int = 0) -> Any:
         file = tmp_path / name

@@ -1,4 +1,4 @@
-"""The command that finds keys in texts and ends them."""
+"""The command that finds keys in text and revokes them."""
 
 import gzip
 import io
@@ -71,7 +71,7 @@ def test_a_dry_run_changes_nothing_and_fails_for_what_has_not_ended(keys: KeysCo
     assert state(keys, created) == "active"
     keys.run("revoke", created["key_id"], "--yes")
     assert keys.run("leak", "--dry-run", stdin=created["key"]).exit_code == 0
-    # Of another stack, as far as can be known.
+    # Possibly of another stack.
     assert keys.run("leak", "--dry-run", stdin=api_key.generate("mak")).exit_code == 9
     assert keys.run("leak", "--yes", stdin=api_key.generate("mak")).exit_code == 0
 
@@ -189,7 +189,7 @@ def test_an_index_that_is_behind_does_not_matter(keys: KeysCommand) -> None:
 
 
 class Terminal(io.StringIO):
-    """A terminal on which the answer has been typed; `shown` is what stands there."""
+    """A terminal on which the answer has been typed. `shown`: its output."""
 
     def __init__(self, answer: str) -> None:
         super().__init__(answer)

@@ -1,4 +1,4 @@
-"""The whole life of keys, in any order: the command and the authorizer agree with a simple model of it."""
+"""Every change of keys and consumers in any order: the command and the authorizer agree with a simple model."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ CONSUMERS = st.sampled_from(["acme", "beta"])
 
 @dataclass(frozen=True)
 class Expected:
-    """What a key should be."""
+    """The expected state of a key."""
 
     secret: str
     consumer: str
@@ -43,7 +43,7 @@ class Expected:
         return "expired" if self.expires_at is not None and now >= self.expires_at else "active"
 
 
-class LifeOfKeys(RuleBasedStateMachine):
+class KeyLifecycle(RuleBasedStateMachine):
     key_ids = Bundle("key_ids")
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class LifeOfKeys(RuleBasedStateMachine):
 
     @rule(key_id=key_ids)
     def import_again(self, key_id: str) -> None:
-        """A key that is there stays as it is, whatever happened to it."""
+        """An existing key is not changed."""
         if key_id in self.expected:
             key = self.expected[key_id]
             self.import_line(f"{key.secret},{key.consumer},", exit_code=6 if key.consumer in self.closed else 0)
@@ -208,7 +208,7 @@ class LifeOfKeys(RuleBasedStateMachine):
         }
 
     def decision(self, secret: str) -> Identity | str | None:
-        """What the authorizer makes of the key: the identity, or the reason of the refusal."""
+        """The authorizer's decision: the identity, or the reason of the refusal."""
         try:
             return self.authenticator.authenticate(secret)
         except InvalidCredential as refusal:
@@ -238,7 +238,7 @@ class LifeOfKeys(RuleBasedStateMachine):
             self.expected[key_id] = replace(key, **changes)  # type: ignore[arg-type]
 
 
-LifeOfKeys.TestCase.settings = settings(
+KeyLifecycle.TestCase.settings = settings(
     max_examples=settings().max_examples // 20, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow]
 )
-TestLifeOfKeys = LifeOfKeys.TestCase
+TestKeyLifecycle = KeyLifecycle.TestCase

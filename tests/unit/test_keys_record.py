@@ -1,4 +1,4 @@
-"""The items of the table: what is written is what the authorizer and this command read."""
+"""The items of the table: the authorizer and the command read what was written."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Our keys in other text: the search, and the patterns for secret scanners, each run by the engine that it is for."""
+"""The search for keys in text, and the patterns for secret scanners, each run by its scanner's engine."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ def hits(text: bytes, prefix: str = "mak") -> list[tuple[str, int]]:
 
 
 class Pieces(io.RawIOBase):
-    """A stream that comes in pieces, as from a pipe."""
+    """A stream that returns small chunks, like a pipe."""
 
     def __init__(self, data: bytes, size: int) -> None:
         self._data = io.BytesIO(data)
@@ -146,7 +146,7 @@ def test_gitleaks_rule_finds_it_with_gitleaks_engine(write: Callable[[str], str]
     key = api_key.generate(prefix)
     text = write(key)
     assert [match[0] for match in re2.finditer(rule["regex"], text)] == [key]
-    # gitleaks looks at nothing that has none of the rule's keywords in it, in lower case.
+    # gitleaks skips text without a keyword of the rule. It compares in lowercase.
     assert any(keyword in text.lower() for keyword in rule["keywords"])
 
 

@@ -1,4 +1,4 @@
-"""The command that is given a key: verify."""
+"""The command `keys verify`."""
 
 import os
 import pty

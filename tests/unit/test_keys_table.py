@@ -1,4 +1,4 @@
-"""No table is specified the commands work on."""
+"""The table that the commands use."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def resolve(directory: Path, target: Target, env: Mapping[str, str] = ENV) -> tu
 
 
 class SessionWithStack:
-    """A session whose CloudFormation knows one stack, `prod`."""
+    """A session with one stack, `prod`."""
 
     def __init__(self, outputs: Mapping[str, str]) -> None:
         self._outputs = outputs
@@ -47,7 +47,7 @@ class SessionWithStack:
 
 
 class SessionWithoutStack:
-    """A session whose CloudFormation knows no stack."""
+    """A session without stacks."""
 
     def client(self, service: str, **arguments: Any) -> Any:
         client: Any = boto3.client(service, region_name="eu-central-1", **arguments)  # type: ignore[call-overload]

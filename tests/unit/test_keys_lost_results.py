@@ -1,6 +1,6 @@
-"""Every change is reported after the fact, while answers, readers and disks go away.
+"""A change is reported also if the answer of AWS, the terminal, the reader of the output or the disk is lost.
 
-The command runs in this process where only answers are lost, and otherwise as a process.
+The command runs in this process if only answers are lost, otherwise as a process.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ from tests.unit.keys_command import KeysCommand
 
 SECONDS = 60
 ATTEMPTS = 4
-"""What the client makes of one write before it gives up."""
+"""The number of attempts of the client."""
 
 KEYS = [sys.executable, "-c", "from keys.cli.main import main; main(prog_name='keys')"]
 CREATE = ("create", "--consumer", "acme")
@@ -49,7 +49,7 @@ def endpoint(keys: KeysCommand) -> Iterator[DynamoDBEndpoint]:
 
 @pytest.fixture
 def real(keys: KeysCommand) -> KeysCommand:
-    """The command in this process, at the time of day: to make and look at what the process works on."""
+    """The command in this process at the current time, to prepare and inspect the table."""
     keys.clock.now = time.time()
     return keys
 
@@ -75,7 +75,7 @@ def run(
 
 @pytest.fixture
 def call(endpoint: DynamoDBEndpoint, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run the command in this process, with the client that it makes for itself."""
+    """Runs the command in this process, with the client that it creates."""
     for name, value in endpoint.environment().items():
         monkeypatch.setenv(name, value)
 
@@ -290,7 +290,7 @@ def test_each_change_is_stamped_with_the_identity_that_aws_knows(
 
 
 class Terminal:
-    """A process whose controlling terminal is a pseudo-terminal; its standard streams are those that are given."""
+    """A process with a pseudo-terminal as its controlling terminal, and with the given standard streams."""
 
     def __init__(
         self,
@@ -325,12 +325,12 @@ class Terminal:
         os.write(self._controller, text.encode())
 
     def finish(self) -> int:
-        """The exit code. What was shown until then is in `shown`."""
+        """Waits for the end. Returns the exit code; the output is in `shown`."""
         try:
             while data := os.read(self._controller, 4096):
                 self.shown += data.decode()
         except OSError:
-            pass  # Linux's way to say that nobody has the other end open any more.
+            pass  # Linux reports that the other end is closed.
         os.close(self._controller)
         return self.process.wait(SECONDS)
 

@@ -1,4 +1,4 @@
-"""What can open a door can be shut, and what cannot open one is said: items of other making, prefixes, formats."""
+"""Items of other programs, unknown prefixes and formats: what the authorizer accepts can be revoked."""
 
 import json
 from typing import Any
@@ -128,7 +128,7 @@ def test_the_new_key_of_a_roll_has_a_future_or_is_not_made(keys: KeysCommand, ti
 
 
 def of_table(keys: KeysCommand, prefix: str | None, accept_imported: bool | None = None) -> KeysCommand:
-    """The command on a table of which no more than this is known."""
+    """The command on a table of which only these settings are known."""
     table = Table(keys.client, keys.table, prefix, accept_imported)
 
     class Known(KeysCommand):
