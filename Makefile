@@ -9,6 +9,8 @@ CLEAN := $(PYTHON) -I local/environment.py
 # Commands that fetch packages also have this machine's proxy and certificates.
 DOWNLOAD := $(CLEAN) --download
 PYTEST := $(CLEAN) .venv/bin/pytest
+# One worker for each processor; tests/conftest.py says which tests share one.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadscope
 UV := $(DOWNLOAD) .venv/bin/uv
 SAM := $(DOWNLOAD) .tools/sam/bin/sam
 
@@ -33,14 +35,14 @@ invoke: .venv/ready .tools/ready ## run a function with an event: EVENT=events/a
 	  $(if $(WITH),--with "$(WITH)") $(if $(IMAGE),--image "$(IMAGE)")
 
 test: .venv/ready .tools/ready ## run every test except the long ones, against a separate local system
-	$(PYTEST)
+	$(PYTEST) $(WORKERS)
 
 test-long: .venv/ready .tools/ready ## run the long tests, such as the first run in a new clone and more generated input
 	$(PYTEST) -m long
 	$(PYTEST) tests/unit -m hypothesis --hypothesis-profile=long
 
 unit: .venv/ready ## run the unit tests
-	$(PYTEST) tests/unit
+	$(PYTEST) $(WORKERS) tests/unit
 
 fuzz: .venv/ready ## run the property tests with new input for FOR=60 seconds
 	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \

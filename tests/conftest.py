@@ -1,6 +1,12 @@
-"""The environment of all tests (see local/environment.py), and how many examples Hypothesis makes of each."""
+"""For all tests: the environment, how many examples Hypothesis makes, and which tests share a worker."""
 
+import signal
+from typing import Final
+
+import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from local import environment
 
@@ -9,3 +15,24 @@ settings.register_profile("long", deadline=None, max_examples=1000)
 settings.load_profile("short")
 
 environment.enter()
+# A shell starts background jobs with SIGINT ignored, and children inherit this. Then the tests of Ctrl-C would fail.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SHARE_A_SYSTEM: Final = "tests/e2e/"
+OWN_SYSTEM: Final = "tests/e2e/test_pasted.py"
+
+
+class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Give all tests that share the local system to one worker, and the others by file.
+
+    It replaces `--dist loadgroup`, which does not group with pytest 9.2 (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return SHARE_A_SYSTEM if file.startswith(SHARE_A_SYSTEM) and file != OWN_SYSTEM else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySystem:
+    return BySystem(config, log)

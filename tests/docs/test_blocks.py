@@ -115,3 +115,8 @@ def test_a_block_of_commands_can_be_pasted(block: Block) -> None:
 def test_a_block_with_a_mistake_is_found(language: str, text: str, error: type[Exception], tmp_path: Path) -> None:
     with pytest.raises(error):
         PARSERS[language](text, tmp_path)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.not_run is not None], ids=str)
+def test_a_block_that_is_not_run_has_a_reason_in_words(block: Block) -> None:
+    assert len((block.not_run or "").split()) >= 3

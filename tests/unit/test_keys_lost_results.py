@@ -308,7 +308,9 @@ class Terminal:
 
         self.process = subprocess.Popen(
             [*program, *arguments],
-            env={**environment(endpoint), "TERM": "dumb"},
+            # The size is the terminal's, and not one that the caller has set.
+            env={name: value for name, value in environment(endpoint).items() if name not in ("COLUMNS", "LINES")}
+            | {"TERM": "dumb"},
             start_new_session=True,
             preexec_fn=take_control,
             pass_fds=[terminal],
