@@ -167,3 +167,9 @@ def test_an_operation_that_always_comes_too_late_gives_up(keys: KeysCommand) -> 
     with pytest.raises(Conflict, match="at the same time"):
         database.attempt(lambda: database.put_new(item))
     assert 1 < sum(waits) < 5
+
+
+def test_an_empty_list_of_consumers_says_why_it_is_empty(keys: KeysCommand) -> None:
+    assert "There are no consumers in the table" in keys.run("consumer", "list").stderr
+    keys.run("consumer", "create", "acme")
+    assert "There is 1 consumer in the table" in keys.run("consumer", "list", "--tag", "a=b").stderr

@@ -1,4 +1,4 @@
-"""`keys doctor`: what it makes of a function's answers to made-up credentials, and of what runs."""
+"""`keys doctor`: what it makes of a function's answers to synthetic credentials, and of what runs."""
 
 import base64
 import json
@@ -65,7 +65,7 @@ def wrong(findings: list[Finding]) -> list[str]:
     return [finding.check for finding in findings if finding.state is State.WRONG]
 
 
-class TestMadeUpCredentials:
+class TestSyntheticCredentials:
     def test_a_function_that_refuses_them_is_in_order(self, examined: Any) -> None:
         findings = examined()
         assert one(findings, "function").detail == "it refused a synthetic API key with 401, after it read the table"
@@ -105,14 +105,14 @@ class TestMadeUpCredentials:
         ],
         ids=["plain", "cognito", "all members"],
     )
-    def test_a_made_up_jwt_is_refused_for_nothing_but_its_key(self, provider: Provider) -> None:
+    def test_a_synthetic_jwt_is_refused_for_nothing_but_its_key(self, provider: Provider) -> None:
         asked: list[str | None] = []
 
         class Keys:
             def verify(self, kid: str | None, _algorithm: str, _message: bytes, _signature: bytes) -> None:
                 asked.append(kid)
 
-        made = probe.made_up_jwt(provider, NOW)
+        made = probe.synthetic_jwt(provider, NOW)
         JwtAuthenticator([(provider, Keys())], leeway_seconds=0, clock=lambda: NOW).authenticate(made)
         assert asked == [json.loads(base64.urlsafe_b64decode(made.split(".")[0] + "=="))["kid"]]
 

@@ -477,6 +477,10 @@ def test_an_empty_or_binary_file_is_named_as_such(
     assert bring(content, name=name, exit_code=2)["stopped"].startswith(told)
 
 
+def test_a_file_without_a_record_leaves_nothing_to_repeat(keys: KeysCommand) -> None:
+    assert keys.run("import", "-", stdin="").stderr == "Error: The file is empty.\n"
+
+
 def test_an_empty_export_is_imported_as_nothing(bring: Callable[..., Any]) -> None:
     assert bring(b"", name="keys.jsonl")["imported"] == 0
 

@@ -63,7 +63,7 @@ def list_consumers(app: App, tags: dict[str, str]) -> None:
         ]
         output.print_table(("NAME", "STATE", "DESCRIPTION", "DATA", "CREATED", "TAGS"), rows)
     else:
-        note(f"None of the {plural(len(everything), 'consumer')} in the table {app.table.name} matches.")
+        note(output.none_listed(len(everything), "consumer", f"in the table {app.table.name}"))
 
 
 @consumer.command(example="keys consumer show acme")

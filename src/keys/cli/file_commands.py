@@ -239,7 +239,8 @@ class _Run:
         try:
             yield
         except BaseException as error:
-            told.fact = self._counts()
+            if self.lines or not isinstance(error, BadInput):
+                told.fact = self._counts()
             if not self._app.json:
                 self._show_failures()
                 raise

@@ -23,7 +23,6 @@ from keys.cli.commands import (
     yes_option,
 )
 from keys.cli.telling import Told, telling
-from keys.deployment.words import plural
 from keys.life.errors import BadInput, NoEffect
 from keys.life.fields import parse_data
 from keys.life.record import Key, State, new_key_id
@@ -257,11 +256,9 @@ def delete(app: App, key_id: str, yes: bool) -> None:
 
 def _none_listed(app: App, consumer: str | None, count: int) -> str:
     where = f"of the consumer {consumer}" if consumer else f"in the table {app.table.name}"
-    if count:
-        return f"There {'is' if count == 1 else 'are'} {plural(count, 'key')} {where}, but none matches the options."
-    if consumer and app.consumers.get(consumer) is None:
+    if not count and consumer and app.consumers.get(consumer) is None:
         return f"The consumer {consumer!r} does not exist. To list the consumers: `{app.again('keys consumer list')}`."
-    return f"There are no keys {where}."
+    return output.none_listed(count, "key", where)
 
 
 def _undo_roll(app: App, key_id: str, reason: str | None, *, yes: bool) -> None:
@@ -293,7 +290,7 @@ def _show_created(app: App, created: Created, old: Key | None = None) -> None:
         replaced = {} if old is None else {"old": output.key_object(old, now)}
         output.print_json({"key": created.secret, **output.key_object(created.key, now), **replaced})
     else:
-        ends = [] if old is None else [("Old expires", output.expiry_text(old, now))]
+        ends = [] if old is None else [("Old expiry", output.expiry_text(old, now))]
         output.print_fields([("Key", created.secret), *output.key_fields(created.key, now), *ends])
         note(output.SECRET_NOTE)
     if created.new_consumer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from keys.deployment.words import plural
 from keys.life import duration
 from keys.life.record import Consumer, Key, Record, State
 
@@ -153,6 +154,13 @@ def print_finding(state: str, text: str) -> None:
     wrap = textwrap.TextWrapper(room - _STATE_WIDTH, break_long_words=False, break_on_hyphens=False)
     shown = click.style(state, _FINDINGS.get(state)) + " " * (_STATE_WIDTH - len(state))
     click.echo(shown + f"\n{' ' * _STATE_WIDTH}".join(wrap.wrap(visible(text))))
+
+
+def none_listed(count: int, noun: str, where: str) -> str:
+    """Why a list is empty: `count` items exist, none of which matches the options."""
+    if not count:
+        return f"There are no {noun}s {where}."
+    return f"There {'is' if count == 1 else 'are'} {plural(count, noun)} {where}, but none matches the options."
 
 
 def key_fields(key: Key, now: float) -> list[tuple[str, str | None]]:

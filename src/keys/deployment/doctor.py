@@ -110,7 +110,7 @@ def _function(deployment: Deployment, prefix: str, providers: Collection[Provide
         yield _refused_key(answer, configuration)
         if answer.is_refusal:
             for provider in providers:
-                token = probe.made_up_jwt(provider, now)
+                token = probe.synthetic_jwt(provider, now)
                 yield _refused_jwt(provider, probe.send(client, deployment.function, token), configuration)
     except ClientError as error:
         yield _not_invoked(error)

@@ -69,7 +69,7 @@ def send(client: Any, function: str, token: str) -> Answer:
     return Answer(str(raised.get("errorType")), str(raised.get("errorMessage", "")), lines)
 
 
-def made_up_jwt(provider: Provider, now: float) -> str:
+def synthetic_jwt(provider: Provider, now: float) -> str:
     """A JWT that is valid except for its signature. To refuse it, the function needs the provider's key set."""
     header = {"alg": min(provider.algorithms), "typ": min(provider.token_types), "kid": secrets.token_hex(8)}
     payload: dict[str, Any] = {"iss": provider.issuer, "exp": int(now) + LIFETIME_SECONDS}
