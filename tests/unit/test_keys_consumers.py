@@ -165,7 +165,7 @@ def test_an_operation_that_always_comes_too_late_gives_up(keys: KeysCommand) -> 
     item: Any = {"pk": {"S": "x"}}
     database.put_new(item)
     with pytest.raises(Conflict, match="at the same time"):
-        database.attempt(lambda: database.put_new(item))
+        database.retry_conflicts(lambda: database.put_new(item))
     assert 1 < sum(waits) < 5
 
 

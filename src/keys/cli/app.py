@@ -131,7 +131,7 @@ class App:
 
     def _own_prefix(self) -> str:
         first = itertools.islice(self.store.all(), SAMPLE)
-        prefixes = sorted({key.own_prefix for key in first if key.own_prefix})
+        prefixes = sorted({key.format_prefix for key in first if key.format_prefix})
         if len(prefixes) == 1:
             note(f"Using the prefix {prefixes[0]} of the existing keys in the table {self.table.name}.")
             return prefixes[0]

@@ -18,7 +18,7 @@ from keys.cli.progress import Counter, counting
 from keys.cli.telling import cause, telling
 from keys.deployment.words import plural
 from keys.life.errors import BadInput
-from keys.life.leak import Fate, Found, LeakScan
+from keys.life.leak import Fate, FoundKey, LeakScan
 from keys.life.scanning import Search
 
 STILL_LIVE: Final = 9
@@ -127,7 +127,7 @@ class _Session:
         unread = f" Files that could not be searched completely: {len(self._unreadable)}." if self._unreadable else ""
         return f"{searched} {result}{unknown}.{unread}"
 
-    def _may_revoke(self, found: Found) -> bool:
+    def _may_revoke(self, found: FoundKey) -> bool:
         if self._dry_run:
             return False
         if self._consent is None:
@@ -144,7 +144,7 @@ class _Session:
                 self._consent, self._nobody = False, error
         return self._consent
 
-    def _tell(self, found: Found) -> None:
+    def _tell(self, found: FoundKey) -> None:
         with self._counter.paused() if self._counter else _nothing():
             what = f"{found.key.ref} of {found.key.consumer}" if found.key else f"A key that begins with {found.begins}"
             problem = f" {found.problem}" if found.problem else ""
@@ -183,7 +183,7 @@ class _Session:
         note(self.summary())
 
 
-def _object(found: Found, now: float) -> dict[str, Any]:
+def _object(found: FoundKey, now: float) -> dict[str, Any]:
     key = output.key_object(found.key, now) if found.key else {"key_id": None, "hint": found.begins}
     return {
         **key,

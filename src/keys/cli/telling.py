@@ -14,7 +14,7 @@ import click
 
 from keys.cli.app import App
 from keys.life.aws_errors import translate
-from keys.life.errors import KeysError, ServiceFailure, Unclear
+from keys.life.errors import KeysError, OutcomeUnknown, ServiceFailure
 
 
 class Told:
@@ -44,7 +44,7 @@ def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
     told = Told()
     try:
         yield told
-    except Unclear as error:
+    except OutcomeUnknown as error:
         _last_word(app, f"{error} {told.fact or 'The change might have been made.'}", remedy, names)
         raise click.exceptions.Exit(error.exit_code) from None
     except click.exceptions.Exit:

@@ -77,7 +77,7 @@ class Consumers:
             self._database.write([put_new(consumer)])
             return consumer
 
-        return self._database.attempt(attempt, lambda: self._find_changed(name, event))
+        return self._database.retry_conflicts(attempt, lambda: self._find_changed(name, event))
 
     def update(self, name: str, changes: Mapping[str, Any], progress: Report) -> tuple[Consumer, int, bool]:
         """Change these fields. Returns the consumer, the number of keys changed, and whether anything changed.
@@ -168,7 +168,7 @@ class Consumers:
             consumer = self._find_changed(name, event)
             return None if consumer is None else (consumer, True)
 
-        consumer, changed = self._database.attempt(attempt, find_result)
+        consumer, changed = self._database.retry_conflicts(attempt, find_result)
         if key_changes:
             self._sleep(INDEX_SECONDS)
         while pending := pending_keys():
@@ -194,7 +194,7 @@ class Consumers:
                 keys = [Key.from_item(item) for item in items if item is not None and not is_deleted(item)]
                 raise
 
-        self._database.attempt(attempt)
+        self._database.retry_conflicts(attempt)
 
     def _delete(self, deletions: Mapping[str, Write]) -> None:
         """Apply these deletions, by partition key."""
@@ -203,7 +203,7 @@ class Consumers:
             items = [item for pk in deletions if (item := self._database.get(pk))]
             return True if all(is_deleted(item) for item in items) else None
 
-        self._database.attempt(lambda: self._database.write(list(deletions.values())), find_result)
+        self._database.retry_conflicts(lambda: self._database.write(list(deletions.values())), find_result)
 
     def _find_changed(self, name: str, event: Event) -> Consumer | None:
         consumer = self.get(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from botocore.exceptions import ClientError
 
 from keys.life.aws_errors import is_certain_refusal, translate
-from keys.life.errors import Conflict, KeysError, ServiceFailure, Unclear
+from keys.life.errors import Conflict, KeysError, OutcomeUnknown, ServiceFailure
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -112,7 +112,7 @@ class Database:
         """Apply all of at most `MAX_TRANSACTION` writes, or none.
 
         :raises WriteConflict: none was applied.
-        :raises Unclear: there was no answer, or the call was interrupted. The writes might have been applied.
+        :raises OutcomeUnknown: there was no answer, or the call was interrupted. The writes might have been applied.
         """
         if not writes:
             return
@@ -122,11 +122,11 @@ class Database:
         try:
             self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
-            raise _cancelled(error) or (error if is_certain_refusal(error) else _unclear(error)) from error
+            raise _cancelled(error) or (error if is_certain_refusal(error) else _outcome_unknown(error)) from error
         except BaseException as error:
-            raise _unclear(error) from error
+            raise _outcome_unknown(error) from error
 
-    def attempt(self, operation: Callable[[], T], find_result: Callable[[], T | None] = lambda: None) -> T:
+    def retry_conflicts(self, operation: Callable[[], T], find_result: Callable[[], T | None] = lambda: None) -> T:
         """Call `operation`, which reads, decides and writes, again after each `WriteConflict`. Returns its result.
 
         `find_result` returns the result if it is found in the table, else None. It is called after a `WriteConflict`
@@ -134,18 +134,18 @@ class Database:
 
         :raises Conflict: each attempt failed because of concurrent changes.
         :raises ServiceFailure: each attempt was throttled.
-        :raises Unclear: see `write`; and `find_result` did not find it.
+        :raises OutcomeUnknown: see `write`; and `find_result` did not find it.
         """
         throttled = None
         for wait in _WAITS:
             try:
                 return operation()
-            except (WriteConflict, Unclear) as error:
+            except (WriteConflict, OutcomeUnknown) as error:
                 is_interrupted = isinstance(error.__cause__, KeyboardInterrupt)
                 found = None if is_interrupted else _call_unless_failing(find_result, error)
                 if found is not None:
                     return found
-                if isinstance(error, Unclear):
+                if isinstance(error, OutcomeUnknown):
                     raise
                 throttled = error.throttled
                 self._sleep(wait)
@@ -158,21 +158,21 @@ class Database:
         return (item for page in paginator.paginate(TableName=self._table, **arguments) for item in page["Items"])
 
 
-def _call_unless_failing(find_result: Callable[[], T | None], error: WriteConflict | Unclear) -> T | None:
-    """:raises Unclear: the table could not be read."""
+def _call_unless_failing(find_result: Callable[[], T | None], error: WriteConflict | OutcomeUnknown) -> T | None:
+    """:raises OutcomeUnknown: the table could not be read."""
     try:
         return find_result()
     except KeysError:
         return None
     except Exception as failure:
-        raise (error if isinstance(error, Unclear) else _unclear(failure)) from failure
+        raise (error if isinstance(error, OutcomeUnknown) else _outcome_unknown(failure)) from failure
 
 
-def _unclear(error: BaseException) -> Unclear:
+def _outcome_unknown(error: BaseException) -> OutcomeUnknown:
     if isinstance(error, KeyboardInterrupt):
-        return Unclear("Interrupted before AWS answered.")
+        return OutcomeUnknown("Interrupted before AWS answered.")
     known = translate(error) if isinstance(error, Exception) else None
-    return Unclear(str(known) if known else f"AWS did not answer: {type(error).__name__}.")
+    return OutcomeUnknown(str(known) if known else f"AWS did not answer: {type(error).__name__}.")
 
 
 def _cancelled(error: ClientError) -> WriteConflict | None:

@@ -49,5 +49,5 @@ class MalformedItem(Conflict):
         self.problem: Final = problem
 
 
-class Unclear(ServiceFailure):
+class OutcomeUnknown(ServiceFailure):
     """A write was sent, and it is not known whether DynamoDB applied it."""

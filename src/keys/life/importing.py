@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from authorizer.key_record import is_deleted
 from keys.life.change import put_new
 from keys.life.database import WriteConflict
-from keys.life.errors import Conflict, Unclear
+from keys.life.errors import Conflict, OutcomeUnknown
 from keys.life.history import Author
 from keys.life.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
 from keys.life.rows import KeyRow, Line, Row
@@ -206,11 +206,11 @@ class Importer:
             consumer = Consumer(name=row.consumer, data=key.data, created_at=event.at, history=(event,))
             try:
                 self._retry_throttled(functools.partial(self._items.write, [put_new(key), put_new(consumer)]))
-            except (WriteConflict, Unclear) as error:
+            except (WriteConflict, OutcomeUnknown) as error:
                 existing = self._retry_throttled(lambda: self._items.get(row.digest))
                 if existing is not None:
                     return self._compare(row, key, existing)
-                if isinstance(error, Unclear):
+                if isinstance(error, OutcomeUnknown):
                     raise
                 self._wait(waits)
                 continue

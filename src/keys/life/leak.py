@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from authorizer import api_key
 from keys.life.aws_errors import translate
-from keys.life.errors import KeysError, MalformedItem, NotFound, Unclear
+from keys.life.errors import KeysError, MalformedItem, NotFound, OutcomeUnknown
 from keys.life.record import Key, State, make_hint
 from keys.life.scanning import Hit, Search
 from keys.life.store import Store
@@ -35,7 +35,7 @@ class Fate(StrEnum):
 
 
 @dataclass(slots=True)
-class Found:
+class FoundKey:
     """A key of the table that was found. `begins`: its hint. `places`: the first files and lines. `times`: the count.
 
     `key`: None if the lookup failed or the item is malformed; `problem` has the reason.
@@ -62,8 +62,8 @@ class LeakScan:
         prefix: str,
         *,
         clock: Callable[[], float],
-        may_revoke: Callable[[Found], bool],
-        report: Callable[[Found], None],
+        may_revoke: Callable[[FoundKey], bool],
+        report: Callable[[FoundKey], None],
         reason: str | None = None,
     ) -> None:
         self._store = store
@@ -73,12 +73,12 @@ class LeakScan:
         self._report = report
         self._reason = reason
         self._unknown: set[bytes] = set()
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, FoundKey] = {}
         self.unknown = 0
         self.failures = 0
 
     @property
-    def left(self) -> list[Found]:
+    def left(self) -> list[FoundKey]:
         """The keys that are still valid, or might be."""
         return [found for found in self.found.values() if found.fate in (Fate.LIVE, Fate.NOT_KNOWN)]
 
@@ -93,28 +93,23 @@ class LeakScan:
 
     def _handle(self, name: str, hit: Hit) -> None:
         digest = api_key.digest(hit.key)
-        found = self.found.get(digest)
-        if found is None and bytes.fromhex(digest) in self._unknown:
-            return
-        if found is None:
-            found = self._look_up(hit, digest)
-            if found is None:
-                return
+        place = (name, hit.line)
+        if found := self.found.get(digest):
+            found.times += 1
+            if len(found.places) < MAX_PLACES and place != found.places[-1]:
+                found.places.append(place)
+        elif bytes.fromhex(digest) not in self._unknown and (found := self._look_up(hit, digest)):
             self.found[digest] = found
-            found.places.append((name, hit.line))
+            found.places.append(place)
             found.times = 1
             self._revoke(found)
             self._report(found)
-            return
-        found.times += 1
-        if len(found.places) < MAX_PLACES and (name, hit.line) != found.places[-1]:
-            found.places.append((name, hit.line))
 
-    def _look_up(self, hit: Hit, digest: str) -> Found | None:
+    def _look_up(self, hit: Hit, digest: str) -> FoundKey | None:
         """The key, or None if it is not in the table."""
-        found = Found(make_hint(hit.key, self._prefix), digest)
+        found = FoundKey(make_hint(hit.key, self._prefix), digest)
         try:
-            found.key = self._store.with_digest(digest)
+            found.key = self._store.get(digest)
         except MalformedItem as error:
             found.fate, found.problem = Fate.REFUSED, str(error)
         except Exception as error:
@@ -130,7 +125,7 @@ class LeakScan:
             found.fate = Fate.LIVE if usable else Fate.ENDED
         return found
 
-    def _revoke(self, found: Found) -> None:
+    def _revoke(self, found: FoundKey) -> None:
         if found.fate is not Fate.LIVE or not self._may_revoke(found):
             return
         try:
@@ -140,10 +135,10 @@ class LeakScan:
         except NotFound:
             found.fate = Fate.ENDED
         except Exception as error:
-            found.fate = Fate.NOT_KNOWN if isinstance(error, Unclear) else Fate.LIVE
+            found.fate = Fate.NOT_KNOWN if isinstance(error, OutcomeUnknown) else Fate.LIVE
             self._count_failure(found, error)
 
-    def _count_failure(self, found: Found, error: Exception) -> None:
+    def _count_failure(self, found: FoundKey, error: Exception) -> None:
         known = error if isinstance(error, KeysError) else translate(error)
         if known is None:
             raise error

@@ -108,7 +108,7 @@ class Key(Record):
         return self.key_id if KEY_ID.fullmatch(self.key_id) else self.digest
 
     @property
-    def own_prefix(self) -> str | None:
+    def format_prefix(self) -> str | None:
         """The prefix of a key in the product's key format, as its hint shows it; None for other keys."""
         match = _PREFIXED_HINT.fullmatch(self.hint or "")
         return match[1] if match and not self.is_imported else None
@@ -120,7 +120,7 @@ class Key(Record):
 
     def is_looked_up(self, prefix: str, *, accept_imported: bool) -> bool:
         """Whether an authorizer with these settings looks up keys of this format. True if the format is not known."""
-        return accept_imported or self.hint is None or self.hint.startswith(f"{prefix}_")
+        return accept_imported or self.hint is None or api_key.has_prefix(self.hint, prefix)
 
     def state(self, now: float) -> State:
         """The state at this time."""
@@ -133,8 +133,8 @@ class Key(Record):
 
     @property
     def delete_after(self) -> int | None:
-        """The TTL of the item. None for a key without expiry, and for an imported key: while its item exists, importing
-        the same file again does not restore the key.
+        """The TTL of the item, or None. The item of an imported key is kept: without it, importing the same file again
+        would restore the key.
         """
         if self.is_imported:
             return None

@@ -39,7 +39,7 @@ class Store:
     """The keys in a table. `author` is recorded in the history. `report` is called for malformed items.
 
     `ref` is a key's ID or digest. A digest always identifies one key, since it is the partition key. If the answer to
-    a change is lost, the result is looked up in the table. `Unclear` is raised if that fails too.
+    a change is lost, the result is looked up in the table. `OutcomeUnknown` is raised if that fails too.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Store:
         :raises MalformedItem: its item is malformed.
         :raises Conflict: several keys have this ID.
         """
-        key = self.with_digest(self._pk(ref))
+        key = self.get(self._pk(ref))
         if key is None:
             raise _not_found(ref)
         return key
 
-    def with_digest(self, digest: str) -> Key | None:
+    def get(self, digest: str) -> Key | None:
         """The key with this digest, or None.
 
         :raises MalformedItem: its item is malformed.
@@ -95,7 +95,7 @@ class Store:
         """Create a key, and its consumer if it does not exist.
 
         Without `data`, the key gets the data of the consumer. A new consumer gets the data of the key. With a `key_id`
-        from `new_key_id`, the caller can look for the key after `Unclear`.
+        from `new_key_id`, the caller can look for the key after `OutcomeUnknown`.
 
         :raises BadInput: the data or the scopes are invalid or too large for the authorizer's context.
         :raises Conflict: the consumer is disabled.
@@ -131,10 +131,10 @@ class Store:
             return Created(secret, key, is_new)
 
         def find_result() -> Created | None:
-            key = self.with_digest(api_key.digest(secret))
+            key = self.get(api_key.digest(secret))
             return None if key is None else Created(secret, key, is_new)
 
-        return self._database.attempt(attempt, find_result)
+        return self._database.retry_conflicts(attempt, find_result)
 
     def revoke(self, ref: str, reason: str | None = None) -> tuple[Key, bool]:
         """Revoke the key permanently. Returns it, and whether it changed."""
@@ -183,7 +183,7 @@ class Store:
             return True if left is None or (is_deleted(left) and not is_deleted(item)) else None
 
         write = delete_key(item, self._clock())
-        self._database.attempt(lambda: self._database.write([write]), find_result)
+        self._database.retry_conflicts(lambda: self._database.write([write]), find_result)
 
     def roll(
         self,
@@ -239,10 +239,10 @@ class Store:
             return Rolled(Created(secret, new), ended)
 
         def find_result() -> Rolled | None:
-            new = self.with_digest(api_key.digest(secret))
+            new = self.get(api_key.digest(secret))
             return None if new is None else Rolled(Created(secret, new), self.find(ref))
 
-        return self._database.attempt(attempt, find_result)
+        return self._database.retry_conflicts(attempt, find_result)
 
     def undo_roll(self, ref: str, reason: str | None = None) -> tuple[Key, Key | None]:
         """Undo a roll during the grace period: restore the expiry of the old key, and revoke the new key.
@@ -280,7 +280,7 @@ class Store:
             old = self.find(ref)
             return (old, self._successor(rolled_to)) if event in old.history else None
 
-        return self._database.attempt(attempt, find_result)
+        return self._database.retry_conflicts(attempt, find_result)
 
     def update(self, ref: str, changes: Mapping[str, Any]) -> tuple[Key, bool]:
         """Change these fields of a key. Returns the key, and whether it changed.
@@ -310,7 +310,7 @@ class Store:
             key = self.find(ref)
             return (key, True) if event in key.history else None
 
-        return self._database.attempt(attempt, find_result)
+        return self._database.retry_conflicts(attempt, find_result)
 
     def _check_consumer(self, key: Key) -> list[Write]:
         """Check in a transaction that the key's consumer is enabled, if it exists.
