@@ -1,1 +1,1 @@
-"""Keys and their operators, in three rooms with imports one way: `cli` -> `deployment` -> `life` -> `authorizer`."""
+"""API keys and the `keys` command. Imports go one way: `cli` -> `deployment` -> `life` -> `authorizer`."""

@@ -1,4 +1,4 @@
-"""What an operator is told about the deployed system, by the installed command."""
+"""The installed `keys` command on the deployed system."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def keys_command(system: System) -> Any:
     return run
 
 
-def test_doctor_finds_the_deployed_settings_in_order(keys_command: Any) -> None:
+def test_doctor_finds_no_fault_in_the_deployed_settings(keys_command: Any) -> None:
     code, findings = keys_command("doctor")
     states = {finding["check"].split(" ")[0]: finding["state"] for finding in findings}
     assert code == 0, findings
@@ -45,17 +45,13 @@ def test_doctor_finds_the_deployed_settings_in_order(keys_command: Any) -> None:
 
 
 @pytest.mark.parametrize(("route", "permitted"), [("POST /reports", True), ("GET /admin/whoami", False)])
-def test_verify_says_what_the_deployed_rules_say(
-    route: str, permitted: bool, keys_command: Any, system: System
-) -> None:
+def test_verify_applies_the_deployed_rules(route: str, permitted: bool, keys_command: Any, system: System) -> None:
     code, answer = keys_command("verify", "--route", route, stdin=system.api_key)
     assert (code, answer["permitted"]) == (0 if permitted else 5, permitted)
 
 
 @pytest.mark.parametrize(("route", "permitted"), [("POST /reports", False), ("GET /admin/whoami", True)])
-def test_explain_says_what_the_deployed_rules_say(
-    route: str, permitted: bool, keys_command: Any, system: System
-) -> None:
+def test_explain_applies_the_deployed_rules(route: str, permitted: bool, keys_command: Any, system: System) -> None:
     token = sign_in(system.emulator, system.provider)["IdToken"]
     code, answer = keys_command("explain", "--jwt", "-", "--route", route, stdin=token)
     assert (code, answer["accepted"], answer["permitted"]) == (0 if permitted else 5, True, permitted)

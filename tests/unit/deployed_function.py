@@ -1,4 +1,4 @@
-"""A deployed function as Lambda and CloudWatch Logs tell of it; what it answers is given."""
+"""A fake of Lambda and CloudWatch Logs for a deployed function with given answers."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ CHANGED = 1_767_225_600
 
 @dataclass(frozen=True)
 class Raised:
-    """What the function raises for an event, and the lines that it logs meanwhile."""
+    """The error that the function raises for an event, and the lines that it logs."""
 
     error: str
     message: str
@@ -31,7 +31,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class NotRun:
-    """Lambda's own error."""
+    """An error of Lambda itself: the function did not run."""
 
     code: str
 
@@ -51,7 +51,7 @@ SETTINGS_ERROR = Raised("SettingsError", "API_KEYS_TABLE is missing")
 
 @dataclass
 class DeployedFunction:
-    """`key` and `jwt`: what comes of an API key, and of a JWT. `starts`: (time, line) of the newest log stream."""
+    """`key` and `jwt`: the answers to an API key and to a JWT. `starts`: (time, line) of the newest log stream."""
 
     dynamodb: "DynamoDBClient"
     key: Any = REFUSED

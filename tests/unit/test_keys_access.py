@@ -1,4 +1,4 @@
-"""What operators are told about rules, tokens and deployments."""
+"""`keys verify --route`, `keys explain` and `keys doctor`."""
 
 import json
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def rules_path(tmp_path: Path) -> str:
 
 
 def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
-    """A command that needs no table, in a process that has these variables."""
+    """Run a command that needs no table, with these environment variables."""
     app = App(clock=lambda: NOW, env={"API_KEYS_TABLE": "-", **(env or {})})
     result = CliRunner().invoke(main, arguments, input=stdin, obj=app, catch_exceptions=False)
     assert "Traceback" not in result.stderr
@@ -68,7 +68,7 @@ class TestVerify:
         assert "Permitted     yes" in answer.stdout
         assert "line 5: POST /reports: satisfied" in answer.stdout
 
-    def test_a_refused_route_is_told_with_the_rule_and_its_parts(self, keys: KeysCommand, rules_path: str) -> None:
+    def test_a_refused_route_names_the_rule_and_its_parts(self, keys: KeysCommand, rules_path: str) -> None:
         key = keys.create()["key"]
         answer = keys.run("verify", "--route", "GET /admin/7", "--rules", rules_path, stdin=key)
         assert answer.exit_code == 5
@@ -92,7 +92,7 @@ class TestVerify:
         assert [statement["Effect"] for statement in answer["policy"]["Statement"]] == ["Allow"]
         assert answer["policy_bytes"] == len(json.dumps(answer["policy"], separators=(",", ":")))
 
-    def test_a_route_that_no_rule_matches_is_open_to_nobody(self, keys: KeysCommand, rules_path: str) -> None:
+    def test_a_route_that_no_rule_matches_is_refused(self, keys: KeysCommand, rules_path: str) -> None:
         answer = keys.run("verify", "--route", "GET /else", "--rules", rules_path, stdin=keys.create()["key"])
         assert answer.exit_code == 5
         assert "no rule matches this route" in answer.stdout
@@ -107,7 +107,7 @@ class TestVerify:
 class TestExplain:
     ENV: Mapping[str, str] = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
 
-    def test_an_accepted_token_is_told_with_its_rules(self, rules_path: str) -> None:
+    def test_an_accepted_token_is_shown_with_its_rules(self, rules_path: str) -> None:
         text = token(claims(scope="admin", org={"role": "secret-role"}))
         answer = run(
             "explain", "--jwt", "-", "--route", "GET /admin/x", "--rules", rules_path, stdin=text, env=self.ENV
@@ -153,24 +153,24 @@ class TestExplain:
         ],
         ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "token",
     )
-    def test_a_refused_token_is_told_with_the_reason(self, text: str, reason: str, told: str) -> None:
+    def test_a_refused_token_is_shown_with_the_reason(self, text: str, reason: str, told: str) -> None:
         answer = run("explain", "--jwt", "-", stdin=text, env=self.ENV)
         assert answer.exit_code == 5
         assert reason in answer.stdout
         assert told in answer.stdout
 
-    def test_without_settings_the_token_is_taken_at_its_word(self) -> None:
+    def test_without_settings_issuer_and_audience_are_those_of_the_token(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(claims(iss="https://other.example/")))
         assert answer.exit_code == 0
         assert "Using the issuer and the audience of the token" in answer.stderr
         assert "may call every route" in answer.stderr
 
-    def test_a_wrong_variable_is_named(self) -> None:
+    def test_an_invalid_variable_is_named(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})
         assert answer.exit_code == 2
         assert "JWT_AUDIENCE" in answer.stderr
 
-    def test_a_key_set_that_is_none_is_refused(self, tmp_path: Path) -> None:
+    def test_an_invalid_key_set_is_refused(self, tmp_path: Path) -> None:
         jwks = tmp_path / "jwks.json"
         jwks.write_text("[]", encoding="utf-8")
         answer = run("explain", "--jwt", "-", "--jwks", str(jwks), stdin=token(), env=self.ENV)
@@ -179,7 +179,7 @@ class TestExplain:
 
 
 class Unreadable:
-    """A client that may describe the table, and not read it."""
+    """A client with the permission to describe the table, but not to read it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -228,18 +228,18 @@ class TestDoctor:
 
         return examine_with
 
-    def test_a_deployment_in_order_has_nothing_wrong(self, examined: Any) -> None:
+    def test_a_working_deployment_has_no_fault(self, examined: Any) -> None:
         found = examined()
         assert State.WRONG not in {finding.state for finding in found.values()}
         assert found["signing"].detail == "1 usable"
         assert found["clock, compared with the provider"].state is State.OK
 
-    def test_the_time_until_a_revoked_key_stops_is_that_of_both_caches(self, examined: Any) -> None:
+    def test_the_revocation_time_is_the_sum_of_both_caches(self, examined: Any) -> None:
         assert examined()["revocation"].detail.startswith(
             "a revoked key is accepted for at most 40 s: 30 s in the authorizer cache, 10 s"
         )
 
-    def test_the_time_until_an_expired_token_stops_is_that_of_cache_and_leeway(self, examined: Any) -> None:
+    def test_the_expiry_time_is_the_sum_of_cache_and_leeway(self, examined: Any) -> None:
         assert examined()["expiry"].detail == (
             "after its exp, a JWT is accepted for at most 60 s: 30 s in the authorizer cache, 30 s of leeway"
         )
@@ -261,7 +261,7 @@ class TestDoctor:
             ({"AUTH_CONFIG": "nowhere.toml"}, "settings", "nowhere.toml"),
         ],
     )
-    def test_what_is_wrong_is_told_with_the_remedy(
+    def test_each_fault_is_reported_with_its_remedy(
         self, changes: dict[str, Any], check: str, told: str, examined: Any
     ) -> None:
         found = examined(**changes)[check]
@@ -283,31 +283,31 @@ class TestDoctor:
         assert examined(ACCEPT_IMPORTED_KEYS="true")["keys"].state is State.OK
         assert "2 of them" in examined(API_KEY_PREFIX="acme")["keys"].detail
 
-    def test_keys_that_cannot_be_read_are_not_called_in_order(self, dynamodb: "DynamoDBClient") -> None:
+    def test_keys_that_cannot_be_read_are_a_note(self, dynamodb: "DynamoDBClient") -> None:
         client: Any = Unreadable(dynamodb)
         deployed = DeployedFunction(client).deployment({"API_KEYS_TABLE": "ApiKeys"})
         found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
         assert (found["keys"].state, "not checked" in found["keys"].detail) == (State.NOTE, True)
 
-    def test_a_version_that_was_not_released_is_told(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+    def test_a_version_that_was_not_released_is_reported(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         variables = {"API_KEYS_TABLE": table_name}
         deployed = replace(DeployedFunction(dynamodb).deployment(variables), is_released=False)
         found = {finding.check: finding for finding in examine(deployed, lambda: NOW)}
         assert found["release"].state is State.WRONG
         assert "another Release" in found["release"].detail
 
-    def test_a_provider_without_discovery_is_fine_when_its_key_url_is_set(self, examined: Any) -> None:
+    def test_a_provider_with_a_jwks_url_needs_no_discovery_document(self, examined: Any) -> None:
         assert examined(discovery=None)["issuer"].state is State.NOTE
 
-    def test_a_clock_that_is_off_is_told(self, examined: Any) -> None:
+    def test_a_wrong_clock_is_reported(self, examined: Any) -> None:
         assert "90 s ahead" in examined(now=1_800_000_090)["clock, compared with the provider"].detail
         assert "90 s behind" in examined(now=1_799_999_910)["clock, compared with the provider"].detail
         assert "no Date header" in examined(date=None)["clock, compared with the provider"].detail
 
-    def test_the_sample_rules_are_told_with_their_size(self, examined: Any) -> None:
+    def test_the_rules_are_reported_with_the_policy_size(self, examined: Any) -> None:
         assert "3 rules in this checkout, policies of at most" in examined(AUTH_CONFIG="auth.toml")["access"].detail
 
-    def test_something_wrong_is_an_exit_code_of_its_own(self, dynamodb: "DynamoDBClient") -> None:
+    def test_a_fault_has_its_own_exit_code(self, dynamodb: "DynamoDBClient") -> None:
         deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})
         app = App(env={}, find_deployment=lambda _target, _env: deployed)
         answer = CliRunner().invoke(main, ["doctor"], obj=app, catch_exceptions=False)
@@ -342,7 +342,7 @@ class TestFind:
         found = self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path)
         assert (found.environment, found.parameters) == ({"API_KEYS_TABLE": "t"}, {"AuthorizerCacheSeconds": "5"})
 
-    def test_a_version_with_older_settings_than_the_function_is_noticed(self, tmp_path: Path) -> None:
+    def test_a_version_with_older_settings_than_the_function_is_detected(self, tmp_path: Path) -> None:
         assert self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path).is_released
         behind = self.find({"AuthorizerFunctionArn": f"{FUNCTION}:live"}, tmp_path)
         assert (behind.environment, behind.is_released) == ({"API_KEYS_TABLE": "old"}, False)
@@ -351,6 +351,6 @@ class TestFind:
         with pytest.raises(NotFound, match="a stack of this product"):
             self.find({}, tmp_path)
 
-    def test_without_a_stack_or_a_local_system_the_remedy_is_told(self, tmp_path: Path) -> None:
+    def test_without_a_stack_or_a_local_system_the_error_names_the_remedy(self, tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="--stack NAME"):
             find(Target(), {}, tmp_path)

@@ -1,4 +1,4 @@
-"""`keys check`: a file of rules held against an API's template, read as CloudFormation reads it."""
+"""`keys check`: access rules compared with the template of an API."""
 
 import builtins
 import json
@@ -101,17 +101,15 @@ class TestTemplate:
             ),
         ],
     )
-    def test_routes_are_found_wherever_a_template_can_have_them(
-        self, resources: str, routes: list[str], tmp_path: Path
-    ) -> None:
+    def test_routes_are_found_in_each_kind_of_resource(self, resources: str, routes: list[str], tmp_path: Path) -> None:
         assert routes_of(resources, tmp_path) == (routes, {})
 
-    def test_a_function_for_each_is_expanded(self, tmp_path: Path) -> None:
+    def test_fn_foreach_is_expanded(self, tmp_path: Path) -> None:
         each = FUNCTION % "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${N}' } } }"
         resources = f"Fn::ForEach::Functions: [N, [orders, users], {{ 'F${{N}}': {each} }}]"
         assert routes_of(resources, tmp_path) == (["GET /orders", "GET /users"], {})
 
-    def test_a_function_for_each_of_what_is_not_in_the_template_invents_no_route(self, tmp_path: Path) -> None:
+    def test_fn_foreach_over_an_unknown_collection_adds_no_route(self, tmp_path: Path) -> None:
         each = FUNCTION % "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${N}' } } }"
         head = "Parameters: { Names: { Type: CommaDelimitedList } }\n"
         resources = f"{ME}\nFn::ForEach::Functions: [N, !Ref Names, {{ 'F${{N}}': {each} }}]"
@@ -147,7 +145,7 @@ class TestTemplate:
             ("[]", [], ["F.Properties.Events"]),
         ],
     )
-    def test_functions_are_resolved_and_what_cannot_be_is_named(
+    def test_intrinsic_functions_are_resolved_or_named(
         self, events: str, routes: list[str], unread: list[str], tmp_path: Path
     ) -> None:
         found = routes_of(f"F: {FUNCTION % events}", tmp_path, self.HEAD)
@@ -171,7 +169,7 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
         assert routes == ["POST /", "GET /orders/{id}"]
         assert list(unread) == ["C.Properties.ResourceId"]
 
-    def test_a_circle_of_resources_ends(self, tmp_path: Path) -> None:
+    def test_a_circular_reference_of_resources_ends(self, tmp_path: Path) -> None:
         circle = self.REST.replace("ParentId: !GetAtt Api.RootResourceId", "ParentId: !Ref Order")
         routes, unread = routes_of(circle, tmp_path)
         assert routes == ["POST /"]
@@ -203,7 +201,9 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
             ("X: 7", "no type"),
         ],
     )
-    def test_what_may_have_routes_and_cannot_be_read_is_named(self, resources: str, why: str, tmp_path: Path) -> None:
+    def test_a_part_that_might_have_routes_and_cannot_be_read_is_named(
+        self, resources: str, why: str, tmp_path: Path
+    ) -> None:
         routes, unread = routes_of(resources, tmp_path)
         assert routes == []
         assert [told for told in unread.values() if why in told]
@@ -217,23 +217,23 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
         "property_text",
         ["DefinitionUri: api.json", "DefinitionBody: { Fn::Transform: { Parameters: { Location: ./api.json } } }"],
     )
-    def test_a_definition_in_a_file_beside_the_template_is_read(self, property_text: str, tmp_path: Path) -> None:
+    def test_an_openapi_file_next_to_the_template_is_read(self, property_text: str, tmp_path: Path) -> None:
         (tmp_path / "api.json").write_text('{"paths": {"/a": {"get": {}}}}', encoding="utf-8")
         resources = f"Api: {{ Type: AWS::Serverless::Api, Properties: {{ {property_text} }} }}"
         assert routes_of(resources, tmp_path) == (["GET /a"], {})
 
     @pytest.mark.parametrize("text", ["", "a: [", "Resources: 7", "\x00", "[]", "Resources: { A: {}, A: {} }"])
-    def test_what_is_no_template_is_refused_by_its_name(self, text: str, tmp_path: Path) -> None:
+    def test_an_invalid_template_is_refused_with_its_name(self, text: str, tmp_path: Path) -> None:
         path = tmp_path / "broken.yaml"
         path.write_text(text, encoding="utf-8")
         with pytest.raises(BadInput, match=r"broken\.yaml"):
             template.read(path)
 
-    def test_a_function_for_each_that_cloudformation_refuses_is_refused(self, tmp_path: Path) -> None:
+    def test_an_invalid_fn_foreach_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="Fn::ForEach values must be a list of 3"):
             routes_of("Fn::ForEach::X: [N]", tmp_path)
 
-    def test_without_cfn_lint_the_remedy_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_cfn_lint_the_error_names_the_remedy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         real = builtins.__import__
 
         def without(name: str, *rest: Any) -> Any:
@@ -247,7 +247,7 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
 
 
 class TestCheck:
-    def test_each_route_is_told_with_who_may_call_it(self, check: Check) -> None:
+    def test_each_route_is_listed_with_who_may_call_it(self, check: Check) -> None:
         rules = rule("* /*", "scopes = ['api']") + rule("GET /orders/{id}")
         events = f"{{ A: {event('get', '/orders/{id}')}, B: {event('any', '/me')} }}"
         answer = check(rules, f"F: {FUNCTION % events}")
@@ -261,7 +261,7 @@ class TestCheck:
             in answer.stderr
         )
 
-    def test_a_rule_for_a_part_of_a_route_is_told_beneath_it(self, check: Check) -> None:
+    def test_a_rule_for_a_part_of_a_route_is_listed_below_it(self, check: Check) -> None:
         rules = rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
         answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/{proxy+}') + ' }')}")
         assert answer.stdout.splitlines() == [
@@ -269,20 +269,20 @@ class TestCheck:
             "              GET /admin/x           a JWT (line 4)",
         ]
 
-    def test_a_route_that_no_rule_matches_is_open_to_nobody(self, check: Check) -> None:
+    def test_a_route_that_no_rule_matches_is_refused(self, check: Check) -> None:
         events = f"{{ A: {event('get', '/me')}, B: {event('get', '/b')} }}"
         assert (
             "GET /b                   no credential: no rule matches"
             in check(rule("GET /me"), f"F: {FUNCTION % events}").stdout
         )
 
-    def test_a_route_without_an_authorizer_is_open_to_anyone_and_no_route_for_a_rule(self, check: Check) -> None:
+    def test_a_route_without_an_authorizer_is_open_and_no_rule_matches_it(self, check: Check) -> None:
         method = "AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: GET /me, AuthorizationType: NONE }"
         answer = check(rule("GET /me"), f"R: {{ Type: {method} }}")
         assert answer.exit_code == 10
         assert "GET /me                  anyone: it has no Lambda authorizer in the template" in answer.stdout
 
-    def test_all_mistakes_are_told_at_once(self, check: Check) -> None:
+    def test_all_mistakes_are_reported_at_once(self, check: Check) -> None:
         rules = (
             rule("GET /me", "credentials = ['jwt']")
             + rule("GET /me", "consumers = ['acme']")
@@ -308,20 +308,20 @@ class TestCheck:
         assert "5 mistakes" not in answer.stderr
         assert "4 mistakes found" in answer.stderr
 
-    def test_rules_that_meet_on_no_route_of_the_template_do_not_conflict(self, check: Check) -> None:
+    def test_rules_that_match_no_common_route_do_not_conflict(self, check: Check) -> None:
         rules = rule("GET /a/{id}", "credentials = ['jwt']") + rule("GET /{id}/b", "credentials = ['api_key']")
         events = f"{{ A: {event('get', '/a/x')}, B: {event('get', '/c/b')} }}"
         assert check(rules, f"F: {FUNCTION % events}").exit_code == 0
         assert check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/a/b') + ' }')}").exit_code == 2
         assert "no credential can satisfy both" in check(rules).stderr
 
-    def test_two_values_of_a_claim_that_may_be_a_list_are_told_without_being_a_mistake(self, check: Check) -> None:
+    def test_two_values_of_a_claim_that_might_be_a_list_are_a_note(self, check: Check) -> None:
         answer = check(rule("GET /me", "claims = { g = 'a' }") + rule("GET /me", "claims = { g = ['b', 'c'] }"), ME)
         assert answer.exit_code == 0
         note = "Note: auth.toml, line 1: GET /me and line 4: GET /me are both satisfied only if g is a list"
         assert note in answer.stderr
 
-    def test_where_no_route_was_seen_that_is_said_and_is_an_exit_code_of_its_own(self, check: Check) -> None:
+    def test_a_check_without_routes_has_its_own_exit_code(self, check: Check) -> None:
         answer = check(rule("GET /me"), API)
         assert answer.exit_code == 10
         assert "0 routes of api.yaml: no mistakes found. Rules that were not checked: 1." in answer.stderr
@@ -329,7 +329,7 @@ class TestCheck:
         assert alone.exit_code == 10
         assert "The routes were not checked: specify --template" in alone.stderr
 
-    def test_a_rule_that_may_be_for_what_could_not_be_read_is_unchecked(self, check: Check) -> None:
+    def test_a_rule_that_might_match_an_unread_part_is_not_checked(self, check: Check) -> None:
         stack = "S: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: x } }"
         answer = check(rule("GET /me") + rule("GET /else"), f"{ME}\n{stack}")
         assert answer.exit_code == 10
@@ -355,7 +355,7 @@ class TestCheck:
             (rule("GET /me") + rule("GET /admin/x", "credentials = ['jwt']"), "/{proxy+}", False),
         ],
     )
-    def test_spellings_that_patterns_cannot_express_are_told_where_a_route_takes_them(
+    def test_other_spellings_of_a_path_are_a_note_if_a_route_receives_them(
         self, rules: str, path: str, told: bool, check: Check
     ) -> None:
         answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', path) + ' }')}")
@@ -363,7 +363,7 @@ class TestCheck:
         case = "/%61dmin/x, other case, or a part after a semicolon. They match only line 1: * /*."
         assert (note + case in answer.stderr) == told
 
-    def test_the_default_route_of_an_http_api_takes_spellings_too(self, check: Check) -> None:
+    def test_the_default_route_of_an_http_api_receives_other_spellings(self, check: Check) -> None:
         rules = rule("$default") + rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
         events = f"{{ A: {event('get', '/admin/x', 'HttpApi')}, B: {{ Type: HttpApi }} }}"
         note = "line 7: GET /admin/x: the route $default also receives other spellings"
@@ -398,16 +398,14 @@ class TestCheck:
             ("", ["auth.toml, line 1: The file is empty"]),
         ],
     )
-    def test_every_mistake_of_a_broken_file_is_told_with_its_line(
-        self, text: str, told: list[str], check: Check
-    ) -> None:
+    def test_every_mistake_is_reported_with_its_line(self, text: str, told: list[str], check: Check) -> None:
         answer = check(text)
         assert answer.exit_code == 2
         lines = answer.stderr.removeprefix("Error: ").splitlines()
         assert len(lines) == len(told)
         assert all(each in line for each, line in zip(told, lines, strict=True))
 
-    def test_a_file_that_is_not_there_is_named(self) -> None:
+    def test_a_missing_file_is_named(self) -> None:
         answer = CliRunner().invoke(main, ["check", "nowhere.toml"], obj=App(env={}), catch_exceptions=False)
         assert answer.exit_code == 2
         assert "nowhere.toml" in answer.stderr
@@ -439,7 +437,7 @@ class TestRequirement:
             ),
         ],
     )
-    def test_who_satisfies_a_rule_is_told_in_words(self, members: str, words: str) -> None:
+    def test_who_satisfies_a_rule_is_described_in_words(self, members: str, words: str) -> None:
         assert requirement.who(rules_of(rule("GET /me", members)).rules) == words
 
     @pytest.mark.parametrize(
@@ -460,14 +458,14 @@ class TestRequirement:
             ("scopes = ['x']", "any_scopes = ['y']", None),
         ],
     )
-    def test_rules_that_no_identity_can_satisfy_together_are_known(
+    def test_rules_that_no_identity_can_satisfy_together_are_detected(
         self, one: str, other: str, reason: str | None
     ) -> None:
         rules = rules_of(rule("GET /a", one) + rule("GET /b", other)).rules
         assert requirement.conflict(rules) == reason
         assert requirement.conflict(rules[::-1]) == reason
 
-    def test_nothing_is_claimed_of_more_combinations_than_are_told_apart(self) -> None:
+    def test_too_many_combinations_are_not_analyzed(self) -> None:
         many = "any = [" + ", ".join(f"{{ scopes = ['{{0}}{number}'] }}" for number in range(9)) + "]"
         rules = rules_of("".join(rule(f"GET /{name}", many.replace("{0}", name)) for name in "ab")).rules
         assert requirement.who(rules) == "a credential that satisfies line 1, line 4"
@@ -482,16 +480,14 @@ TEXTS = ["".join(letters) for length in range(6) for letters in product("ab/", r
     st.booleans(),
     st.text("ab/*", max_size=5).map(lambda text: re.sub(r"\*+", "*", text)),
 )
-def test_an_endpoint_is_met_and_covered_as_its_requests_are_matched(
-    segments: list[str], greedy: bool, pattern: str
-) -> None:
+def test_an_endpoint_matches_a_rule_as_its_requests_do(segments: list[str], greedy: bool, pattern: str) -> None:
     path = "/" + "/".join([*segments, *(["{proxy+}"] if greedy else [])])
     expression = re.sub(r"\{[a-z]+\}", "[^/]+", path.replace("{proxy+}", ".+"))
     requests = [text for text in TEXTS if re.fullmatch(expression, f"/{text}")]
     matched = re.compile(".*".join(map(re.escape, pattern.split("*"))))
     met = [text for text in requests if matched.fullmatch(text)]
     endpoint, route = Endpoint(path, "GET"), Route("GET", pattern)
-    # A request that meets can be longer than the texts here, and one that is not covered too.
+    # The generated requests have a limited length: a longer one might match, or might not be covered.
     assert endpoint.is_met(route) >= bool(met)
     assert not endpoint.is_covered(route) or met == requests
     if not endpoint.is_met(route):

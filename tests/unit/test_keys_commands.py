@@ -1,4 +1,4 @@
-"""The commands on single keys, as an operator or a script calls them."""
+"""The commands that create, show and change keys."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ def test_create_shows_the_key_once_and_stores_only_its_digest(keys: KeysCommand)
     assert secret[8:] not in stored
 
 
-def test_for_people_the_key_is_on_standard_output_and_the_warning_is_not(keys: KeysCommand) -> None:
+def test_the_key_is_on_standard_output_and_the_note_on_standard_error(keys: KeysCommand) -> None:
     result = keys.run("create", "--consumer", "acme")
     secret = result.stdout.split()[1]
     assert api_key.is_well_formed(secret, "mak")
@@ -102,7 +102,7 @@ def test_a_prefix_can_be_chosen(keys: KeysCommand) -> None:
         ["unknown"],
     ],
 )
-def test_bad_input_is_told_with_exit_code_2_and_writes_nothing(keys: KeysCommand, arguments: list[str]) -> None:
+def test_invalid_input_has_exit_code_2_and_writes_nothing(keys: KeysCommand, arguments: list[str]) -> None:
     result = keys.run(*arguments)
     assert result.exit_code == 2
     assert "Error: " in result.stderr
@@ -122,7 +122,7 @@ def test_bad_input_is_told_with_exit_code_2_and_writes_nothing(keys: KeysCommand
         ["delete", "--yes"],
     ],
 )
-def test_a_key_that_does_not_exist_is_told_with_exit_code_3(keys: KeysCommand, arguments: list[str]) -> None:
+def test_a_key_that_does_not_exist_has_exit_code_3(keys: KeysCommand, arguments: list[str]) -> None:
     result = keys.run(*arguments, "key_1a2B3c4D5e6F7g8H")
     assert result.exit_code == 3
     assert "no key key_1a2B3c4D5e6F7g8H" in result.stderr
@@ -137,14 +137,14 @@ def test_a_dangerous_command_without_a_terminal_needs_yes(keys: KeysCommand, com
     assert keys.json("show", key_id)["state"] == "active"
 
 
-def test_ending_a_key_at_once_needs_yes(keys: KeysCommand) -> None:
+def test_a_roll_without_grace_period_needs_yes(keys: KeysCommand) -> None:
     key_id = keys.create()["key_id"]
     assert keys.run("roll", key_id, "--grace", "0").exit_code == 2
     assert keys.json("show", key_id)["state"] == "active"
     assert keys.json("roll", key_id, "--grace", "0", "--yes")["old"]["state"] == "expired"
 
 
-def test_a_revoked_key_stays_as_it_is(keys: KeysCommand) -> None:
+def test_a_revoked_key_is_not_changed(keys: KeysCommand) -> None:
     key_id = keys.create()["key_id"]
     first = keys.json("revoke", key_id, "--yes")
     keys.clock.advance(60)
@@ -174,7 +174,7 @@ def test_a_key_can_be_revoked_whatever_its_time_of_removal(keys: KeysCommand) ->
     assert keys.json("revoke", created["key_id"], "--yes")["state"] == "revoked"
 
 
-def test_disabling_and_enabling_again_has_no_effect_and_says_so(keys: KeysCommand) -> None:
+def test_disabling_or_enabling_twice_has_exit_code_8(keys: KeysCommand) -> None:
     key_id = keys.create()["key_id"]
     repeated = keys.run("enable", key_id)
     assert (repeated.exit_code, "already enabled" in repeated.stderr) == (8, True)
@@ -212,12 +212,12 @@ def test_a_rolled_key_ends_after_the_grace_and_the_new_one_is_like_it(keys: Keys
     assert new["old"].items() <= shown.items()
 
 
-def test_a_roll_never_makes_the_old_key_last_longer(keys: KeysCommand) -> None:
+def test_a_roll_never_extends_the_old_key(keys: KeysCommand) -> None:
     old = keys.create("--expires-in", "1h")
     assert keys.json("roll", old["key_id"], "--grace", "72h")["old"]["expires_at"] == old["expires_at"]
 
 
-def test_a_new_key_lasts_as_long_as_the_old_one_was_made_for(keys: KeysCommand) -> None:
+def test_the_new_key_has_the_lifetime_of_the_old_one(keys: KeysCommand) -> None:
     old = keys.create("--expires-in", "90d")
     keys.clock.advance(80 * DAY)
     new = keys.json("roll", old["key_id"])
@@ -253,7 +253,7 @@ def test_a_roll_can_be_undone_within_its_grace(keys: KeysCommand, lifetime: list
     assert keys.run("roll", old["key_id"]).exit_code == 0
 
 
-def test_a_roll_cannot_be_undone_when_the_old_key_has_ended(keys: KeysCommand) -> None:
+def test_a_roll_cannot_be_undone_after_the_old_key_expired(keys: KeysCommand) -> None:
     old = keys.create()
     new = keys.json("roll", old["key_id"], "--grace", "1h")
     keys.clock.advance(3600)
@@ -350,12 +350,12 @@ def test_a_foreign_item_is_left_out_with_a_note(keys: KeysCommand) -> None:
     assert keys.run("delete", "key_1a2B3c4D5e6F7g8H", "--yes").exit_code == 0
 
 
-def test_what_a_terminal_would_act_on_is_escaped(keys: KeysCommand) -> None:
+def test_control_characters_are_escaped(keys: KeysCommand) -> None:
     keys.create("--data", '{"a": "\u009b31m"}')
     assert "\u009b" not in keys.run("show", keys.json("list")[0]["key_id"]).stdout
 
 
-def test_a_shared_option_may_stand_before_or_after_the_command(keys: KeysCommand) -> None:
+def test_a_shared_option_is_valid_before_and_after_the_command(keys: KeysCommand) -> None:
     keys.create()
     before, after = keys.run("--output", "json", "list"), keys.run("list", "-o", "json")
     assert json.loads(before.stdout) == json.loads(after.stdout)

@@ -1,4 +1,4 @@
-"""`keys doctor`: what it makes of a function's answers to synthetic credentials, and of what runs."""
+"""`keys doctor`: its findings from the function's answers to synthetic credentials, and from its log."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 URL = "https://issuer.example/jwks.json"
 ELSEWHERE = "https://keys.example/all"
 NO_MODULE = "Unable to import module 'authorizer.handler': No module named 'aws_lambda_powertools'"
-# As glibc says it of a library for another processor.
+# The error of glibc for a library that was built for another processor.
 OTHER_PROCESSOR = (
     "Unable to import module 'authorizer.handler': /var/task/cryptography/hazmat/bindings/_rust.abi3.so: "
     "cannot open shared object file: No such file or directory"
@@ -66,7 +66,7 @@ def wrong(findings: list[Finding]) -> list[str]:
 
 
 class TestSyntheticCredentials:
-    def test_a_function_that_refuses_them_is_in_order(self, examined: Any) -> None:
+    def test_a_function_that_refuses_them_has_no_fault(self, examined: Any) -> None:
         findings = examined()
         assert one(findings, "function").detail == "it refused a synthetic API key with 401, after it read the table"
         assert one(findings, f"signing keys of {ISSUER}").state is State.OK
@@ -105,7 +105,7 @@ class TestSyntheticCredentials:
         ],
         ids=["plain", "cognito", "all members"],
     )
-    def test_a_synthetic_jwt_is_refused_for_nothing_but_its_key(self, provider: Provider) -> None:
+    def test_a_synthetic_jwt_is_refused_only_for_its_signature(self, provider: Provider) -> None:
         asked: list[str | None] = []
 
         class Keys:
@@ -131,9 +131,7 @@ class TestSyntheticCredentials:
             ({"policyDocument": {}}, "function", "accepted a synthetic credential"),
         ],
     )
-    def test_what_is_in_the_way_of_a_decision_is_named(
-        self, answer: object, check: str, told: str, examined: Any
-    ) -> None:
+    def test_each_cause_of_a_503_is_named(self, answer: object, check: str, told: str, examined: Any) -> None:
         findings = examined(key=answer)
         (named,) = wrong(findings)
         assert named.split(",")[0] == check
@@ -143,11 +141,11 @@ class TestSyntheticCredentials:
         ("answer", "check", "told"),
         [
             (undecided("KeysUnavailable", fetch_failed("timeout")), "signing keys", "NAT"),
-            # What PyJWT makes of `cryptography` whose compiled parts are another Python's.
+            # The result if the compiled modules of `cryptography` are for another Python.
             (undecided("KeysUnavailable", fetch_failed("no usable key")), "runtime", "another Python than python3.13"),
         ],
     )
-    def test_what_keeps_jwts_out_is_named(self, answer: Raised, check: str, told: str, examined: Any) -> None:
+    def test_each_cause_of_a_503_for_jwts_is_named(self, answer: Raised, check: str, told: str, examined: Any) -> None:
         findings = examined(jwt=answer)
         (named,) = wrong(findings)
         assert named.startswith(check)
@@ -160,24 +158,24 @@ class TestSyntheticCredentials:
             (refused("wrong_audience"), "before it needed them (wrong_audience)"),
         ],
     )
-    def test_a_refusal_that_shows_less_is_a_note(self, answer: Raised, told: str, examined: Any) -> None:
+    def test_a_refusal_before_the_signature_check_is_a_note(self, answer: Raised, told: str, examined: Any) -> None:
         found = one(examined(jwt=answer), f"signing keys of {ISSUER}")
         assert found.state is State.NOTE
         assert told in found.detail
 
-    def test_who_may_not_invoke_the_function_is_not_told_that_it_is_in_order(self, examined: Any) -> None:
+    def test_without_permission_to_invoke_the_function_it_is_not_checked(self, examined: Any) -> None:
         found = one(examined(key=NotRun("AccessDeniedException")), "function")
         assert (found.state, "lambda:InvokeFunction" in found.detail) == (State.NOTE, True)
 
 
 class TestSettingsOfThisCheckout:
-    def test_are_a_note_where_the_function_works_with_its_own(self, examined: Any) -> None:
+    def test_invalid_settings_are_a_note_if_the_function_works(self, examined: Any) -> None:
         findings = examined(variables={"AUTH_CONFIG": "nowhere.toml"})
         assert one(findings, "settings").state is State.NOTE
         assert "this checkout differs from the deployed code" in one(findings, "settings").detail
         assert wrong(findings) == []
 
-    def test_are_wrong_where_the_function_has_the_same(self, examined: Any) -> None:
+    def test_invalid_settings_are_a_fault_if_the_function_has_them(self, examined: Any) -> None:
         findings = examined(variables={"AUTH_CONFIG": "nowhere.toml"}, key=SETTINGS_ERROR)
         assert wrong(findings) == ["settings", "settings, from the function"]
 
@@ -193,7 +191,7 @@ class TestAnnouncedElsewhere:
         found = self.found(examined, **{ELSEWHERE: key_set(jwk())})
         assert (found.state, "the configured JWKS URL has all of its keys" in found.detail) == (State.NOTE, True)
 
-    def test_a_key_that_is_there_alone_is_wrong(self, examined: Any) -> None:
+    def test_a_key_that_is_only_at_the_announced_url_is_a_fault(self, examined: Any) -> None:
         found = self.found(examined, **{ELSEWHERE: key_set(jwk(), jwk(kid="other"))})
         assert (found.state, "the configured JWKS URL lacks 1 of its 2 keys" in found.detail) == (State.WRONG, True)
 
@@ -213,7 +211,7 @@ class TestVersions:
         "versions": {"apigateway-multi-auth": VERSION, "pyjwt": "9.9"},
     }
 
-    def test_those_of_the_newest_start_are_told(self, examined: Any) -> None:
+    def test_the_versions_of_the_newest_start_are_reported(self, examined: Any) -> None:
         found = one(examined(starts=((CHANGED + 5, self.LINE),)), "versions")
         assert found.state is State.OK
         assert found.detail == (
@@ -221,27 +219,27 @@ class TestVersions:
             "2026-01-01T00:00:00Z; started with 1 providers, from JWT_ISSUER; 3 rules"
         )
 
-    def test_a_start_before_the_last_change_is_not_what_runs(self, examined: Any) -> None:
+    def test_a_start_before_the_last_change_is_ignored(self, examined: Any) -> None:
         found = one(examined(starts=((CHANGED - 5, self.LINE),)), "versions")
         assert (found.state, "have no start line" in found.detail) == (State.NOTE, True)
 
-    def test_another_version_than_this_commands_is_a_note(self, examined: Any) -> None:
+    def test_a_version_other_than_that_of_the_command_is_a_note(self, examined: Any) -> None:
         line = {**self.LINE, "versions": {"apigateway-multi-auth": "0.1.9"}}
         found = one(examined(starts=((CHANGED, line),)), "versions")
         assert (found.state, f"this command has version {VERSION}" in found.detail) == (State.NOTE, True)
 
-    def test_a_log_that_may_not_be_read_is_a_note(self, examined: Any) -> None:
+    def test_a_log_that_cannot_be_read_is_a_note(self, examined: Any) -> None:
         found = one(examined(log_error="AccessDeniedException"), "versions")
         assert (found.state, "log could not be read (AccessDeniedException)" in found.detail) == (State.NOTE, True)
 
 
 class TestCacheBounds:
-    def test_are_told_for_keys_and_jwts(self, examined: Any) -> None:
+    def test_bounds_are_reported_for_keys_and_jwts(self, examined: Any) -> None:
         findings = examined(variables={"API_KEY_CACHE_SECONDS": "10", "JWT_LEEWAY_SECONDS": "20"})
         assert "at most 10 s" in one(findings, "revocation").detail
         assert "after its exp, a JWT is accepted for at most 20 s" in one(findings, "expiry").detail
 
-    def test_without_the_sample_api_its_cache_time_is_not_counted(
+    def test_without_the_sample_api_the_ttl_of_its_cache_is_not_counted(
         self, dynamodb: "DynamoDBClient", table_name: str
     ) -> None:
         parameters = {"SampleApi": "None", "AuthorizerCacheSeconds": "30"}

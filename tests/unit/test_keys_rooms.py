@@ -1,4 +1,4 @@
-"""The rooms of `keys`, and the one way in which they import each other."""
+"""The packages of `keys` import each other in one direction only."""
 
 import ast
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ def imported(module: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_room_imports_only_itself_and_those_below_it(module: str) -> None:
+def test_a_package_imports_only_itself_and_those_below_it(module: str) -> None:
     rooms = {name.split(".")[1] for name in imported(module) if name.startswith("keys.")}
     assert rooms <= MAY_IMPORT[module.split("/", maxsplit=1)[0]]
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("life/")])
-def test_the_life_of_keys_knows_no_terminal(module: str) -> None:
+def test_keys_life_uses_no_terminal(module: str) -> None:
     assert not {name.split(".")[0] for name in imported(module)} & {"click", "rich", "sys"}
     calls = (node for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))))
     assert not [node for node in calls if isinstance(node, ast.Name) and node.id in ("print", "input")]
 
 
-def test_every_module_is_in_a_room() -> None:
+def test_every_module_is_in_a_package() -> None:
     assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
