@@ -340,7 +340,7 @@ class Endless(io.RawIOBase):
 def test_a_file_is_read_as_far_as_its_lines_are_needed(suffix: str, first: str, line: str) -> None:
     file = Endless(first.encode(), line.encode())
     stream: Any = io.BufferedReader(file)
-    lines = rows.read(formats.read(stream, suffix, formats.Reading()), rows.Options(), "mak", print)
+    lines = rows.read(formats.read(stream, suffix, formats.FormatOptions()), rows.Options(), "mak", print)
     assert next(lines).row
     assert file.read_bytes < 300_000
 

@@ -23,7 +23,7 @@ from keys.deployment.words import plural
 from keys.life import exporting, rows
 from keys.life.dry_run import DryRunTable
 from keys.life.errors import BadInput, KeysError, ServiceFailure
-from keys.life.formats import FORMATS, Reading, read
+from keys.life.formats import FORMATS, FormatOptions, read
 from keys.life.history import Author
 from keys.life.importing import Importer, Outcome, Summary
 from keys.life.record import Consumer, Deleted, Key
@@ -108,7 +108,7 @@ def import_keys(
         run.finished(told),
         counting("Import") as progress,
     ):
-        records = read(stream, file.suffix, Reading(form, encoding, "\t" if delimiter == "tab" else delimiter))
+        records = read(stream, file.suffix, FormatOptions(form, encoding, "\t" if delimiter == "tab" else delimiter))
         run.unit = records.unit
 
         def on_line(line: Line, outcome: Outcome | str) -> None:
@@ -257,7 +257,7 @@ class _Run:
             click.echo(told.fact)
 
     def _note_foreign(self) -> None:
-        count = self.summary.foreign
+        count = self.summary.other_format
         if not count or self._accept_imported:
             return
         what = (

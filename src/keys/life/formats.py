@@ -49,7 +49,7 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FormatOptions:
     """The format options of a file. None: detect it."""
 
     form: str | None = None
@@ -57,24 +57,24 @@ class Reading:
     delimiter: str | None = None
 
 
-def read(stream: BinaryIO, suffix: str, reading: Reading) -> InputFile:
+def read(stream: BinaryIO, suffix: str, options: FormatOptions) -> InputFile:
     """The records of a file. `suffix`: of its name, such as `.csv`.
 
-    :raises BadInput: its format is unknown, or is not that of `reading`.
+    :raises BadInput: its format is unknown, or is not that of `options`.
     """
     head, stream = decoding.peek(decoding.uncompressed(stream))
-    encoding = reading.encoding or decoding.encoding_of(head)
+    encoding = options.encoding or decoding.encoding_of(head)
     if encoding == "utf-8":
         encoding = "utf-8-sig"
     start = head.decode(encoding, "ignore")
     if "\0" in start:
         raise BadInput("The file is not text. If it is, specify its encoding, such as --encoding utf-16-le.")
-    form = reading.form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
+    form = options.form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
     if not start.strip() and form != "jsonl":
         raise BadInput("The file is empty.")
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     if form == "csv":
-        return _csv(text, start, reading.delimiter)
+        return _csv(text, start, options.delimiter)
     if form == "jsonl":
         return InputFile("line", _readable(_json_lines(text)))
     return InputFile("item", _readable(_json_document(text, start)))

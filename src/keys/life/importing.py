@@ -62,14 +62,14 @@ class Outcome(Enum):
 class Summary:
     """The number of lines by outcome, and the first failed lines with their reasons.
 
-    `foreign`: valid keys in the table that are not in the product's key format, as far as the file shows.
+    `other_format`: valid keys in the table that are not in the product's key format, as far as the file shows.
     """
 
     imported: int = 0
     already_there: int = 0
     ended: int = 0
     failed: int = 0
-    foreign: int = 0
+    other_format: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, line: Line, outcome: Outcome | str) -> None:
@@ -82,7 +82,7 @@ class Summary:
         self.imported += outcome is Outcome.IMPORTED
         self.already_there += outcome is Outcome.ALREADY_THERE
         self.ended += outcome is Outcome.ENDED
-        self.foreign += line.is_other_format and outcome is not Outcome.ENDED
+        self.other_format += line.is_other_format and outcome is not Outcome.ENDED
 
 
 @dataclass(slots=True)

@@ -109,19 +109,8 @@ class Store:
             owner = self._consumers.get(consumer)
             is_new = owner is None
             text = parse_data(data or (owner.data if owner else "{}"), consumer, scopes)
-            key = Key(
-                digest=api_key.digest(secret),
-                key_id=key_id or new_key_id(),
-                consumer=consumer,
-                description=description,
-                data=text,
-                scopes=scopes,
-                tags=tags or {},
-                created_at=event.at,
-                expires_at=_expiry(event, expires_in),
-                hint=make_hint(secret, prefix),
-                history=(event,),
-            )
+            fields = {"description": description, "data": text, "scopes": scopes, "tags": tags or {}}
+            key = _new_key(secret, prefix, key_id, event, expires_in, consumer=consumer, **fields)
             owner_write = (
                 self._consumers.unchanged(owner, "data")
                 if owner
@@ -213,20 +202,9 @@ class Store:
                 raise Conflict(f"{old.ref} was already rolled to {old.rolled_to}. Roll that key, or specify --undo.")
             _require_active(old, event.at)
             lifetime = _lifetime(old) if expires_in is None else expires_in
-            new = Key(
-                digest=api_key.digest(secret),
-                key_id=key_id or new_key_id(),
-                consumer=old.consumer,
-                description=old.description,
-                data=old.data,
-                scopes=old.scopes,
-                tags=old.tags,
-                created_at=event.at,
-                expires_at=_expiry(event, lifetime),
-                rolled_from=old.key_id,
-                hint=make_hint(secret, prefix),
-                history=(dataclasses.replace(event, what="created"),),
-            )
+            created = dataclasses.replace(event, what="created")
+            fields = {name: getattr(old, name) for name in ("consumer", "description", "data", "scopes", "tags")}
+            new = _new_key(secret, prefix, key_id, created, lifetime, rolled_from=old.key_id, **fields)
             end = event.at + grace
             ended = old.changed(
                 event,
@@ -341,8 +319,16 @@ def _not_found(ref: str) -> NotFound:
     return NotFound(f"There is no key {ref}. To list the keys: `keys list`.")
 
 
-def _expiry(event: Event, lifetime: int | None) -> int | None:
-    return None if lifetime is None else event.at + lifetime
+def _new_key(secret: str, prefix: str, key_id: str | None, event: Event, lifetime: int | None, **fields: Any) -> Key:
+    return Key(
+        digest=api_key.digest(secret),
+        key_id=key_id or new_key_id(),
+        created_at=event.at,
+        expires_at=None if lifetime is None else event.at + lifetime,
+        hint=make_hint(secret, prefix),
+        history=(event,),
+        **fields,
+    )
 
 
 def _lifetime(key: Key) -> int | None:
