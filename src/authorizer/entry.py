@@ -1,5 +1,6 @@
 """Typed reading of one table of settings. All mistakes are collected, so that they are reported together."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,22 @@ class SettingsError(Exception):
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes: Final = tuple(mistakes)
         super().__init__("\n".join(self.mistakes))
+
+
+def is_scalar(value: object) -> bool:
+    """Whether the value is a string, a boolean or a finite number. TOML also has dates, times and infinite numbers."""
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The `object_pairs_hook` of a JSON decoder that refuses duplicate members.
+
+    :raises ValueError: a member appears twice.
+    """
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("An object has the same member twice. Remove one of them.")
+    return members
 
 
 class Entry:

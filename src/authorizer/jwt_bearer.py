@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from authorizer.algorithms import permitted
 from authorizer.authentication import Reason
+from authorizer.entry import unique_members
 from authorizer.identity import Identity
 from authorizer.jwt_claims import check_times, identify, refused
 from authorizer.provider import Provider, media_type
@@ -139,13 +140,6 @@ def _is_too_deep(value: object) -> bool:
     return bool(nested)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member appears twice")
-    return members
-
-
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
@@ -157,7 +151,7 @@ def _refuse_number(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_number, parse_float=_finite)
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=_refuse_number, parse_float=_finite)
 
 
 def _check_header(header: Mapping[str, Any], provider: Provider) -> tuple[str, str | None]:

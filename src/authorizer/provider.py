@@ -1,6 +1,5 @@
 """The settings of one identity provider."""
 
-import math
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from authorizer import bearer, claims
 from authorizer.algorithms import ALGORITHMS
-from authorizer.entry import Entry
+from authorizer.entry import Entry, is_scalar
 from authorizer.urls import is_fetchable
 
 MEMBERS: Final = (
@@ -166,9 +165,9 @@ def _required_claims(entry: Entry) -> Mapping[claims.Path, Any]:
 
 
 def _is_json(value: object) -> bool:
-    """Whether JSON can represent the value. TOML also has dates, times and infinite numbers."""
+    """Whether JSON can represent the value; see `is_scalar`."""
     if isinstance(value, list):
         return all(map(_is_json, value))
     if isinstance(value, Mapping):
         return all(map(_is_json, value.values()))
-    return value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return value is None or is_scalar(value)

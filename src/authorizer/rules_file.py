@@ -1,11 +1,10 @@
 """Reads the `[[rule]]` tables of a file."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from authorizer.access import KINDS, MAX_POLICY_BYTES, AccessRules, Claim, Condition, Rule
-from authorizer.entry import Entry
+from authorizer.access import KINDS, AccessRules, Claim, Condition, Rule
+from authorizer.entry import Entry, is_scalar
 from authorizer.identity import SCOPE_PATTERN
 from authorizer.route import Route, RouteError
 
@@ -13,7 +12,7 @@ CONDITION: Final = ("credentials", "scopes", "any_scopes", "consumers", "claims"
 MEMBERS: Final = ("route", *CONDITION, "any")
 
 
-def read(entries: Sequence[Entry], max_policy_bytes: int = MAX_POLICY_BYTES) -> AccessRules:
+def read(entries: Sequence[Entry], max_policy_bytes: int) -> AccessRules:
     """Read the access rules. Mistakes are reported to the entries."""
     rules = [_rule(entry) for entry in entries]
     first: dict[Rule, Entry] = {}
@@ -88,12 +87,8 @@ def _scopes(entry: Entry, name: str) -> frozenset[str]:
 def _claims(entry: Entry) -> Iterator[Claim]:
     for path, value in entry.claims("claims").items():
         values = value if isinstance(value, list) else [value]
-        if values and all(map(_is_scalar, values)):
+        if values and all(map(is_scalar, values)):
             yield Claim(path, tuple(values))
         else:
             name = ".".join(path)
             entry.wrong("claims", f"The claim {name!r} must be a string, a number, true, false, or a list of them.")
-
-
-def _is_scalar(value: object) -> bool:
-    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))

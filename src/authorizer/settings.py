@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
-from authorizer.entry import Entry, SettingsError
+from authorizer.entry import Entry, SettingsError, unique_members
 from authorizer.identity import DataEncoding
 from authorizer.provider import Provider, read_providers
 
@@ -238,7 +238,7 @@ def _providers(
 
 def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
     try:
-        listed = json.loads(text, object_pairs_hook=_unique)
+        listed = json.loads(text, object_pairs_hook=unique_members)
     except (ValueError, RecursionError) as error:
         mistakes.append(f"JWT_PROVIDERS cannot be read as JSON: {error}")
         return ()
@@ -251,10 +251,3 @@ def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple
             for index, members in enumerate(listed)
         ]
     )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("An object has the same member twice. Remove one of them.")
-    return members

@@ -1,4 +1,4 @@
-"""What `sam build` makes of this checkout, built once, and an interpreter that sees nothing else."""
+"""The artifact of `sam build`, built once, and an interpreter that can import nothing else."""
 
 import sys
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ def built(folder: Path, architecture: str) -> Path:
 
 @pytest.fixture(scope="session")
 def artifact() -> Path:
-    """The authorizer's artifact for this interpreter and machine."""
+    """The authorizer's artifact for this Python version and machine."""
     return built(FOLDER, target()["Architecture"])
 
 
 @pytest.fixture(scope="session")
 def other_artifact() -> Path:
-    """The same for the other architecture, which this machine cannot run."""
+    """The artifact for the other architecture, which this machine cannot run."""
     return built(OTHER_FOLDER, {"arm64": "x86_64", "x86_64": "arm64"}[target()["Architecture"]])
 
 

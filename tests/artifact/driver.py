@@ -1,4 +1,4 @@
-"""Runs the authorizer of an artifact, in an interpreter that sees the artifact and the standard library alone.
+"""Runs the authorizer of an artifact in an interpreter that can import only the artifact and the standard library.
 
 ``python -I -S driver.py ARTIFACT``. Requests and answers are JSON, one a line: see `interpreter.Artifact`.
 """
@@ -16,14 +16,14 @@ from typing import Any
 
 
 class NoTable:
-    """In place of DynamoDB's client, which takes longer to make than all decisions about a JWT."""
+    """A substitute for the DynamoDB client, whose creation takes longer than all decisions about a JWT."""
 
     def get_item(self, **_arguments: object) -> dict[str, Any]:
         raise OSError("these tests have no table")
 
 
 class Session:
-    """One decider at a time, with a clock, and key sets that are given rather than fetched where there are any."""
+    """One decider at a time, with its own clock and, if given, key sets that are not fetched."""
 
     def __init__(self, artifact: Path) -> None:
         self._artifact = artifact
@@ -48,7 +48,7 @@ class Session:
         self._decide = decider.decide
 
     def start(self) -> None:
-        """The function as Lambda starts it."""
+        """Start the function as Lambda does."""
         from authorizer.handler import lambda_handler
 
         self._decide = lambda event: lambda_handler(event, None)
@@ -65,7 +65,7 @@ class Session:
         return answer | {"fetched": list(self._fetched)}
 
     def times(self, event: object, count: int) -> list[int]:
-        """Nanoseconds of each of so many decisions about the event, whose lines are written to nowhere."""
+        """The nanoseconds of each of `count` decisions about the event. Their log lines are discarded."""
         found, before = [], sys.stdout
         with Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
             for _ in range(count):
@@ -88,7 +88,7 @@ class Session:
         return threading.active_count()
 
     def modules(self) -> dict[str, str]:
-        """Where each module that has been imported comes from."""
+        """The file of each imported module."""
         return {name: file for name, module in list(sys.modules.items()) if (file := getattr(module, "__file__", None))}
 
     def _fetch(self, url: str, _seconds: float) -> bytes:
@@ -101,7 +101,7 @@ def main() -> None:
     artifact = Path(sys.argv[1]).resolve()
     sys.path.insert(0, str(artifact))
     requests, answers = sys.stdin, sys.stdout
-    # What the function writes is part of an answer, so it must not come between two of them.
+    # The output of the function is part of a response, so it must not be written between two responses.
     sys.stdout = written = io.StringIO()
     session = Session(artifact)
     for line in requests:

@@ -1,4 +1,4 @@
-"""DynamoDB's answers to GetItem, over HTTP: the one call that the authorizer makes, and no more."""
+"""An HTTP server that implements GetItem of DynamoDB, the only operation that the authorizer uses."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Server(ThreadingHTTPServer):
-    """A table. `items` by their partition key; `reads`: how many; `before_answer`: called after each has been read."""
+    """A table. `items`: by partition key. `reads`: their number. `before_answer`: called after each read."""
 
     daemon_threads = True
 
@@ -29,7 +29,7 @@ class Server(ThreadingHTTPServer):
         return connection, address
 
     def handle_error(self, *_arguments: object) -> None:
-        """The client has gone."""
+        """Ignore a client that has disconnected."""
 
     def cut_connections(self) -> None:
         for connection in self.connections:
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(*items: Mapping[str, Any]) -> Iterator[Server]:
-    """A table with these items in it."""
+    """A table with these items."""
     with Server(*items) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()

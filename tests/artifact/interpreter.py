@@ -1,4 +1,4 @@
-"""An artifact at work: requests to the interpreter that runs it, and what came of them."""
+"""Sends requests to an interpreter that runs an artifact, and returns their results."""
 
 import base64
 import json
@@ -20,16 +20,16 @@ AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "HOME": "/nonexistent",
 }
-"""The environment of a function that can reach no account."""
+"""The environment of a function without access to an AWS account."""
 
 
 class ArtifactError(Exception):
-    """The artifact could not do what it was asked; the text is the traceback in it."""
+    """A request to the artifact failed. The text is the traceback."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What `decide` returned or raised, the decision's line in the log, all that was logged, what was fetched."""
+    """The result or error of `decide`, the log line of the decision, all log lines, and the fetched URLs."""
 
     response: dict[str, Any] | None
     raised: str | None
@@ -39,7 +39,7 @@ class Decision:
 
     @property
     def outcome(self) -> tuple[str, str | None]:
-        """The outcome that is logged, and its reason: it must be the one that API Gateway gets.
+        """The logged outcome and its reason. The outcome must be the one that API Gateway receives.
 
         :raises AssertionError: API Gateway would get another one.
         """
@@ -50,7 +50,7 @@ class Decision:
 
 
 class Artifact:
-    """An interpreter that sees one artifact and the standard library, and answers questions about it."""
+    """An interpreter that can import only one artifact and the standard library."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -63,7 +63,7 @@ class Artifact:
         key_set: bytes | None = None,
         with_table: bool = False,
     ) -> None:
-        """Another decider, by `composition.build`. `key_set`: what every fetch brings, without a network.
+        """Create another decider with `composition.build`. `key_set`: the result of every fetch, without a network.
 
         `with_table`: it has DynamoDB's client, which goes to the interpreter's `AWS_ENDPOINT_URL_DYNAMODB`.
         """
@@ -71,12 +71,12 @@ class Artifact:
         self._ask("build", env=dict(env), now=now, key_set=encoded, with_table=with_table)
 
     def start(self) -> dict[str, Any]:
-        """The decider of the handler, for the environment of the interpreter. Returns the line of the start."""
+        """Start the handler in the environment of the interpreter. Returns the log line of the start."""
         line: dict[str, Any] = json.loads(self._ask("start")[1])
         return line
 
     def times(self, event: object, count: int) -> list[int]:
-        """Nanoseconds of each of so many decisions about an event, with their lines."""
+        """The nanoseconds of each of `count` decisions about an event, including their log lines."""
         found: list[int] = self._ask("times", event=event, count=count)[0]
         return found
 
@@ -94,7 +94,7 @@ class Artifact:
         return self.decide(event(token))
 
     def verifies(self, jwk: object, algorithm: str, message: bytes, signature: bytes) -> bool:
-        """What the authorizer's own `SigningKey` says."""
+        """The result of the authorizer's `SigningKey`."""
         encoded = {
             name: base64.b64encode(value).decode() for name, value in (("message", message), ("signature", signature))
         }
@@ -102,13 +102,13 @@ class Artifact:
         return verdict
 
     def threads(self) -> int:
-        """How many it has."""
+        """The number of threads."""
         number: int = self._ask("threads")[0]
         return number
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stopped meanwhile, as Lambda stops an instance between two requests."""
+        """Stop the process meanwhile, as Lambda freezes an execution environment between two invocations."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -116,7 +116,7 @@ class Artifact:
             self._process.send_signal(signal.SIGCONT)
 
     def modules(self) -> dict[str, str]:
-        """Files of all modules that have been imported, by their names."""
+        """The files of all imported modules, by module name."""
         modules: dict[str, str] = self._ask("modules")[0]
         return modules
 
@@ -135,7 +135,7 @@ class Artifact:
 
 @contextmanager
 def running(artifact: Path, **environment: str) -> Iterator[Artifact]:
-    """An interpreter for an artifact, with this environment and `AWS`, and nothing of this process's own."""
+    """An interpreter for an artifact, with only this environment and `AWS`."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", DRIVER, artifact],
         env=AWS | environment,
@@ -157,7 +157,7 @@ def running(artifact: Path, **environment: str) -> Iterator[Artifact]:
 
 
 def event(token: str) -> dict[str, Any]:
-    """A REST API's authorizer event with this bearer token."""
+    """An authorizer event of a REST API with this bearer token."""
     return {
         "type": "REQUEST",
         "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/v1/GET/me",

@@ -1,4 +1,4 @@
-"""What the SAM CLI makes of template parameters, by its own code; run with its interpreter.
+"""Parses template parameters with the SAM CLI's own code. Run it with the interpreter of the SAM CLI.
 
 ``sam_parameters.py --config-file SAMCONFIG --config-env NAME``, or ``--parameter-overrides WORD ...``, as `sam deploy`
 takes them. The result is printed as JSON.

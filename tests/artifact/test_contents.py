@@ -1,4 +1,4 @@
-"""What is in the artifact: our code, the libraries of requirements.txt unaltered, and what is left out of them."""
+"""The contents of the artifact: the authorizer, and the unaltered libraries of requirements.txt without unused data."""
 
 import base64
 import csv
@@ -13,11 +13,11 @@ from local.build import target
 MAX_BYTES = 40 * 1024 * 1024
 SOURCE = Path("src/authorizer")
 MAY_BE_LEFT_OUT = (
-    r"(botocore|boto3)/data/(?!dynamodb/)[^/]+/.*",  # What they know of AWS's other services.
+    r"(botocore|boto3)/data/(?!dynamodb/)[^/]+/.*",  # Descriptions of other AWS services.
     r"boto3/examples/.*\.rst",
     r".*\.pyi",
     r".*\.h",
-    r"\.\./\.\./bin/[^/]+",  # Commands for a terminal.
+    r"\.\./\.\./bin/[^/]+",  # Command-line scripts.
 )
 MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 
@@ -27,14 +27,14 @@ def files(artifact: Path) -> set[str]:
 
 
 def records(artifact: Path) -> Iterator[tuple[str, str]]:
-    """Each file of each library with its hash, from the list that the library's wheel brings (PEP 376)."""
+    """Each file of each library with its hash, from the RECORD file of its wheel (PEP 376)."""
     for record in artifact.glob("*.dist-info/RECORD"):
         with record.open(encoding="utf-8", newline="") as lines:
             yield from ((path, digest) for path, digest, _size in csv.reader(lines))
 
 
 def described(metadata: Path) -> tuple[str, str]:
-    """Name and version of a library, the name as the package index writes it (PEP 503)."""
+    """The normalized name (PEP 503) and the version of a library."""
     fields = dict(re.findall(r"^(Name|Version): (.+)$", metadata.read_text(encoding="utf-8"), re.MULTILINE))
     return re.sub(r"[-_.]+", "-", fields["Name"]).lower(), fields["Version"]
 
@@ -92,7 +92,7 @@ def test_every_module_is_compiled_for_this_python_and_never_checked_against_its_
     for source in sources:
         compiled = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
         content = compiled.read_bytes()
-        # PEP 552: bit 0 is set when the pyc goes by a hash, bit 1 when that hash is checked.
+        # PEP 552: bit 0 is set if the pyc is based on a hash, bit 1 if the hash is checked.
         assert int.from_bytes(content[4:8], "little") == 0b01
         assert str(Path.cwd()).encode() not in content
     assert len(list(artifact.rglob("*.pyc"))) == len(sources)

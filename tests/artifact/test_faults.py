@@ -1,4 +1,4 @@
-"""Outages, met by what ships: undecided and never a refusal, and over when they are over."""
+"""Outages with the artifact: a decision fails and never refuses, and works again after the outage."""
 
 import time
 from collections.abc import Iterator

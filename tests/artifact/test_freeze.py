@@ -1,4 +1,4 @@
-"""What ships, through the time between two requests: Lambda stops the process, and lets it go on minutes later."""
+"""The artifact when Lambda freezes its process between two invocations, and resumes it minutes later."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""JWTs, decided by what ships: every vector of the unit tests, and every algorithm with one key set for all."""
+"""JWTs with the artifact: every vector of the unit tests, and every algorithm with one key set for all."""
 
 import dataclasses
 import json
@@ -17,11 +17,11 @@ from tests.unit.test_jwt_vectors import ALLOWED, UNAVAILABLE, VECTORS, Vector
 from tests.unit.tokens import ALGORITHMS, ALL_TYPES, AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
 BEARER_REASONS = ("malformed_authorization",)
-"""Tokens with characters that no header field may have do not get as far as the JWT's own checks."""
+"""The token has characters that a header cannot contain, so it is refused before the checks of JWTs."""
 
 
 def environment(provider: Provider) -> dict[str, str]:
-    """A provider as it is configured."""
+    """The configuration of a provider."""
     entry: dict[str, Any] = {"jwks_url": "https://issuer.example/jwks.json"}
     for field in dataclasses.fields(provider):
         value = getattr(provider, field.name)
@@ -59,7 +59,7 @@ def test_a_token_comes_to_its_outcome(vector: Vector, authorizer: Artifact) -> N
 
 
 def verdicts(authorizer: Artifact, keys: Iterable[object] = ALL_TYPES) -> dict[str, list[str]]:
-    """By algorithm: what comes of a right, a forged and a rubbish signature."""
+    """By algorithm: the outcomes of a valid, a forged and a random signature."""
     authorizer.build(environment(Provider(ISSUER, frozenset({AUDIENCE}))), now=NOW, key_set=key_set(*keys))
     found: dict[str, list[str]] = {}
     for algorithm, kind in ALGORITHMS.items():

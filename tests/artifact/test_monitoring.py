@@ -1,4 +1,4 @@
-"""The alarms of monitoring.yaml, evaluated as CloudWatch does on the lines that the artifact writes."""
+"""The alarms of monitoring.yaml, evaluated like in CloudWatch, on log lines of the artifact."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ Minute = Mapping[Metric, Sequence[float]]
 
 
 def metrics(written: str) -> dict[Metric, list[float]]:
-    """What CloudWatch extracts from lines in the embedded metric format."""
+    """The metrics that CloudWatch extracts from lines in the embedded metric format."""
     found: dict[Metric, list[float]] = {}
     for line in map(json.loads, written.splitlines()):
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
@@ -42,7 +42,7 @@ def metrics(written: str) -> dict[Metric, list[float]]:
 
 
 def goes_off(alarm: Mapping[str, Any], minutes: Sequence[Minute]) -> bool:
-    """Whether the alarm is in the state ALARM at the end of these minutes. Periods without data breach nothing."""
+    """Whether the alarm is in the state ALARM after these minutes. Periods without data are not breaching."""
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     dimensions = frozenset(
@@ -111,7 +111,7 @@ def test_a_thousand_refusals_set_off_nothing(authorizer: Artifact) -> None:
             decision = authorizer.bearer(refused[number % len(refused)])
             assert decision.outcome[0] == "refuse"
             written.append(decision.written)
-        # Lambda counts an answer of 401 as an error of the function.
+        # Lambda counts a response of 401 as an error of the function.
         lambda_errors: Minute = {("AWS/Lambda", "Errors", frozenset({("FunctionName", "function")})): [200]}
         minutes.append({**metrics("".join(written)), **lambda_errors})
     assert alarms(minutes) == set()
@@ -129,7 +129,7 @@ def test_a_thousand_refusals_set_off_nothing(authorizer: Artifact) -> None:
 def test_what_only_the_platform_measures_sets_off_its_alarm(
     metric: tuple[str, str], dimension: tuple[str, str], value: float, alarm: str
 ) -> None:
-    """The metrics are AWS's own, by their documented names and dimensions: nothing here can write them."""
+    """These metrics are from AWS. The test uses their documented names and dimensions."""
     minute: Minute = {(*metric, frozenset({dimension})): [value]}
     assert alarms([minute] * 3) == {alarm}
     assert alarms([minute] * 2) == set()

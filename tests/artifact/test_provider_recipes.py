@@ -1,4 +1,4 @@
-"""The recipes of docs/providers.md on their way to production: the SAM CLI's parser, the template, what ships."""
+"""The recipes of docs/providers.md in the SAM CLI's parser, in the template and in the artifact."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def recipe(name: str) -> Path:
 
 
 def overrides(*arguments: str | Path) -> dict[str, str]:
-    """The parameters that the SAM CLI reads from this."""
+    """The parameters that the SAM CLI reads from this text."""
     command = [Path(".tools/sam/bin/python"), "-I", Path(__file__).with_name("sam_parameters.py"), *arguments]
     done = subprocess.run(command, env=environment.clean(), capture_output=True, text=True, check=True)
     parsed: dict[str, str] = json.loads(done.stdout)
@@ -39,7 +39,7 @@ def overrides(*arguments: str | Path) -> dict[str, str]:
 
 
 def variables(given: dict[str, str]) -> dict[str, str]:
-    """The function's, for these parameters, which the template takes."""
+    """The environment variables of the function for these parameters."""
     for name, value in given.items():
         assert re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value)
     declared = TEMPLATE["Resources"]["Authorizer"]["Properties"]["Environment"]["Variables"]
@@ -57,7 +57,7 @@ def settings(given: dict[str, str]) -> Settings:
 
 @pytest.fixture(scope="module")
 def read_by_sam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """Each recipe's parameters as a JSON list in a table of samconfig.toml, and as three of them in a text."""
+    """The parameters of each recipe: as a JSON list in a table of samconfig.toml, and as three parameters."""
     environments: dict[str, Any] = {}
     for name in NAMES:
         providers = json.dumps(tomllib.loads(recipe(name).read_text(encoding="utf-8"))["provider"])
@@ -122,7 +122,7 @@ def test_as_a_text_such_a_list_is_cut_which_the_template_refuses(tmp_path: Path)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_ships_decides_about_the_provider_s_tokens(name: str, authorizer: Artifact) -> None:
     tokens = TOKENS[name]
-    # Every fetch brings this: it is the discovery document and the key set in one.
+    # The result of every fetch: discovery document and key set in one.
     served = json.loads(tokens.key_set) | {
         "issuer": tokens.samples[0].claims["iss"],
         "jwks_uri": "https://issuer.example/jwks",

@@ -1,4 +1,4 @@
-"""The artifact under AWS's own Runtime Interface Emulator answers every sample event as documented."""
+"""The artifact in AWS's Runtime Interface Emulator responds to every sample event as documented."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 def function(
     artifact: Path, sample_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """URL that invokes the function, with the sample table item and the sample provider."""
+    """A URL that invokes the function, with the sample table item and the sample provider."""
     command = [sys.executable, "-m", "awslambdaric", "authorizer.handler.lambda_handler"]
     variables = AWS | sample_environment | {"AWS_LAMBDA_FUNCTION_NAME": "Authorizer", "PATH": os.environ["PATH"]}
     log = tmp_path_factory.mktemp("rie") / "rie.log"

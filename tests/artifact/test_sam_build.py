@@ -1,4 +1,4 @@
-"""`sam build` where people build: in odd folders, under settings of pip's, and in a container."""
+"""`sam build` in folders with unusual names, with settings of pip, and in a container."""
 
 import filecmp
 import json
@@ -47,7 +47,7 @@ def test_a_build_in_an_odd_folder_under_settings_of_pips_is_the_same(artifact: P
 
 
 def test_a_build_with_the_two_folders_alone_that_a_container_has_is_the_same(artifact: Path, tmp_path: Path) -> None:
-    """What `sam build --use-container` mounts and runs there, without the container.
+    """Run the commands of `sam build --use-container` with its mounts, but without a container.
 
     SAM CLI 1.170, `LambdaBuildContainer`: CodeUri is mounted as `source`, ContextPath as `manifest`.
     """
@@ -79,7 +79,7 @@ def test_a_build_with_the_two_folders_alone_that_a_container_has_is_the_same(art
 
 
 def tags(artifact: Path) -> set[str]:
-    """What the wheel of a compiled library says that it is for."""
+    """The platform tags of the wheel of a compiled library."""
     (wheel,) = artifact.glob("cryptography-*.dist-info/WHEEL")
     return set(re.findall(r"^Tag: (.+)$", wheel.read_text(encoding="utf-8"), re.MULTILINE))
 
@@ -88,7 +88,7 @@ def tags(artifact: Path) -> set[str]:
     not any("manylinux_2_28" in tag.platform for tag in sys_tags()), reason="this Linux takes Lambda's wheels alone"
 )
 def test_a_build_for_this_machine_takes_its_wheels_and_not_lambdas(artifact: Path, tmp_path: Path) -> None:
-    """As `make run` does on macOS, where Lambda's do not run; here there are some for a newer Linux."""
+    """`make run` does this on macOS, where wheels for Lambda do not run. On a newer Linux, wheels differ as well."""
     folder = tmp_path / "build"
     build(environment.download(), tmp_path / "log", folder, host_wheels=True)
     assert tags(folder / "Authorizer").isdisjoint(tags(artifact))

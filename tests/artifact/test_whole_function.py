@@ -1,4 +1,4 @@
-"""The function as Lambda starts it, from what ships: every sample event, and nothing from anywhere else."""
+"""The artifact, started like in Lambda: every sample event, and no import from outside the artifact."""
 
 import json
 import sysconfig
