@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from local.decisions import HEADING
 from local.step import StepError, tail, write_private
 from local.system import System
 
@@ -91,7 +92,9 @@ def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path
         ".venv/bin/keys list  list the API keys of this system",
         "",
         "Each decision of the authorizer follows. Ctrl-C stops the system. API Gateway does not invoke the",
-        "authorizer for a request without the header, and for 30 s after the same header was accepted:",
+        "authorizer for a request without the header, and for 30 s after the same header was accepted. A 403",
+        "is an `allow` whose policy does not permit the route. The emulator takes seconds after each refusal.",
+        HEADING,
     ]
     return "\n".join(lines)
 

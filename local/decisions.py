@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+HEADING: Final = f"{'TIME':<8}  {'OUTCOME':<7}  {'KIND':<7}  {'REASON':<24}  {'DURATION':>11}"
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Decision:
     milliseconds: float
 
     def __str__(self) -> str:
-        shown = f"{self.time:%H:%M:%S}  {self.outcome:<6}  {self.kind:<7}  {self.reason:<24}"
+        shown = f"{self.time:%H:%M:%S}  {self.outcome:<7}  {self.kind:<7}  {self.reason:<24}"
         return f"{shown}  {self.milliseconds:8.1f} ms"
 
 

@@ -128,7 +128,7 @@ def invoke(directory: Path, file: Path, function: str | None, way: str | None, i
         raise StepError(f"{file} is not an event, because it contains no JSON object.")
     name = function or ("Authorizer" if event.get("type") == "REQUEST" else "Me")
     chosen = way or ("docker" if docker.has_docker() else "rie")
-    what = f"{name}, by {'sam local invoke' if chosen == 'docker' else 'the Runtime Interface Emulator'}"
+    what = f"{name} with {file}, by {'sam local invoke' if chosen == 'docker' else 'the Runtime Interface Emulator'}"
     demand_space(directory)
     with invoker(directory / f"invoke-{uuid4().hex[:8]}", image) as functions, step(what):
         made = functions.invoke(name, event, chosen)
