@@ -88,12 +88,10 @@ def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path
         f"curl -i -X POST {key} {reports}",
         f"curl -i -X POST {token} {reports}",
         "",
-        "make token           replace the JWT in the commands above (a JWT expires after one hour)",
-        ".venv/bin/keys list  list the API keys of this system",
+        "`make token` replaces the JWT after an hour. `.venv/bin/keys list` lists the API keys.",
         "",
-        "Each decision of the authorizer follows. Ctrl-C stops the system. API Gateway does not invoke the",
-        "authorizer for a request without the header, and for 30 s after the same header was accepted. A 403",
-        "is an `allow` whose policy does not permit the route. The emulator takes seconds after each refusal.",
+        "Each decision of the authorizer follows, until Ctrl-C. An accepted header is cached for 30 s. A 403 is",
+        "an `allow` whose policy does not permit the route. The emulator takes seconds after each refusal.",
         HEADING,
     ]
     return "\n".join(lines)

@@ -115,7 +115,7 @@ def test_a_decision_is_shown_as_it_happens(run: Run) -> None:
     url = line.split()[-1]
     subprocess.run(["curl", "-s", "-H", f"Authorization: Bearer {made_up}", url], capture_output=True, check=True)  # noqa: S607
     (shown,) = run.until("malformed_key")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  refuse  \S+ +malformed_key +\d+\.\d ms\n", shown)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  refuse +\S+ +malformed_key +\d+\.\d ms\n", shown)
     assert re.search(r"allow +api_key ", "".join(run.lines))
     assert re.search(r"allow +jwt ", "".join(run.lines))
 
