@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, for servers on loopback."""
+"""A certificate authority for test servers on loopback."""
 
 import datetime
 import ipaddress
@@ -15,7 +15,7 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Its certificate is in `ca_bundle`, a PEM file."""
+    """A certificate authority. `ca_bundle`: a PEM file with its certificate."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,7 +30,7 @@ class Authority:
         self.ca_bundle.write_bytes(certificate.public_bytes(PEM))
 
     def server(self, name: str = "127.0.0.1", *, days: int = 1, is_signed: bool = True) -> ssl.SSLContext:
-        """What a server of this name needs. `days`: how long it is valid still. Unless `is_signed`, by itself."""
+        """A server's TLS context for this name. `days`: the remaining validity. Self-signed unless `is_signed`."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         alternative: x509.GeneralName = (

@@ -11,7 +11,7 @@ Behaviour = Callable[["Connection"], None]
 
 
 class Connection:
-    """One request that has been read; a behaviour answers it."""
+    """A request that was read. A behaviour responds to it."""
 
     def __init__(self, peer: socket.socket, stopping: threading.Event) -> None:
         self.peer = peer
@@ -22,7 +22,7 @@ class Connection:
         self.peer.sendall("\r\n".join(lines).encode() + body)
 
     def drip(self, data: bytes, seconds: float) -> None:
-        """A byte at a time, with this much between them."""
+        """Send one byte at a time, with this pause between them."""
         for byte in data:
             if self.stopping.wait(seconds):
                 return
@@ -30,10 +30,10 @@ class Connection:
 
 
 class FaultServer:
-    """Answers every request with `behaviour`, and counts them."""
+    """Responds to every request with `behaviour`, and counts the requests."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        """`tls`: with this certificate, under an https URL."""
+        """`tls`: the certificate, for an https URL."""
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._stopping = threading.Event()
@@ -64,7 +64,7 @@ class FaultServer:
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer: socket.socket) -> None:
-        # The client may have gone: most faults are for making it do so.
+        # The client can have disconnected, which most faults cause.
         with suppress(OSError), self._secured(peer) as connected:
             self.heads.append(connected.recv(65_536).decode())
             self.requests += 1
@@ -94,7 +94,7 @@ def cut_short(content: bytes) -> Behaviour:
 
 
 def without_length(content: bytes) -> Behaviour:
-    """A body that ends with the connection."""
+    """A body that ends when the connection closes."""
     return lambda connection: connection.peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + content)
 
 

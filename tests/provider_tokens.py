@@ -1,4 +1,4 @@
-"""Tokens of each provider's shape, after its documentation and public examples. Only the signatures are ours."""
+"""Tokens in the form of each provider, after its documentation and public examples, signed with test keys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ FOLDER: Final = Path("examples/providers")
 
 @dataclass(frozen=True)
 class Sample:
-    """One token of a provider's, and what comes of it: the identity's `sub` and scopes, or the reason of a refusal."""
+    """A token of a provider, and its outcome: the `sub` and scopes of the identity, or the reason of the refusal."""
 
     what: str
     claims: Mapping[str, Any]
@@ -23,14 +23,14 @@ class Sample:
     header: Mapping[str, Any] = field(default_factory=dict)
 
     def change(self, what: str, refused: Reason, **claims: Any) -> "Sample":
-        """The same with these claims changed or, where None, removed, which must be refused."""
+        """The token with these claims changed or, if None, removed. It must be refused."""
         changed = {name: value for name, value in {**self.claims, **claims}.items() if value is not None}
         return Sample(what, changed, refused=refused, header=self.header)
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """A provider's tokens, signed as it signs, and its key set. `jwk`: members that its keys have."""
+    """A provider's tokens, with its signature algorithm, and its key set. `jwk`: additional members of its keys."""
 
     samples: Sequence[Sample]
     header: Mapping[str, Any] = field(default_factory=lambda: {"typ": "JWT", "kid": "k1"})
@@ -423,6 +423,6 @@ TOKENS: Final[Mapping[str, Tokens]] = {
 
 
 def with_other_signature(text: str) -> str:
-    """The same token as somebody else would have made it."""
+    """The same token, signed with another key."""
     header, payload, signature = text.split(".")
     return f"{header}.{payload}.{base64url(bytes(len(signature) * 3 // 4))}"

@@ -38,7 +38,7 @@ def test_a_fault_of_dynamodb_is_undecided_and_over_when_it_is_over(
     table.behaviour = fault
     started = time.monotonic()
     assert function.bearer(api_key.generate("mak")).outcome[0] == "fail"
-    # Far above the bound, and far below what the client would take with its own retries and timeouts.
+    # Far above the limit, and far below the time of the client's default retries and timeouts.
     assert time.monotonic() - started < SECONDS * 10
     table.behaviour = dynamodb(ITEM)
     assert function.bearer(api_key.generate("mak")).outcome == ("allow", None)

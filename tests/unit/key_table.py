@@ -1,4 +1,4 @@
-"""Every kind of key by every algorithm name: what a signature made with that key under that name must come to.
+"""The expected result of a signature for every kind of key and every algorithm name.
 
 The rows are plain data, so that another interpreter can go through them too.
 """
@@ -25,12 +25,12 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "Ed25519": ("EdDSA", "Ed25519"),
     "Ed448": ("EdDSA", "Ed448"),
 }
-"""The diagonal: the names that each kind of key of `tokens.private_key` may be used with."""
+"""The diagonal: the algorithm names that each kind of key of `tokens.private_key` accepts."""
 
 NAMES: Final = (
     *RSA_NAMES,
     *("ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448"),
-    # Not algorithms of ours: PyJWT's misspelling of ES512, secrets, none, other spellings, encryption.
+    # Unsupported: PyJWT's misspelling of ES512, symmetric algorithms, none, other spellings, encryption.
     *("ES521", "HS256", "HS384", "HS512", "none", "None", "", "es256", "RS1", "ESP256", "RSA-OAEP", "dir"),
 )
 
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 def rows() -> Iterator[Row]:
-    """For each kind and name, the best signature there is; and for the right ones, a forged and a rubbish one."""
+    """For each kind and name, the best possible signature. For valid pairs, also a forged and a random one."""
     for kind, may in MAY.items():
         for name in NAMES:
             signature = best_signature(kind, name)
@@ -60,7 +60,7 @@ def rows() -> Iterator[Row]:
 
 
 def best_signature(kind: str, name: str) -> bytes:
-    """Made with the key as the algorithm would, were any key right for it: an ES384 hash with a P-256 key, say."""
+    """A signature of the key with the algorithm's hash, even if they do not fit, such as ES384 with a P-256 key."""
     key = private_key(kind)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         r, s = decode_dss_signature(key.sign(MESSAGE, ec.ECDSA(_HASHES.get(name, SHA256()))))

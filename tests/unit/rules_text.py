@@ -1,4 +1,4 @@
-"""Access rules written as in a file."""
+"""Access rules from the text of a file."""
 
 from authorizer import auth_file
 from authorizer.access import AccessRules

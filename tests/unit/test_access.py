@@ -1,4 +1,4 @@
-"""Access rules: an IAM policy that says exactly what the rules say, for every route at once.
+"""Access rules: the IAM policy permits exactly what the rules permit, for all routes.
 
 The evaluator below follows IAM's documented logic on its own: an explicit Deny before every Allow, and no Allow is a
 denial; `*` matches any text. The direct reading follows the rule's definition, route by route. Paths in another
@@ -22,7 +22,7 @@ STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
 KEY = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"a"}), "key_1")
 USER = Identity("jwt", "user-1", {"groups": ["admins", "staff"], "org": {"level": 3}}, frozenset({"a", "b"}))
 
-# Few names, so that rules meet each other and requests often.
+# Few names, so that rules often match each other's routes and the requests.
 SEGMENTS = ("a", "b", "ab", "me")
 route_texts = st.builds(
     lambda method, segments: f"{method} /{'/'.join(segments)}",
@@ -88,7 +88,7 @@ odd_requests = st.builds(
 
 
 def tidied(request: str) -> str:
-    """What a server may take the request for."""
+    """The requests that a server can interpret this request as."""
     method, _, path = request.partition("/")
     segments: list[str] = []
     for segment in path.split("/"):
@@ -119,7 +119,7 @@ def matches(rule: Rule, request: str) -> bool:
 
 
 def holds(condition: Condition, identity: Identity) -> bool:
-    """Read from the documentation, member by member."""
+    """Whether the condition holds, written after the documentation."""
     for claim in condition.claims:
         found: Any = identity.data
         for name in claim.path:
@@ -142,7 +142,7 @@ def is_satisfied(rule: Rule, identity: Identity) -> bool:
 
 
 def rules_permit(rules: list[Rule], identity: Identity, request: str) -> bool:
-    """The definition, word by word."""
+    """Whether the rules permit the request, written after the definition."""
     satisfied = [is_satisfied(rule, identity) for rule in rules if matches(rule, request)]
     return bool(satisfied) and all(satisfied)
 

@@ -1,4 +1,4 @@
-"""docs/access-rules.md: its ten rules permit what their headings say, and its other blocks are right."""
+"""docs/access-rules.md: its ten rules permit what their headings say, and its other blocks are correct."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""The key format: what is made is recognised, and nothing else is."""
+"""The key format: generated keys are recognized, and nothing else is."""
 
 import re
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from authorizer import api_key
 
-# Worked out apart from the code: the CRC-32 of all before the checksum is 0x62E93373, in base62 1oIsoF.
+# Computed independently of the code: the CRC-32 of everything before the checksum is 0x62E93373, in base62 1oIsoF.
 KNOWN = "mak_00000000000000000000000000000000_1oIsoF"
 
 

@@ -1,4 +1,4 @@
-"""The file of settings, providers and rules: what it means, and what is said about a broken one."""
+"""The file of settings, providers and rules: its meaning, and the mistakes that are reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The chain of authenticators: four outcomes that are never mixed up."""
+"""The chain of authenticators: its four outcomes are always distinct."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ ACME = Identity("api_key", "acme")
 
 @dataclass
 class Answering:
-    """An authenticator that returns or raises this."""
+    """An authenticator that returns or raises this value."""
 
     answer: Identity | Exception | None
     asked: int = 0

@@ -1,4 +1,4 @@
-"""From headers to token, whatever shape the event's maps have."""
+"""The token of the headers, in every form that an event's headers can have."""
 
 from typing import Any
 

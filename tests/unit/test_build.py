@@ -1,4 +1,4 @@
-"""When `sam build` runs again, with a stand-in for the SAM CLI that builds a file and counts."""
+"""When `sam build` runs again. A substitute for the SAM CLI builds a file and counts its runs."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Paths to claims: what they name, and what stands there."""
+"""Claim paths: their syntax, and the values at a path."""
 
 import pytest
 

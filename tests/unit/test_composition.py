@@ -1,4 +1,4 @@
-"""How the authorizer starts: with access rules that are right, or not at all."""
+"""The start of the authorizer: it fails if its settings have a mistake."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Outcomes in the forms that API Gateway knows, and what is recorded of each."""
+"""The outcomes in the form that API Gateway expects, and the log record of each."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ EVENT: dict[str, Any] = {
 
 
 def decide(answer: Identity | Exception | None, event: object = EVENT) -> tuple[object, dict[str, Any]]:
-    """What is returned or raised, and what is recorded."""
+    """The result or error, and the record."""
     recorder = Recorder()
     try:
         outcome: object = Decider([Answering(answer)], policy.every_route, recorder).decide(event, "lambda-1")

@@ -1,4 +1,4 @@
-"""Every fault of DynamoDB, met by the real client: undecided within the bound, and over when it is over."""
+"""Faults of DynamoDB with the real client: a decision fails within its time limit, and works after the fault."""
 
 import json
 import time
@@ -29,7 +29,7 @@ def error(name: str, status: str = "400 Bad Request") -> Behaviour:
     return dynamodb({"__type": f"com.amazonaws.dynamodb.v20120810#{name}", "message": "no"}, status)
 
 
-# An answer that comes byte by byte is bounded by the function's timeout alone: the client bounds each wait, not all.
+# Only the function's timeout limits a response that arrives byte by byte: the client limits each wait, not the sum.
 FAULTS: dict[str, Behaviour] = {
     "throttled by throughput": error("ProvisionedThroughputExceededException"),
     "throttled": error("ThrottlingException"),
@@ -50,7 +50,7 @@ FAULTS: dict[str, Behaviour] = {
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FaultServer]:
-    """A server that the AWS client takes for DynamoDB."""
+    """A server that the AWS client uses as DynamoDB."""
     with FaultServer().running() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", server.url.removesuffix("/jwks.json"))
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -68,7 +68,7 @@ def test_a_fault_is_undecided_within_the_bound_and_over_when_it_is_over(fault: B
     started = time.monotonic()
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which one does not matter, but for the one below
         keys.authenticate(api_key.generate("mak"))
-    # Far above the bound, and far below what the client would take with its own retries and timeouts.
+    # Far above the limit, and far below the time of the client's default retries and timeouts.
     assert time.monotonic() - started < TIMEOUT * 10
     assert not isinstance(caught.value, InvalidCredential)
     assert server.requests <= 2

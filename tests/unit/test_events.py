@@ -1,4 +1,4 @@
-"""The sample events, decided by the whole authorizer, come out as events/README.md says."""
+"""The authorizer decides the sample events as events/README.md says."""
 
 import json
 import re
@@ -36,7 +36,7 @@ NOW = 1_790_000_000.0
 
 @dataclass
 class Recorder:
-    """Keeps what would be logged."""
+    """Keeps the decisions that would be logged."""
 
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
 

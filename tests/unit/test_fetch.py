@@ -1,4 +1,4 @@
-"""Every fault of a key server: an outage within the deadline, and all well again afterwards."""
+"""Faults of a key server: a failure within the deadline, and normal operation afterwards."""
 
 import base64
 import socket
@@ -76,7 +76,7 @@ def test_a_fault_is_an_outage_within_the_deadline_costs_one_fetch_and_is_over_wh
     for _request in range(20):
         with pytest.raises(KeysUnavailable):
             keys.verify("k1", "RS256", b"message", SIGNATURE)
-    # Far above the deadline for one fetch, and far below twenty of them: it tells one fetch from many on any machine.
+    # Far above the deadline of one fetch, and far below that of twenty: it distinguishes them on any machine.
     assert time.monotonic() - started < DEADLINE * 15
     assert server.requests == 1
     server.behaviour = faults.body(GOOD)
@@ -201,7 +201,7 @@ def test_a_file_of_authorities_that_cannot_be_read_is_an_error_at_once(content: 
 
 @contextmanager
 def dead_address() -> Iterator[tuple[str, int]]:
-    """One that takes no connection and says nothing: its queue is full."""
+    """A server that accepts no connection, because its queue is full."""
     with socket.socket() as listener, ExitStack() as waiting:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -224,7 +224,7 @@ def test_the_second_address_of_a_name_is_asked_within_the_deadline_when_the_firs
 
 
 class Proxy(FaultServer):
-    """Connects to whatever it is asked for, or answers with a status."""
+    """A proxy that opens the requested connection, or responds with a status."""
 
     def __init__(self, refusal: str | None = None) -> None:
         super().__init__()

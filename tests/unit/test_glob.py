@@ -1,4 +1,4 @@
-"""Patterns: how they lie to each other, against every short text that they could match."""
+"""Patterns: their relations, compared with every short text that they can match."""
 
 import re
 from functools import lru_cache
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from authorizer import glob
 
-# "z" is in no pattern, so that a wildcard of one pattern is not mistaken for letters of another.
+# "z" is in no pattern, so that only wildcards match it.
 TEXTS = ["".join(letters) for length in range(7) for letters in product("ab/z", repeat=length)]
 patterns = st.text("ab/*", max_size=5).map(lambda text: re.sub(r"\*+", "*", text))
 
@@ -33,7 +33,7 @@ def test_relations_are_those_of_the_matched_texts(several: list[str]) -> None:
 
 @given(patterns, patterns)
 def test_patterns_overlap_when_a_text_matches_both(one: str, other: str) -> None:
-    # A common text of two patterns of five letters can be longer than the texts here: then none is found.
+    # The shortest common text of two patterns of five letters can be longer than these texts. Then none is found.
     assert glob.overlap(one, other) >= bool(matched(one) & matched(other))
     assert glob.overlap(one, other) == glob.overlap(other, one)
 

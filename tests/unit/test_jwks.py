@@ -1,4 +1,4 @@
-"""The signing keys of one issuer through time: fresh, stale, rotated, unavailable."""
+"""The signing keys of one issuer over time: fresh, stale, rotated, unavailable."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ TIMES = KeyTimes(fresh=600, stale=86_400, cooldown=10, timeout=2.5)
 
 @dataclass
 class World:
-    """A clock that is set by hand, a provider that answers what it is told to, and what was reported.
+    """A clock that the test sets, a provider with prepared responses, and the reported events.
 
     An answer of the provider's takes `slowness` seconds; who waits less than that gets none.
     """
@@ -65,7 +65,7 @@ def signature(kind: str) -> bytes:
 
 
 def serves(keys: SigningKeys, kid: str | None = "k1", kind: str = "RS") -> bool:
-    """Whether a signature by the key of this kind is verified under this id. Raises what the keys raise."""
+    """Whether a signature of the key of this kind is verified under this kid. Raises the errors of `verify`."""
     keys.verify(kid, "RS256", b"message", signature(kind))
     return True
 
@@ -256,6 +256,14 @@ def test_an_issuer_elsewhere_cannot_name_an_address_of_this_machine(world: World
     assert serves(world.keys(url=None, issuer="http://localhost:9000"))
 
 
+def test_an_issuer_on_this_machine_cannot_name_a_key_set_elsewhere_without_tls(world: World) -> None:
+    url, outer = "http://localhost:9000/.well-known/openid-configuration", "http://issuer.example/jwks.json"
+    world.documents[url] = json.dumps({"issuer": "http://localhost:9000", "jwks_uri": outer}).encode()
+    world.documents[outer] = key_set(jwk())
+    assert is_unavailable(world.keys(url=None, issuer="http://localhost:9000"))
+    assert world.fetched == [url]
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -265,6 +273,7 @@ def test_an_issuer_elsewhere_cannot_name_an_address_of_this_machine(world: World
         {"issuer": ISSUER},
         {"issuer": ISSUER, "jwks_uri": "http://issuer.example/jwks.json"},
         {"issuer": ISSUER, "jwks_uri": "file:///etc/passwd"},
+        {"issuer": ISSUER, "jwks_uri": "https://user@issuer.example/jwks.json"},
         {"issuer": ISSUER, "jwks_uri": 7},
         [],
     ],
@@ -445,7 +454,7 @@ def test_a_key_set_full_of_rubbish_is_reported_in_one_line(world: World) -> None
 
 
 def test_an_outage_rotations_and_random_kids_through_two_hours(world: World) -> None:
-    """A rotation every minute, half an hour's outage, and 1,000 unknown kids, all by a simulated clock."""
+    """A rotation every minute, an outage of half an hour, and 1,000 unknown kids, on a simulated clock."""
     kinds = ("RS", "RS-other")
 
     def rotation() -> int:

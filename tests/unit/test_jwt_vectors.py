@@ -1,4 +1,4 @@
-"""Hostile and odd tokens and key sets: what each comes to, and why."""
+"""Hostile and unusual tokens and key sets, each with its outcome and reason."""
 
 import dataclasses
 import functools
@@ -27,7 +27,7 @@ LEEWAY = 30
 
 @dataclass(frozen=True)
 class Vector:
-    """A token, made when its test runs; the key set it meets; the provider; what comes of it."""
+    """A token, which is created when its test runs, the key set, the provider, and the outcome."""
 
     what: str
     make: Callable[[], str]
@@ -37,7 +37,7 @@ class Vector:
 
 
 def decide(text: str, keys: bytes, provider: Provider = PROVIDER) -> tuple[Identity | Reason | str | None, list[str]]:
-    """What the authenticator says about a token, and the URLs that were fetched for it."""
+    """The outcome of a token, and the URLs that were fetched for it."""
     fetched: list[str] = []
 
     def fetch(url: str, _seconds: float) -> bytes:
@@ -75,7 +75,7 @@ def with_payload(text: Any) -> Callable[[], str]:
 
 
 def with_raw_claim(name: str, text: str) -> Callable[[], str]:
-    """A claim whose JSON is written out, so that it can be what no serializer would write."""
+    """A claim as JSON text, which can be text that no serializer writes."""
     return lambda: token(json.dumps(claims(**{name: None}))[:-1].encode() + f', "{name}": {text}}}'.encode())
 
 
@@ -92,7 +92,7 @@ def changed(change: Callable[[str, str, str], str]) -> Callable[[], str]:
 
 
 def non_canonical(part: str) -> str:
-    """Another spelling of the same bytes, by the bits that the last character leaves unused; same length."""
+    """Another base64url spelling of the same bytes and length, with other unused bits in the last character."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     assert len(part) % 4 in (2, 3)
     return part[:-1] + alphabet[alphabet.index(part[-1]) ^ 1]
@@ -120,7 +120,7 @@ def only(kind: str) -> bytes:
 def edwards_named(
     what: str, curve: str, alg: str, named: str | None, allowed: str, outcome: Reason | str = ALLOWED
 ) -> Vector:
-    """A token signed with this curve, by the names that stand in token, key and setting."""
+    """A token signed with this curve, with these names in token, key and setting."""
     return Vector(
         what,
         lambda: token(header={"alg": alg}, alg=curve),

@@ -1,4 +1,4 @@
-"""Lookups of API keys: how many reads, what is kept in memory, and what each record means."""
+"""Lookups of API keys: the number of reads, the key cache, and the meaning of each record."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The sample backend answers an authorized request, and nothing else."""
+"""The sample backend: it responds to authorized requests only."""
 
 import json
 from typing import Any

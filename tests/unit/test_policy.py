@@ -1,4 +1,4 @@
-"""The answer to API Gateway: a policy over the whole stage, the same whatever was asked for, and the context."""
+"""The response to API Gateway: the context, and a policy for the whole stage that does not depend on the route."""
 
 import base64
 

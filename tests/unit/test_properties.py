@@ -1,4 +1,4 @@
-"""For whatever comes in: only the two contracted errors, never an identity that was not proven."""
+"""For generated input: only the two documented errors, and never an identity that was not proven."""
 
 import base64
 import contextlib
@@ -36,7 +36,7 @@ ODD_VALUES = JSON | st.sampled_from([ISSUER, AUDIENCE, "RS256", "none", "HS256",
 
 
 class EmptyTable:
-    """DynamoDB without a single key."""
+    """A DynamoDB client without any key."""
 
     def get_item(self, **_arguments: Any) -> dict[str, Any]:
         return NOT_FOUND
@@ -72,7 +72,7 @@ many = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def is_refused(event: object) -> bool:
-    """Whether this is one of the two contracted errors. Any other is the test's failure."""
+    """Whether this is one of the two documented errors. Any other error fails the test."""
     try:
         DECIDER.decide(event)
     except (Unauthorized, Undecided):

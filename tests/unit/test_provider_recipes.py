@@ -1,4 +1,4 @@
-"""The recipes of examples/providers: each accepts its provider's tokens, and none that is not meant for us."""
+"""The recipes of examples/providers: each accepts its provider's tokens, and refuses those for other services."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the rooms of src/ may import, as docs/architecture.md says."""
+"""The permitted imports of the packages in src/; see docs/architecture.md."""
 
 import ast
 import sys
@@ -17,13 +17,13 @@ NAMED_IN = {
     "boto3": {"dynamodb.py"},
     "botocore": {"dynamodb.py"},
     "aws_lambda_powertools": {"telemetry.py"},
-    # Lambda's runtime brings it.
+    # Lambda's runtime provides it.
     "snapshot_restore_py": {"handler.py"},
 }
 
 
 def imported(module: str) -> Iterator[str]:
-    """The packages that a module imports, but those that only a type checker reads."""
+    """The packages that a module imports, except those for the type checker only."""
     tree = ast.parse((SOURCE / module).read_text(encoding="utf-8"))
     for_types = [
         inner

@@ -1,4 +1,4 @@
-"""Routes: what may be written, and which IAM patterns stand for it."""
+"""Routes: their syntax, and their IAM patterns."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The access rules of a file: what they mean, and what is said about broken ones."""
+"""The access rules of a file: their meaning, and the mistakes that are reported."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Settings from the environment: what is missing or wrong is named."""
+"""Settings from the environment: each missing or invalid one is named."""
 
 import json
 from pathlib import Path
@@ -151,7 +151,7 @@ def test_an_authority_s_file_must_be_there() -> None:
 
 
 class TestFile:
-    """Variables beside a file."""
+    """Variables together with a file."""
 
     FILE = """
         [settings]

@@ -1,4 +1,4 @@
-"""Which keys are taken, and what each verifies: only the diagonal of keys by algorithm names."""
+"""The keys that are accepted, and the algorithms that each one verifies: only the diagonal of the key table."""
 
 import logging
 from typing import Any
@@ -174,7 +174,7 @@ def test_different_keys_are_not_equal() -> None:
 
 
 def test_the_thumbprint_is_that_of_rfc_7638() -> None:
-    """The example of its section 3.1."""
+    """The example in section 3.1 of RFC 7638."""
     member = {
         "kty": "RSA",
         "n": (

@@ -1,4 +1,4 @@
-"""What a start loads: only what a decision needs, seen in a fresh interpreter."""
+"""The modules that a start imports, in a new interpreter: only those that a decision needs."""
 
 import json
 import os
@@ -31,7 +31,7 @@ NEVER = {"authorizer.access", "authorizer.rules_file", "keys", "me"}
 
 
 def start(variables: dict[str, str]) -> tuple[set[str], dict[str, str]]:
-    """The modules that are loaded once the function has started, and the versions that it names."""
+    """The imported modules after the start of the function, and the versions that it logs."""
     line, modules = run(SCRIPT, variables)
     return set(json.loads(modules)), json.loads(line)["versions"]
 

@@ -1,4 +1,4 @@
-"""The log line that is the metric as well."""
+"""The log line, which is also the metric."""
 
 import itertools
 import json
@@ -15,7 +15,7 @@ BY_REASON = [*BY_OUTCOME, "kind", "reason"]
 
 
 class Written:
-    """What is on standard output, a JSON document a line."""
+    """The JSON documents on standard output, one per line."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -45,7 +45,7 @@ def warm(level: str = "INFO", stack: str | None = "prod-auth") -> Telemetry:
 
 
 def counted(line: Any) -> dict[tuple[str, ...], dict[str, float]]:
-    """What CloudWatch takes out of a line: by the names of dimensions, each metric and its one value."""
+    """The metrics that CloudWatch reads from a line: name and value, by the names of the dimensions."""
     metrics: dict[tuple[str, ...], dict[str, float]] = {}
     for directive in line["_aws"]["CloudWatchMetrics"]:
         assert directive["Namespace"] == "MultiAuth"

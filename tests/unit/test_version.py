@@ -1,4 +1,4 @@
-"""The version is one number: in the package, the function's log, the command line, the stack and the changelog."""
+"""The version is the same in the package, the function's log, the command line, the stack and the changelog."""
 
 import re
 from importlib.metadata import version

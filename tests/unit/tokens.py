@@ -1,4 +1,4 @@
-"""Signing keys, key sets and tokens for tests: right ones, and every kind of wrong one."""
+"""Signing keys, key sets and tokens for tests, both valid and invalid."""
 
 import base64
 import functools
@@ -23,7 +23,7 @@ CURVES: Final = {
 
 @functools.cache
 def private_key(kind: str) -> Any:
-    """The one key of this kind: `RS`, `RS-1024`, `RS-other`, an ECDSA algorithm, `Ed25519` or `Ed448`."""
+    """The key of this kind: `RS`, `RS-1024`, `RS-other`, an ECDSA algorithm, `Ed25519` or `Ed448`."""
     if kind.startswith("RS"):
         return rsa.generate_private_key(65537, 1024 if kind == "RS-1024" else 2048)
     if kind == "Ed25519":
@@ -34,7 +34,7 @@ def private_key(kind: str) -> Any:
 
 
 def jwk(kind: str = "RS", kid: str | None = "k1", **members: Any) -> dict[str, Any]:
-    """The public half as a JWK, with these members added or, where None, removed."""
+    """The public key as a JWK, with these members added or, if None, removed."""
     public = private_key(kind).public_key()
     algorithm: Any = RSAAlgorithm if kind.startswith("RS") else OKPAlgorithm if kind.startswith("Ed") else ECAlgorithm
     made = {n: v for n, v in algorithm.to_jwk(public, as_dict=True).items() if n != "key_ops"}
@@ -48,7 +48,7 @@ def key_set(*keys: object) -> bytes:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """Claims that are accepted, with these changed or, where None, removed."""
+    """Claims that are accepted, with these changed or, if None, removed."""
     made = {"iss": ISSUER, "aud": AUDIENCE, "sub": "user-1", "iat": NOW - 60, "exp": NOW + 600} | changes
     return {name: value for name, value in made.items() if value is not None}
 
