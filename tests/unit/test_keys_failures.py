@@ -1,8 +1,10 @@
 """The messages if AWS fails, and if other commands change the same items at the same time."""
 
+import itertools
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from keys.cli.app import App
 from keys.cli.main import main
+from keys.life import consumers
 from keys.life.table import Table
 from tests.unit.keys_command import KeysCommand
 
@@ -66,6 +69,26 @@ def test_a_key_that_is_rolled_meanwhile_is_still_revoked(keys: KeysCommand) -> N
     assert result.exit_code == 0
     shown = keys.json("show", key_id)
     assert (shown["state"], shown["rolled_to"] is not None) == ("revoked", True)
+
+
+def test_an_imported_key_that_is_deleted_meanwhile_does_not_stop_a_change_of_its_consumer(
+    keys: KeysCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "MAX_TRANSACTION", 2)
+    file = tmp_path / "keys.csv"
+    file.write_text("key,consumer\nlegacy-key-00000001,acme\nlegacy-key-00000002,acme\n", encoding="utf-8")
+    keys.run("import", str(file))
+    deleted, kept = (key["key_id"] for key in keys.json("list"))
+    transactions = itertools.count(1)
+
+    def delete_before_the_second_transaction() -> None:
+        if next(transactions) == 2:
+            keys.run("delete", deleted, "--yes")
+
+    command = ("consumer", "disable", "acme", "--yes")
+    result = run_interfered(keys, delete_before_the_second_transaction, *command, always=True)
+    assert result.exit_code == 0, result.stderr
+    assert [(key["key_id"], key["state"]) for key in keys.json("list")] == [(kept, "disabled")]
 
 
 def test_a_key_that_is_disabled_meanwhile_is_still_revoked(keys: KeysCommand) -> None:
