@@ -32,7 +32,8 @@ def load(path: Path) -> AuthFile:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"the file cannot be read: {type(error).__name__}"]) from None
+        why = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
+        raise SettingsError([f"the file cannot be read: {why}"]) from None
     return parse(text, path.parent)
 
 

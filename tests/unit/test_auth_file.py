@@ -182,3 +182,11 @@ def test_the_sample_file_is_valid() -> None:
     rules = auth_file.load(SAMPLE).rules
     assert rules is not None
     assert len(rules.rules) == 3
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="the file cannot be read: No such file or directory"):
+        auth_file.load(tmp_path / "missing.toml")
+    (tmp_path / "latin.toml").write_bytes("# Zoë".encode("latin-1"))
+    with pytest.raises(SettingsError, match="the file cannot be read: it is not in UTF-8"):
+        auth_file.load(tmp_path / "latin.toml")

@@ -222,11 +222,23 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
         resources = f"Api: {{ Type: AWS::Serverless::Api, Properties: {{ {property_text} }} }}"
         assert routes_of(resources, tmp_path) == (["GET /a"], {})
 
-    @pytest.mark.parametrize("text", ["", "a: [", "Resources: 7", "\x00", "[]", "Resources: { A: {}, A: {} }"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "a: [",
+            "Resources: 7",
+            "\x00",
+            "[]",
+            "text",
+            "Resources: { A: {}, A: {} }",
+            "version = 0.1\n[a.b]\nc = 1",
+        ],
+    )
     def test_an_invalid_template_is_refused_with_its_name(self, text: str, tmp_path: Path) -> None:
         path = tmp_path / "broken.yaml"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(BadInput, match=r"broken\.yaml"):
+        with pytest.raises(BadInput, match=r"broken\.yaml is not a (?:valid )?template: "):
             template.read(path)
 
     def test_an_invalid_fn_foreach_is_refused(self, tmp_path: Path) -> None:

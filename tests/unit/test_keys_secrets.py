@@ -84,3 +84,42 @@ def test_a_key_that_is_typed_is_not_echoed() -> None:
     assert process.returncode == 5
     assert b"malformed_key" in shown
     assert b"mak_typed" not in shown
+
+
+@pytest.mark.parametrize("before", ["Bearer ", "bearer  ", "Authorization: Bearer ", "authorization:bearer "])
+def test_a_key_may_be_pasted_with_the_header_that_it_came_in(keys: KeysCommand, before: str) -> None:
+    created = keys.create()
+    assert keys.json("verify", stdin=f"{before}{created['key']}\n")["key_id"] == created["key_id"]
+
+
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhY21lIn0."
+
+
+@pytest.mark.parametrize(
+    "credential", [api_key.generate("mak"), api_key.generate("my_prefix"), JWT], ids=["key", "other prefix", "jwt"]
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "CREDENTIAL"],
+        ["CREDENTIAL"],
+        ["leak", "CREDENTIAL"],
+        ["explain", "--jwt", "CREDENTIAL"],
+        ["explain", "--jwt=CREDENTIAL"],
+        ["show", "CREDENTIAL"],
+        ["revoke", "CREDENTIAL", "--yes"],
+        ["create", "--consumer", "acme", "--expires-in", "CREDENTIAL"],
+        ["create", "--consumer", "acme", "--data", "CREDENTIAL"],
+        ["consumer", "CREDENTIAL"],
+        ["check", "CREDENTIAL"],
+        ["--CREDENTIAL"],
+    ],
+    ids=" ".join,
+)
+def test_no_error_repeats_a_credential_that_was_given_as_an_argument(
+    keys: KeysCommand, arguments: list[str], credential: str
+) -> None:
+    result = keys.run(*(argument.replace("CREDENTIAL", credential) for argument in arguments))
+    assert result.exit_code in (2, 3)
+    assert "Error: " in result.stderr
+    assert credential not in result.output

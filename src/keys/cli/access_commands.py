@@ -19,6 +19,7 @@ from authorizer.settings import Settings
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, Parsed
+from keys.cli.credential import credential_in
 from keys.deployment import doctor as checks
 from keys.deployment import rules
 from keys.deployment.rules import Explanation
@@ -94,6 +95,9 @@ def explanation_object(explanation: Explanation | None) -> dict[str, Any]:
     }
 
 
+_NO_RULE: Final = "no rule matches this route, so no credential may call it (a route does not include the stage)"
+
+
 def show_explanation(explanation: Explanation) -> None:
     if explanation.request:
         output.print_fields(
@@ -103,7 +107,7 @@ def show_explanation(explanation: Explanation) -> None:
         verdict = f"refused by {'; '.join(told.refused_by)}" if told.refused_by else "satisfied"
         output.print_fields([("Rule", f"{told.place}: {verdict}")])
     if not explanation.rules:
-        output.print_fields([("Rule", "no rule matches this route, so no credential may call it")])
+        output.print_fields([("Rule", _NO_RULE)])
     for statement in explanation.policy["Statement"]:
         patterns = (resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
         output.print_fields([(statement["Effect"], " ".join(patterns))])
@@ -133,7 +137,7 @@ def explain(
     app: App = ctx.obj
     if file.isatty():
         note("Paste the token, and end it with Ctrl-D on a line of its own.")
-    token = file.read(MAX_TOKEN_BYTES).decode("utf-8", "replace").strip()
+    token = credential_in(file.read(MAX_TOKEN_BYTES).decode("utf-8", "replace").strip())
     if not token:
         raise BadInput("--jwt: no token was read. The file or standard input is empty.")
     unverified = _parse(token)

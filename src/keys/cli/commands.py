@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from keys.cli.app import App, note
+from keys.cli.credential import hide
 from keys.cli.interrupt import interruptible
 from keys.cli.telling import silence
 from keys.life import aws_errors, decoding, duration, fields
@@ -105,9 +106,17 @@ class Group(click.Group):
         """The commands in the order in which they were added, instead of alphabetically."""
         return list(self.commands)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise click.UsageError(hide(error.format_message()), error.ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise click.UsageError(hide(error.format_message()), error.ctx) from None
         except KeysError as error:
             _fail(ctx, error)
         except OSError as error:
@@ -145,7 +154,7 @@ def tag_options(command: Callable[..., T]) -> Callable[..., T]:
 
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
     # The mistakes in a file are one line each, and `note` writes a single line.
-    for line in f"Error: {error}".split("\n"):
+    for line in hide(f"Error: {error}").split("\n"):
         note(line)
     ctx.exit(error.exit_code)
 

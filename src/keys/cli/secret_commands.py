@@ -22,6 +22,7 @@ from keys.cli.access_commands import (
 )
 from keys.cli.app import App
 from keys.cli.commands import Command, prefix_option
+from keys.cli.credential import credential_in
 from keys.deployment import rules
 from keys.life import scanning
 from keys.life.errors import BadInput
@@ -49,7 +50,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
     app: App = ctx.obj
     app.target.accept_imported = imported
     prefix = app.prefix
-    token = _read_key()
+    token = credential_in(_read_key())
     if not token.strip():
         raise BadInput("No key was read from standard input.")
     verdict = verdict_on(token, app.table, prefix, app.clock)

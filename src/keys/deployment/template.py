@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -58,6 +58,12 @@ def read(path: Path) -> ApiRoutes:
     return ApiRoutes(tuple(sorted(reading.endpoints)), reading.unread)
 
 
+def _demand_none(problems: Sequence[Any], path: Path) -> None:
+    if problems:
+        told = "; ".join(f"line {problem.linenumber}: {problem.message}" for problem in problems)
+        raise BadInput(f"{path} is not a valid template: {told}")
+
+
 @dataclass(frozen=True)
 class _Node:
     """A value, its place in the template, and the conditions under which it exists."""
@@ -82,18 +88,16 @@ class _Template:
             raise BadInput(f"cfn-lint is needed to read templates and is not installed. Run: {INSTALL}") from None
         try:
             decoded, problems = decode_str(text)
-            if not problems and not isinstance((decoded or {}).get("Resources"), Mapping):
+            _demand_none(problems, path)
+            if not isinstance(decoded, Mapping) or not isinstance(decoded.get("Resources"), Mapping):
                 raise BadInput(f"{path} is not a template: it has no Resources.")
-            self.unread: Final = dict(_taken_out(decoded, decoded.get("Parameters")) if decoded else ())
+            self.unread: Final = dict(_taken_out(decoded, decoded.get("Parameters")))
             self.cfn: Template = Template(str(path), decoded, ["us-east-1"])
-            problems = problems or self.cfn.transform()
+            _demand_none(self.cfn.transform(), path)
         except BadInput:
             raise
         except Exception as error:
             raise BadInput(f"{path} cannot be read: {type(error).__name__}: {' '.join(str(error).split())}") from None
-        if problems:
-            told = "; ".join(f"line {problem.linenumber}: {problem.message}" for problem in problems)
-            raise BadInput(f"{path} cannot be read: {told}")
         self.folder: Final = path.parent
         self._validator: Final = CfnTemplateValidator({}).evolve(cfn=self.cfn, context=self.cfn.context)
 

@@ -1,0 +1,24 @@
+"""Credentials in the input of a command, and in its error messages."""
+
+import re
+from typing import Final
+
+from authorizer.api_key import CHECKSUM_LENGTH, RANDOM_LENGTH
+
+_HEADER: Final = re.compile(r"(?:authorization: *)?bearer +", re.IGNORECASE)
+_CREDENTIAL: Final = re.compile(
+    rf"[a-z][a-z0-9_]*_[0-9A-Za-z]{{{RANDOM_LENGTH}}}_[0-9A-Za-z]{{{CHECKSUM_LENGTH}}}|eyJ[\w-]+\.[\w.-]+", re.ASCII
+)
+
+
+def credential_in(text: str) -> str:
+    """The credential in a text: the text itself, or what follows `Bearer` in a line of a request."""
+    return _HEADER.sub("", text, count=1) if _HEADER.match(text) else text
+
+
+def hide(message: str) -> str:
+    """The message without API keys in the product's format and without JWTs.
+
+    Click repeats arguments in its messages, and a command line can contain a credential by mistake.
+    """
+    return _CREDENTIAL.sub("[credential hidden]", message)
