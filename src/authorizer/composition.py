@@ -65,7 +65,7 @@ def build(
         authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch))
         versions |= signing_key.VERSIONS
     telemetry.started(
-        f"{len(settings.providers)} providers, from {settings.providers_from}; "
+        f"identity providers: {len(settings.providers)}, from {settings.providers_from}; "
         f"{f'{len(settings.rules.rules)} rules' if settings.rules else 'no rules: every route'}",
         versions,
     )

@@ -58,8 +58,8 @@ def test_a_provider_in_a_variable_replaces_those_of_the_file_and_the_start_says_
     build(variables, tmp_path)
     build(variables | {"JWT_ISSUER": "https://c.example", "JWT_AUDIENCE": "api"}, tmp_path)
     of_file, of_variable = capsys.readouterr().out.splitlines()
-    assert "2 providers, from auth.toml; no rules: every route" in of_file
-    assert "1 providers, from JWT_ISSUER in place of the 2 [[provider]] of auth.toml; no rules" in of_variable
+    assert "identity providers: 2, from auth.toml; no rules: every route" in of_file
+    assert "identity providers: 1, from JWT_ISSUER in place of the 2 [[provider]] of auth.toml; no rules" in of_variable
 
 
 def test_the_sample_rules_start() -> None:

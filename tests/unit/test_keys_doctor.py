@@ -207,7 +207,7 @@ class TestAnnouncedElsewhere:
 class TestVersions:
     LINE: Mapping[str, Any] = {
         "message": "started",
-        "detail": "1 providers, from JWT_ISSUER; 3 rules",
+        "detail": "identity providers: 1, from JWT_ISSUER; 3 rules",
         "versions": {"apigateway-multi-auth": VERSION, "pyjwt": "9.9"},
     }
 
@@ -216,7 +216,7 @@ class TestVersions:
         assert found.state is State.OK
         assert found.detail == (
             f"apigateway-multi-auth {VERSION}, pyjwt 9.9; python3.13 on arm64, function version $LATEST of "
-            "2026-01-01T00:00:00Z; started with 1 providers, from JWT_ISSUER; 3 rules"
+            "2026-01-01T00:00:00Z; started with identity providers: 1, from JWT_ISSUER; 3 rules"
         )
 
     def test_a_start_before_the_last_change_is_ignored(self, examined: Any) -> None:
