@@ -52,7 +52,7 @@ def test_leaked_keys_are_revoked_if_they_can_still_be_used(keys: KeysCommand) ->
 def test_an_all_clear_says_what_was_looked_at(keys: KeysCommand) -> None:
     result = keys.run("leak", stdin="nothing\nhere\n")
     assert result.exit_code == 0
-    assert "Searched 13 bytes in 2 lines for keys with the prefix mak. Found no keys of this table." in result.stderr
+    assert "Searched 13 bytes in 2 lines for keys with any prefix. Found no keys of this table." in result.stderr
 
 
 def test_without_anybody_to_ask_keys_are_only_shown(keys: KeysCommand) -> None:
@@ -74,6 +74,41 @@ def test_a_dry_run_changes_nothing_and_fails_for_what_has_not_ended(keys: KeysCo
     # Possibly of another stack.
     assert keys.run("leak", "--dry-run", stdin=api_key.generate("mak")).exit_code == 9
     assert keys.run("leak", "--yes", stdin=api_key.generate("mak")).exit_code == 0
+
+
+def test_a_key_with_another_prefix_is_never_passed_over(keys: KeysCommand) -> None:
+    foreign = [api_key.generate("other_stack"), api_key.generate("oth")]
+    dry = keys.run("leak", "--dry-run", stdin=" ".join(foreign))
+    assert dry.exit_code == 9
+    assert "2 keys not in this table (prefixes oth, other_stack). To look up" in dry.stderr
+    result = found(keys, "--yes", stdin=foreign[1])
+    assert (result["unknown"], result["unknown_prefixes"], result["prefix"]) == (1, ["oth"], "mak")
+
+
+def test_a_key_with_another_prefix_that_is_in_the_table_is_revoked(keys: KeysCommand) -> None:
+    created = keys.create("--prefix", "oth")
+    assert found(keys, "--yes", stdin=created["key"])["revoked"] == [created["key_id"]]
+    assert state(keys, created) == "revoked"
+
+
+def test_the_status_of_a_key_that_is_not_revoked_is_its_state(keys: KeysCommand) -> None:
+    active, disabled = keys.create(), keys.create()
+    keys.run("disable", disabled["key_id"])
+    result = keys.run("leak", "--dry-run", stdin=f"{active['key']} {disabled['key']}")
+    assert f"{active['key_id']} of acme: active." in result.stderr
+    assert f"{disabled['key_id']} of acme: disabled." in result.stderr
+    assert "2 keys of this table (2 active or disabled)" in result.stderr
+
+
+def test_an_input_without_text_gives_no_all_clear(keys: KeysCommand, tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.touch()
+    full.write_text("x", encoding="utf-8")
+    for arguments in ((), (str(empty),)):
+        result = keys.run("leak", *arguments)
+        assert result.exit_code == 2
+        assert "The input is empty, so nothing was searched." in result.stderr
+    assert keys.run("leak", str(empty), str(full)).exit_code == 0
 
 
 def test_several_files_are_searched_whatever_they_are(keys: KeysCommand, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from keys.life.scanning import Hit, Search
 KEY = api_key.generate("mak")
 
 
-def hits(text: bytes, prefix: str = "mak") -> list[tuple[str, int]]:
-    return [(hit.key, hit.line) for hit in Search(prefix).hits(io.BytesIO(text))]
+def hits(text: bytes) -> list[tuple[str, int]]:
+    return [(hit.key, hit.line) for hit in Search().hits(io.BytesIO(text))]
 
 
 class Pieces(io.RawIOBase):
@@ -49,9 +49,15 @@ def test_a_key_is_found_wherever_it_stands() -> None:
     assert hits(text.encode()) == [(KEY, 1), (KEY, 2), (KEY, 4)]
 
 
+def test_keys_with_any_prefix_are_found_in_their_order() -> None:
+    text = [api_key.generate(prefix) for prefix in ("oth", "a", "acme_live", "x" * 20, "oth")]
+    text[1] = text[1].replace("_", "%5F")
+    assert [key for key, _ in hits(" ".join(text).encode())] == [key.replace("%5F", "_") for key in text]
+
+
 def test_several_keys_are_found_in_their_order() -> None:
     keys = [api_key.generate("acme_live") for _ in range(3)]
-    assert [key for key, _ in hits(",".join(keys).encode(), "acme_live")] == keys
+    assert [key for key, _ in hits(",".join(keys).encode())] == keys
 
 
 def test_a_key_behind_what_only_looks_like_one_is_found() -> None:
@@ -86,10 +92,10 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("write", [*LEAKS.values(), *WRITTEN.values()], ids=[*LEAKS, *WRITTEN])
-@pytest.mark.parametrize("prefix", ["mak", "acme_live"])
+@pytest.mark.parametrize("prefix", ["mak", "acme_live", "a_1_b_2_c_3_d_4_e_56"])
 def test_a_key_is_found_in_what_leaks_it(write: Callable[[str], str], prefix: str) -> None:
     key = api_key.generate(prefix)
-    assert hits(f"x\n{write(key)}\n".encode(), prefix) == [(key, 2)]
+    assert hits(f"x\n{write(key)}\n".encode()) == [(key, 2)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32", "latin-1"])
@@ -116,7 +122,7 @@ def test_what_has_no_readable_text_in_it_is_an_error(head: bytes) -> None:
 
 
 def test_what_was_searched_is_counted_and_what_is_no_text_is_known() -> None:
-    text, noise, empty = Search("mak"), Search("mak"), Search("mak")
+    text, noise, empty = Search(), Search(), Search()
     assert list(text.hits(io.BytesIO(b"a\nb\nc"))) == []
     assert (text.bytes, text.lines, text.is_text) == (5, 3, True)
     assert list(noise.hits(io.BytesIO(os.urandom(100_000)))) == []
@@ -129,12 +135,20 @@ def test_what_was_searched_is_counted_and_what_is_no_text_is_known() -> None:
 def test_a_key_across_two_pieces_is_found_once(size: int) -> None:
     text = f"{'x' * 990}\n{KEY}\n{'y' * 2000}{KEY}{KEY[:20]}\n{KEY}".encode()
     stream: Any = io.BufferedReader(Pieces(text, size))
-    assert list(Search("mak").hits(stream)) == [Hit(KEY, 2), Hit(KEY, 3), Hit(KEY, 4)]
+    assert list(Search().hits(stream)) == [Hit(KEY, 2), Hit(KEY, 3), Hit(KEY, 4)]
+
+
+@pytest.mark.parametrize("position", range(scanning._MAX_KEY_BYTES - 60, scanning._MAX_KEY_BYTES + 60))
+def test_a_key_at_any_position_of_a_window_is_found_once(position: int) -> None:
+    key = api_key.generate("a_1_b_2").replace("_", "&#000095;")
+    text = b"x" * position + key.encode() + b"y" * 2 * scanning._MAX_KEY_BYTES
+    stream: Any = io.BufferedReader(Pieces(text, 2 * scanning._MAX_KEY_BYTES))
+    assert len(list(Search().hits(stream))) == 1
 
 
 def test_a_search_does_not_keep_what_it_has_read() -> None:
     read: list[int] = []
-    search = Search("mak", read.append)
+    search = Search(read.append)
     next(search.hits(io.BytesIO(f"{KEY}\n".encode() + b"x" * (5 * scanning.CHUNK))))
     assert sum(read) <= scanning.CHUNK
 

@@ -85,6 +85,15 @@ def test_a_stack_gives_its_table_and_the_settings_of_its_authorizer(tmp_path: Pa
     assert (table.name, table.prefix, table.accept_imported) == ("prod-keys", "acme", True)
 
 
+def test_a_table_that_is_not_the_one_of_the_stack_is_refused(tmp_path: Path) -> None:
+    session: Any = SessionWithStack({"ApiKeysTableName": "prod-keys"})
+    for table in ("prod-keys", None):
+        target = Target(table=table, stack="prod")
+        assert connect(target, ENV, tmp_path, list[str]().append, lambda *_: session).name == "prod-keys"
+    with pytest.raises(BadInput, match="--table other: the stack 'prod' uses the table prod-keys"):
+        connect(Target(table="other", stack="prod"), ENV, tmp_path, list[str]().append, lambda *_: session)
+
+
 def test_a_stack_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="stack 'prod' does not exist in eu-central-1"):
         resolve_stack(tmp_path, SessionWithoutStack())

@@ -23,6 +23,7 @@ from keys.life.scanning import Search
 
 STILL_LIVE: Final = 9
 _COLUMNS: Final = ("KEY ID", "CONSUMER", "STATUS", "BEGINS", "COUNT", "FIRST PLACES")
+_FATES: Final = {Fate.LIVE: "active or disabled"}
 STANDARD_INPUT: Final = Path("-")
 
 
@@ -34,7 +35,9 @@ STANDARD_INPUT: Final = Path("-")
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Revoke nothing. The exit code is 9 if a key is found that is still valid."
+    "--dry-run",
+    is_flag=True,
+    help="Revoke nothing. The exit code is 9 if a key is active, disabled or not in the table.",
 )
 @yes_option
 @reason_option
@@ -43,14 +46,15 @@ STANDARD_INPUT: Final = Path("-")
 def leak(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, yes: bool, reason: str | None) -> None:
     """Find leaked keys in text and revoke them.
 
-    The text is read from the files, or from standard input. A key is revoked as soon as it is found. The text can have
-    any size and be in UTF-8, UTF-16 or UTF-32. It can be compressed with gzip, bzip2 or xz. Keys are recognized by
-    their format and checksum, also next to JSON or URL escapes.
+    The text is read from the files, or from standard input. A key that is active or disabled is revoked as soon as it
+    is found. The text can have any size and be in UTF-8, UTF-16 or UTF-32. It can be compressed with gzip, bzip2 or xz.
+    Keys are recognized by their format and checksum, also next to JSON or URL escapes. Keys of any prefix are found and
+    looked up in the table.
 
     Imported keys in other formats are not found. Use `keys verify` for them.
 
-    The exit code is 9 if a key that was found is still valid. In a dry run it is also 9 if a key in the product's key
-    format is not in this table, since it might belong to another stack.
+    The exit code is 9 if a key that was found is active or disabled, or might be. In a dry run it is also 9 if a key in
+    the product's key format is not in this table, since it might belong to another stack.
     """
     app: App = ctx.obj
     session = _Session(app, app.prefix, dry_run=dry_run, yes=yes, reason=reason)
@@ -73,9 +77,7 @@ class _Session:
         self._unreadable: list[dict[str, str]] = []
         self._searches: list[Search] = []
         self._counter: Counter | None = None
-        self._leak = LeakScan(
-            app.store, prefix, clock=app.clock, may_revoke=self._may_revoke, report=self._tell, reason=reason
-        )
+        self._leak = LeakScan(app.store, clock=app.clock, may_revoke=self._may_revoke, report=self._tell, reason=reason)
 
     def search(self, file: Path) -> None:
         """Search one text. If it cannot be read, report that and continue."""
@@ -84,7 +86,7 @@ class _Session:
             with _opened(file) as stream, counting(f"Searching {output.visible(name)}") as counter:
                 size = file.stat().st_size if file.is_file() else None
                 self._counter = counter
-                search = Search(self._prefix, lambda done: counter(stream.tell() if size else done, size))
+                search = Search(lambda done: counter(stream.tell() if size else done, size))
                 self._searches.append(search)
                 self._leak.scan(name, search, stream)
             if not search.is_text:
@@ -110,22 +112,33 @@ class _Session:
             return self._nobody.exit_code
         if self._leak.left or (self._dry_run and self._leak.unknown):
             return STILL_LIVE
+        if not sum(search.bytes for search in self._searches) and not self._unreadable:
+            raise BadInput("The input is empty, so nothing was searched.")
         return BadInput.exit_code if self._unreadable else 0
 
     def summary(self) -> str:
         """What was searched and what was found, in one or two sentences."""
         found = self._leak.found.values()
         by_fate = {fate: sum(one.fate is fate for one in found) for fate in Fate}
-        fates = ", ".join(f"{count} {fate}" for fate, count in by_fate.items() if count)
+        fates = ", ".join(f"{count} {_FATES.get(fate, fate)}" for fate, count in by_fate.items() if count)
         sizes = sum(search.bytes for search in self._searches), sum(search.lines for search in self._searches)
         size = f"{plural(sizes[0], 'byte')} in {plural(sizes[1], 'line')}"
-        searched = f"Searched {size} for keys with the prefix {self._prefix}."
+        searched = f"Searched {size} for keys with any prefix."
         result = (
             f"Found {plural(len(found), 'key')} of this table ({fates})" if found else "Found no keys of this table"
         )
-        unknown = f" and {plural(self._leak.unknown, 'key')} not in this table" if self._leak.unknown else ""
         unread = f" Files that could not be searched completely: {len(self._unreadable)}." if self._unreadable else ""
-        return f"{searched} {result}{unknown}.{unread}"
+        return f"{searched} {result}{self._unknown()}.{unread}"
+
+    def _unknown(self) -> str:
+        if not self._leak.unknown:
+            return ""
+        prefixes = sorted(self._leak.unknown_prefixes)
+        named = f"{'prefix' if len(prefixes) == 1 else 'prefixes'} {', '.join(prefixes)}"
+        return (
+            f" and {plural(self._leak.unknown, 'key')} not in this table ({named}). To look up a key that is not in "
+            "this table, run the command again with the stack of the key"
+        )
 
     def _may_revoke(self, found: FoundKey) -> bool:
         if self._dry_run:
@@ -135,8 +148,8 @@ class _Session:
             what = f"{key.ref} of {key.consumer}" if key else found.begins
             try:
                 with self._counter.paused() if self._counter else _nothing():
-                    note(f"{what} is in {_place(found.places[0])} and is still valid.")
-                    self._app.confirm("Revoke every valid key that is found permanently?", yes=False)
+                    note(f"{what} is in {_place(found.places[0])} and is not revoked.")
+                    self._app.confirm("Revoke every active or disabled key that is found permanently?", yes=False)
                 self._consent = True
             except click.Abort:
                 self._consent = False
@@ -148,7 +161,7 @@ class _Session:
         with self._counter.paused() if self._counter else _nothing():
             what = f"{found.key.ref} of {found.key.consumer}" if found.key else f"A key that begins with {found.begins}"
             problem = f" {found.problem}" if found.problem else ""
-            note(f"{_place(found.places[0])}: {what}: {found.fate}.{problem}")
+            note(f"{_place(found.places[0])}: {what}: {_status(found, self._app.clock())}.{problem}")
 
     def _show(self) -> None:
         now = self._app.clock()
@@ -161,6 +174,7 @@ class _Session:
                     "lines": sum(search.lines for search in self._searches),
                     "found": [_object(one, now) for one in found],
                     "unknown": self._leak.unknown,
+                    "unknown_prefixes": sorted(self._leak.unknown_prefixes),
                     "revoked": [one.key.ref for one in found if one.key and one.fate is Fate.REVOKED],
                     "left": [one.key.ref if one.key else one.digest for one in self._leak.left],
                     "unreadable": self._unreadable,
@@ -172,7 +186,7 @@ class _Session:
                 (
                     one.key.ref if one.key else one.digest,
                     one.key.consumer if one.key else "",
-                    one.fate.value,
+                    _status(one, now),
                     one.begins,
                     str(one.times),
                     " ".join(_place(place) for place in one.places),
@@ -193,6 +207,10 @@ def _object(found: FoundKey, now: float) -> dict[str, Any]:
         "lines": [line for _, line in found.places],
         "places": [{"file": name, "line": line} for name, line in found.places],
     }
+
+
+def _status(found: FoundKey, now: float) -> str:
+    return str(found.key.state(now) if found.key and found.fate is Fate.LIVE else found.fate)
 
 
 def _place(place: tuple[str, int]) -> str:

@@ -30,7 +30,7 @@ Exit codes:
   6  import: some lines failed. export: some items were left out.
   7  doctor: at least one check found a fault.
   8  The key or consumer already had this state. Nothing was changed.
-  9  leak: a key that was found is still valid, or might be.
+  9  leak: a key that was found is active or disabled, or might be.
  10  check: no mistakes, but some rules could not be compared with a route.
 """
 

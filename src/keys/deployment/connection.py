@@ -58,11 +58,11 @@ def connect(
 ) -> Table:
     """The table of the first that is given: `--table`, `--stack`, `API_KEYS_TABLE`, local system of `directory`.
 
-    The local system is used only if no profile is given, and is reported to `note`. If a stack is given, also with
-    `--table`, its parameters set the prefix and the accepted key formats. Otherwise `API_KEY_PREFIX` and
-    `ACCEPT_IMPORTED_KEYS` set them; without these they are unknown (None).
+    The local system is used only if no profile is given, and is reported to `note`. If a stack is given, its parameters
+    set the prefix and the accepted key formats. Otherwise `API_KEY_PREFIX` and `ACCEPT_IMPORTED_KEYS` set them; without
+    these they are unknown (None).
 
-    :raises BadInput: none of them is given, or the local system's file is invalid.
+    :raises BadInput: none of them is given, `--table` is not the stack's, or the local system's file is invalid.
     :raises NotFound: the stack does not exist, or is no stack of this product.
     """
     outputs_file = directory / LOCAL_OUTPUTS
@@ -86,7 +86,11 @@ def connect(
             raise NotFound(
                 f"The stack {target.stack!r} has no output ApiKeysTableName. Specify a stack of this product."
             )
-        name = name or outputs["ApiKeysTableName"]
+        name = outputs["ApiKeysTableName"]
+        if target.table not in (None, name):
+            raise BadInput(
+                f"--table {target.table}: the stack {target.stack!r} uses the table {name}. Omit --table or --stack."
+            )
         prefix = parameters.get("ApiKeyPrefix", DEFAULT_PREFIX)
         imported = parameters.get("AcceptImportedKeys") == "true"
     imported = imported if target.accept_imported is None else target.accept_imported

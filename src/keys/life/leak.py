@@ -1,4 +1,4 @@
-"""Find keys in text, look up each key in the table, and revoke it if it is still valid."""
+"""Find keys in text, look up each key in the table, and revoke it if it is active or disabled."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ MAX_PLACES: Final = 10
 MAX_REMEMBERED: Final = 100_000
 """How many digests that are not in the table are kept, so that they are not looked up again."""
 
+MAX_PREFIXES: Final = 10
+"""How many prefixes of keys that are not in the table are kept."""
+
 MAX_FAILURES: Final = 100
 """After more failures to look up or revoke a key, the scan stops: AWS or the permissions have a problem."""
 
 
 class Fate(StrEnum):
-    """The status of a key that was found. LIVE: it can be used, or enabled. REFUSED: its item is malformed."""
+    """The status of a key that was found. LIVE: active or disabled. REFUSED: its item is malformed."""
 
     LIVE = "live"
     REVOKED = "revoked now"
@@ -51,15 +54,15 @@ class FoundKey:
 
 
 class LeakScan:
-    """Scans texts for the keys with a prefix, and revokes those in the table that are still valid.
+    """Scans texts for keys with any prefix, and revokes those in the table that are active or disabled.
 
-    `may_revoke` is called before each revocation. `report` is called for each key when its fate is known.
+    `may_revoke` is called before each revocation. `report` is called for each key when its fate is known. `unknown`:
+    the number of keys that are not in the table. `unknown_prefixes`: their prefixes, at most `MAX_PREFIXES`.
     """
 
     def __init__(
         self,
         store: Store,
-        prefix: str,
         *,
         clock: Callable[[], float],
         may_revoke: Callable[[FoundKey], bool],
@@ -67,7 +70,6 @@ class LeakScan:
         reason: str | None = None,
     ) -> None:
         self._store = store
-        self._prefix = prefix
         self._clock = clock
         self._may_revoke = may_revoke
         self._report = report
@@ -75,11 +77,12 @@ class LeakScan:
         self._unknown: set[bytes] = set()
         self.found: dict[str, FoundKey] = {}
         self.unknown = 0
+        self.unknown_prefixes: set[str] = set()
         self.failures = 0
 
     @property
     def left(self) -> list[FoundKey]:
-        """The keys that are still valid, or might be."""
+        """The keys that are active or disabled, or might be."""
         return [found for found in self.found.values() if found.fate in (Fate.LIVE, Fate.NOT_KNOWN)]
 
     def scan(self, name: str, search: Search, stream: BinaryIO) -> None:
@@ -107,7 +110,7 @@ class LeakScan:
 
     def _look_up(self, hit: Hit, digest: str) -> FoundKey | None:
         """The key, or None if it is not in the table."""
-        found = FoundKey(make_hint(hit.key, self._prefix), digest)
+        found = FoundKey(make_hint(hit.key, hit.prefix), digest)
         try:
             found.key = self._store.get(digest)
         except MalformedItem as error:
@@ -117,6 +120,8 @@ class LeakScan:
         else:
             if found.key is None:
                 self.unknown += 1
+                if len(self.unknown_prefixes) < MAX_PREFIXES:
+                    self.unknown_prefixes.add(hit.prefix)
                 if len(self._unknown) >= MAX_REMEMBERED:
                     self._unknown.clear()
                 self._unknown.add(bytes.fromhex(digest))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
@@ -24,8 +26,24 @@ _BODY = f"[0-9A-Za-z]{{{api_key.RANDOM_LENGTH}}}_[0-9A-Za-z]{{{api_key.CHECKSUM_
 _UNDERSCORE = rb"(?:_|%5[Ff]|%255[Ff]|\\{1,4}u005[Ff]|\\{1,4}x5[Ff]|\\{1,4}_|&#0{0,9}95;|&#[xX]5[Ff];|&lowbar;|=5[Ff])"
 """Also as escaped in URLs, JSON, Markdown, HTML and mail. These do not change the other characters of a key."""
 
+_CANDIDATES = tuple(
+    re.compile(
+        rb"%s(?=([0-9A-Za-z]{%d})%s([0-9A-Za-z]{%d}))"
+        % (end, api_key.RANDOM_LENGTH, _UNDERSCORE, api_key.CHECKSUM_LENGTH)
+    )
+    for end in (rb"_", rb"5F", rb"5f", rb";")
+)
+"""A key after its prefix, for each end of an underscore. They begin with a literal, which is about ten times faster."""
+
+_ESCAPE = re.compile(_UNDERSCORE)
+_MAX_PREFIX = 20
+_DIGITS = {ord(digit): value for value, digit in enumerate(api_key.ALPHABET)}
+_PREFIXES = re.compile(rb"([a-z0-9_]+)_\Z")
 _MAX_KEY_BYTES = 1024
 """An upper bound of the length of a key with these escapes."""
+
+_MAX_PREFIX_BYTES = 256
+"""An upper bound of the length of a prefix with these escapes."""
 
 _CONTROL_BYTES = bytes(set(range(32)) - {0, *b"\a\b\t\n\v\f\r\x1b"} | {127})
 _MAX_CONTROL_RATIO = 0.02
@@ -38,23 +56,20 @@ class Hit:
     key: str
     line: int
 
+    @property
+    def prefix(self) -> str:
+        return self.key.rsplit("_", 2)[0]
+
 
 class Search:
-    """Searches one stream of any size for the keys with a prefix. Memory use is constant.
+    """Searches one stream of any size for keys with any prefix. Memory use is constant.
 
     Also finds keys in UTF-16 and UTF-32, in gzip, bzip2 and xz, and with the escapes of JSON, URLs and similar formats.
     `bytes` and `lines`: the amount searched.
     """
 
-    def __init__(self, prefix: str, progress: Callable[[int], None] = lambda _bytes: None) -> None:
+    def __init__(self, progress: Callable[[int], None] = lambda _bytes: None) -> None:
         """`progress` is called with the number of bytes searched so far."""
-        parts = prefix.split("_")
-        start = _UNDERSCORE.join(part.encode() for part in parts)
-        body = rb"([0-9A-Za-z]{%d})" % api_key.RANDOM_LENGTH
-        checksum = rb"([0-9A-Za-z]{%d})" % api_key.CHECKSUM_LENGTH
-        # It begins with a literal, so that the engine of `re` can skip quickly to the next candidate.
-        self._expression = re.compile(_UNDERSCORE.join([start, body, checksum]))
-        self._prefix = prefix
         self._progress = progress
         self._control_bytes = 0
         self._is_open_line = False
@@ -71,23 +86,23 @@ class Search:
 
         :raises BadInput: the stream has a binary format, or is truncated or damaged.
         """
-        window, lines = b"", 0
+        window, lines, start = b"", 0, 0
         for text, is_last in self._texts(decoding.uncompressed(stream)):
             window += text
             # A key that begins after this position can continue in the next chunk.
-            end = len(window) if is_last else max(0, len(window) - _MAX_KEY_BYTES)
-            at = counted = 0
-            while (match := self._expression.search(window, at)) and match.start() < end:
-                # Continue one byte later: a key can overlap with a match that is not a key.
-                at = match.start() + 1
-                key = f"{self._prefix}_{match[1].decode()}_{match[2].decode()}"
-                if api_key.is_well_formed(key, self._prefix):
-                    lines += window.count(b"\n", counted, at)
-                    counted = at
+            end = len(window) if is_last else max(start, len(window) - _MAX_KEY_BYTES)
+            found = (match for candidate in _CANDIDATES for match in candidate.finditer(window, start))
+            counted = start
+            for match in sorted((match for match in found if match.start() < end), key=re.Match.start):
+                if key := _key(window, match):
+                    lines += window.count(b"\n", counted, match.start())
+                    counted = match.start()
                     yield Hit(key, lines + 1)
             lines += window.count(b"\n", counted, end)
             self._progress(self.bytes)
-            window = window[end:]
+            # The prefix of the next key can be before `end`.
+            start = min(end, _MAX_PREFIX_BYTES)
+            window = window[end - start :]
         self.lines = lines + self._is_open_line
 
     def _texts(self, stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
@@ -108,6 +123,19 @@ class Search:
         except decoding.DAMAGED:
             raise BadInput("The compressed file is truncated or damaged. The rest was not searched.") from None
         yield b"", True
+
+
+def _key(window: bytes, candidate: re.Match[bytes]) -> str | None:
+    """The key of a candidate, with the prefix for which its checksum is correct. None if there is no such prefix."""
+    before = _ESCAPE.sub(b"_", window[max(0, candidate.start() - _MAX_PREFIX_BYTES) : candidate.start(1)])
+    if not (prefixes := _PREFIXES.search(before[-_MAX_PREFIX - 1 :])):
+        return None
+    checksum = functools.reduce(lambda number, digit: number * len(_DIGITS) + _DIGITS[digit], candidate[2], 0)
+    stem = prefixes[0] + candidate[1] + b"_"
+    for start in range(len(prefixes[1])):
+        if zlib.crc32(stem[start:]) == checksum and api_key.PREFIX_PATTERN.match(prefixes[1][start:].decode()):
+            return (stem[start:] + candidate[2]).decode()
+    return None
 
 
 def pattern(prefix: str) -> str:
