@@ -65,8 +65,8 @@ def _head(figures: Figures) -> str:
 {figures.versions["python"]}). It measures the artifact of `sam build` ("multi-auth" in the tables), which contains {packed}.
 For comparison, it also measures other libraries, among them {others}.
 
-Compare the ratios, not the times. Times depend on the machine and differ on Lambda, where a function of 512 MB has 0.29 of a
-processor after its start. The contenders take turns, so that a ratio compares runs under the same load of the machine."""
+Compare the ratios, not the times. Times depend on the machine and differ on Lambda, where a function of 512 MB has 0.29 vCPU
+after its start. The contenders take turns, so that a ratio compares runs under the same load of the machine."""
 
 
 def targets(ratios: Sequence[Ratio], artifact_bytes: int, memory: Mapping[int, int]) -> str:
@@ -214,7 +214,7 @@ for the requests comes in addition. Free tiers are not included.
 | API keys among the credentials | {load.key_share:.0%} | assumption in `bench/cost.py` |
 | API keys found in the key cache | {load.kept_share:.0%} | assumption in `bench/cost.py` |
 | a DynamoDB read | {load.read_milliseconds:.0f} ms | assumption in `bench/cost.py` |
-| a decision | {load.milliseconds:.3f} ms of a processor | measured |
+| a decision | {load.milliseconds:.3f} ms of 1 vCPU | measured |
 | logs of an accepted credential | {load.accepted_bytes:.0f} bytes | measured |
 | logs of a refused credential | {load.refused_bytes:.0f} bytes | measured |
 
@@ -225,7 +225,7 @@ error that a refusal raises. Lambda writes no line of its own, because the templ
 
 The authorizer cache does not keep refusals. A million refused tokens that need no DynamoDB read cost {refused:.3f} dollars at 512 MB. An hour at the
 account's limit of 10,000 requests per second costs {refused * 36:.2f} dollars. With `ThrottleRate=100`, it costs {refused * 0.36:.2f} dollars. `ReservedConcurrency` limits
-concurrent executions, not requests. Requests above it get an error and cause no invocation.
+concurrent executions, not requests. Requests above it get 503 or 429 and cause no invocation.
 
 ### Metrics
 

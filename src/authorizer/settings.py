@@ -37,7 +37,7 @@ class Settings:
     jwt_leeway_seconds: float = 30
     """The accepted clock difference between provider and function when the times of a token are checked."""
     jwks_fresh_seconds: float = 600
-    """How long signing keys are used before the authorizer fetches them again."""
+    """The age up to which signing keys count as fresh. The authorizer fetches them again at 80% of it."""
     jwks_stale_seconds: float = 86_400
     """The maximum age of the last fetched signing keys while the provider cannot be reached."""
     jwks_cooldown_seconds: float = 10
@@ -55,7 +55,7 @@ class Settings:
     max_policy_bytes: int = 8192
     """The maximum size of a policy. Before you raise it, test on AWS that API Gateway accepts a policy of that size."""
     powertools_log_level: str = "INFO"
-    """INFO logs one line for each decision. WARNING logs failures only."""
+    """INFO: one line for each decision. WARNING: the line of an accepted or refused credential has only metrics."""
     powertools_service_name: str = "authorizer"
     """The `service` of log lines and metrics."""
     powertools_metrics_namespace: str = "MultiAuth"
@@ -66,7 +66,7 @@ class Settings:
     providers_from: str = "none"
     """Where the providers are configured, for the log."""
     rules: "AccessRules | None" = None
-    """None permits every route to every accepted credential."""
+    """None: every accepted credential can call every route."""
 
     @classmethod
     def read(cls, env: Mapping[str, str], directory: Path) -> "Settings":

@@ -1,6 +1,7 @@
 """The template's parameters and variables agree with the settings of the function."""
 
 import contextlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,29 @@ def test_there_are_no_more_parameters_than_a_newcomer_can_read_and_the_provider_
 def test_every_parameter_is_in_one_group_of_the_console_and_of_the_documentation() -> None:
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert sorted(name for group in groups for name in group["Parameters"]) == sorted(TEMPLATE["Parameters"])
+
+
+def test_the_parameters_that_only_the_sample_api_uses_are_named_in_the_template_and_in_operations() -> None:
+    resources, conditions = TEMPLATE["Resources"], TEMPLATE["Conditions"]
+
+    def using(name: str, parts: dict[str, Any]) -> set[str]:
+        return {
+            part for part, body in parts.items() if f'"{name}"' in (text := json.dumps(body)) or f"${{{name}}}" in text
+        }
+
+    of_the_sample = {"HasSampleApi", *using("HasSampleApi", conditions)}
+    always = {name for name, body in resources.items() if body.get("Condition") not in of_the_sample}
+
+    def is_used_always(parameter: str) -> bool:
+        return any(using(name, resources) & always for name in (parameter, *using(parameter, conditions)))
+
+    without_effect = {name for name in TEMPLATE["Parameters"] if not is_used_always(name)} - {"SampleApi"}
+    described = re.findall(r"\w+", TEMPLATE["Parameters"]["SampleApi"]["Description"])
+    assert set(described) & TEMPLATE["Parameters"].keys() == without_effect
+    page = Path("docs/operations.md").read_text(encoding="utf-8")
+    section = page.partition("## The stage of your API\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    assert set(re.findall(r"\w+", " ".join(rows))) == without_effect
 
 
 def test_every_setting_has_a_variable_and_one_that_the_file_may_have_is_empty_there() -> None:
