@@ -149,7 +149,7 @@ class TestExplain:
             (token(claims(aud="other")), "wrong_audience", "other"),
             ("a.b.c", "malformed_token", "truncated"),
             ("nonsense", "unrecognised", "no dot"),
-            ("ü.ü.ü", "malformed_authorization", "not valid as a bearer token"),
+            ("ü.ü.ü", "malformed_authorization", "not ASCII. Pass the credential alone."),
         ],
         ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "token",
     )

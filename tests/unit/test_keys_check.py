@@ -294,6 +294,16 @@ class TestCheck:
         assert answer.exit_code == 10
         assert "GET /me                  anyone: it has no Lambda authorizer in the template" in answer.stdout
 
+    def test_a_route_with_the_stage_is_corrected(self, check: Check) -> None:
+        answer = check(
+            rule("GET /v1/me") + rule("GET /v1/b"), f"F: {FUNCTION % ('{ A: ' + event('get', '/me') + ' }')}"
+        )
+        assert (
+            "GET /v1/me matches no route with an authorizer in the template. A route does not include the stage. "
+            "If v1 is the stage, write GET /me." in answer.stderr
+        )
+        assert "GET /v1/b matches no route with an authorizer in the template.\n" in answer.stderr
+
     def test_all_mistakes_are_reported_at_once(self, check: Check) -> None:
         rules = (
             rule("GET /me", "credentials = ['jwt']")

@@ -390,3 +390,50 @@ def test_the_pattern_for_scanners_has_the_prefix(keys: KeysCommand, form: str) -
 
 def test_the_pattern_for_scanners_needs_no_table(keys: KeysCommand) -> None:
     assert keys.json("scan-pattern")["prefix"] == "mak"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            ("show", "key_1a2B3c4D5e6F7g8H"),
+            "There is no key key_1a2B3c4D5e6F7g8H in the table ApiKeys. To list the keys: `keys list --stack prod`.",
+        ),
+        (
+            ("consumer", "show", "acme"),
+            "in the table ApiKeys. To list the consumers: `keys consumer list --stack prod`.",
+        ),
+    ],
+)
+def test_a_proposed_command_has_the_options_of_this_one(keys: KeysCommand, command: tuple[str, ...], told: str) -> None:
+    result = keys.run(*command, "--stack", "prod")
+    assert result.exit_code == 3
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("roll", "ID", "--undo", "--grace", "5h"), "--grace has no effect with --undo."),
+        (("roll", "ID", "--undo", "--expires-in", "3d"), "--expires-in has no effect with --undo."),
+        (("roll", "ID", "--undo", "--prefix", "zzz"), "--prefix has no effect with --undo."),
+        (("update", "ID", "--tag", "a=b", "--clear-tags"), "Specify --tag or --clear-tags, not both."),
+        (("consumer", "update", "acme", "--tag", "a=b", "--clear-tags"), "Specify --tag or --clear-tags, not both."),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(keys: KeysCommand, command: tuple[str, ...], told: str) -> None:
+    key_id = keys.create()["key_id"]
+    keys.run("roll", key_id)
+    before = keys.items()
+    result = keys.run(*(key_id if word == "ID" else word for word in command))
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert keys.items() == before
+
+
+def test_an_ended_key_that_was_rolled_is_not_sent_to_undo(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    new = keys.json("roll", key_id)["key_id"]
+    assert f"was already rolled to {new}. Roll that key, or specify --undo." in keys.run("roll", key_id).stderr
+    keys.run("revoke", key_id, "--yes")
+    assert f"was already rolled to {new}. Roll that key.\n" in keys.run("roll", key_id).stderr

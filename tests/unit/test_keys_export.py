@@ -132,3 +132,12 @@ def test_a_csv_export_has_the_description_of_each_key(keys: KeysCommand) -> None
     created = keys.create("--description", "billing job")
     (row,) = csv.DictReader(keys.run("export", "--format", "csv").stdout.splitlines())
     assert (row["key_id"], row["description"]) == (created["key_id"], "billing job")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_without_keys_says_so(keys: KeysCommand, form: str) -> None:
+    keys.create(consumer="acme")
+    result = keys.run("export", "--format", form, "--consumer", "nobody")
+    assert result.exit_code == 0
+    assert "The consumer 'nobody' does not exist." in result.stderr
+    assert not keys.run("export", "--format", form, "--consumer", "acme").stderr

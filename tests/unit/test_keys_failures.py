@@ -143,7 +143,7 @@ def test_whoever_is_always_too_late_is_told_so(keys: KeysCommand) -> None:
         ("ExpiredTokenException", 1, "Sign in again"),
         ("ThrottlingException", 1, "Try again"),
         ("SomethingNewException", 1, "the reason"),
-        ("ResourceNotFoundException", 3, "table does not exist"),
+        ("ResourceNotFoundException", 3, "The table ApiKeys in eu-central-1 does not exist."),
     ],
 )
 def test_a_refusal_of_aws_is_told_with_its_remedy(keys: KeysCommand, code: str, exit_code: int, text: str) -> None:
@@ -169,3 +169,18 @@ def test_an_address_where_nothing_answers_is_told() -> None:
     result = CliRunner().invoke(main, ["list"], obj=app, catch_exceptions=False)
     assert result.exit_code == 1
     assert "cannot be reached" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The table does not have the specified index: by_consumer",
+        "The provided key element does not match the schema",
+    ],
+)
+def test_a_table_of_another_product_is_named(keys: KeysCommand, text: str) -> None:
+    result = run_interfered(keys, refusal("ValidationException", text), "create", "--consumer", "acme")
+    assert result.exit_code == 2
+    assert "The table ApiKeys in eu-central-1 is not a table of this product. Specify --stack" in result.stderr
+    other = run_interfered(keys, refusal("ValidationException", "another"), "create", "--consumer", "acme")
+    assert (other.exit_code, "not a table" in other.stderr) == (1, False)

@@ -101,3 +101,15 @@ def test_what_is_not_a_key_id_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(BadInput) as refused:
         fields.check_key_id(text)
     assert "mak_x" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["{'plan':1}", "plan=gold", "@file.json", ""])
+def test_data_that_is_not_json_gets_an_example(text: str) -> None:
+    with pytest.raises(BadInput, match=r'is not valid JSON: .* Specify an object such as \{"plan": "gold"\}\.'):
+        fields.parse_data(text, "acme")
+
+
+@pytest.mark.parametrize("text", ["a b", "a,,b"])
+def test_scopes_that_are_not_separated_by_commas_get_an_example(text: str) -> None:
+    with pytest.raises(BadInput, match="Separate scopes by one comma, such as read,write"):
+        fields.parse_scopes(text.split(","))

@@ -488,3 +488,31 @@ def test_an_empty_export_is_imported_as_nothing(bring: Callable[..., Any]) -> No
 def test_a_column_that_is_mapped_twice_is_refused(bring: Callable[..., Any]) -> None:
     answer = bring(f"a,b\n{KEY},acme\n", "--map", "a=key", "--map", "b=consumer", "--map", "A=hint", exit_code=2)
     assert "--map A=hint: the column 'A' is mapped twice" in answer
+
+
+@pytest.mark.parametrize(
+    ("hashed", "told"),
+    [
+        ("$2b$12$LQv3c1yqBWVHxkd0LHAkCOYz6TtxMQJqhN8/LewKyNiAYMyzJ/I1K", "sha256 is a bcrypt hash"),
+        ("$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub", "sha256 is an Argon2 hash"),
+    ],
+)
+def test_a_hash_that_cannot_be_imported_is_named(bring: Callable[..., Any], hashed: str, told: str) -> None:
+    answer = bring(json.dumps({"consumer": "acme", "sha256": hashed}), name="keys.jsonl", exit_code=6)
+    assert told in answer["failures"][0]["reason"]
+
+
+def test_a_truncated_object_is_not_valid_json(keys: KeysCommand) -> None:
+    result = keys.run("import", "-", stdin='{"consumer": "acme",\n')
+    assert result.exit_code == 2
+    assert "The file is not valid JSON." in result.stderr
+    whole = keys.run("import", "-", stdin='{"consumer":\n"acme"}')
+    assert "must be a list of objects" in whole.stderr
+
+
+def test_a_broken_list_is_to_be_corrected_before_the_next_import(keys: KeysCommand) -> None:
+    result = keys.run("import", "-", stdin=json.dumps([{"consumer": "acme", "key": KEY}])[:-1] + "oops")
+    assert result.exit_code == 2
+    assert "The text after item 1 is not valid JSON." in result.stderr
+    assert "Correct the file, then run the same command again." in result.stderr
+    assert "remaining lines" not in result.stderr

@@ -49,7 +49,7 @@ def test_a_refused_key_is_shown_with_the_authorizers_reason(keys: KeysCommand) -
     assert reason(keys, secret) == "revoked_key"
 
 
-@pytest.mark.parametrize("stdin", ["", "\n"])
+@pytest.mark.parametrize("stdin", ["", "\n", "Authorization: Bearer\n", "Bearer"])
 def test_without_input_there_is_nothing_to_verify(keys: KeysCommand, stdin: str) -> None:
     result = keys.run("verify", stdin=stdin)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -123,3 +123,41 @@ def test_no_error_repeats_a_credential_that_was_given_as_an_argument(
     assert result.exit_code in (2, 3)
     assert "Error: " in result.stderr
     assert credential not in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (api_key.generate("oth"), "is a key with the prefix oth. This authorizer only accepts the prefix mak."),
+        (f'"{api_key.generate("mak")}"', "has quotation marks around it"),
+        ("eyJhbGciOiJub25lIn0.e30.e30", "is a JWT, not an API key. To check it: `keys explain"),
+        ("opaque", "is not an API key. The authorizer would check it as a JWT."),
+        ("one\ntwo", "The input has 2 lines."),
+        ('{"key": 1}', "The input is JSON."),
+        ("two words", "The input has a space."),
+        ("ü", "not ASCII"),
+        ("x" * 10_241, "longer than 10240 characters"),
+    ],
+    ids=["prefix", "quotes", "JWT", "opaque", "lines", "JSON", "space", "not ASCII", "long"],
+)
+def test_a_refusal_says_what_was_passed_instead_of_a_key(keys: KeysCommand, text: str, told: str) -> None:
+    result = keys.run("verify", stdin=text)
+    assert result.exit_code == 5
+    assert told in result.stdout
+    assert text not in result.output or len(text) < 10
+
+
+@pytest.mark.parametrize("command", ["show", "revoke", "roll", "history"])
+def test_a_key_in_place_of_its_id_is_not_repeated(keys: KeysCommand, command: str) -> None:
+    key = api_key.generate("mak")
+    result = keys.run(command, key)
+    assert result.exit_code == 2
+    assert "This is a key, not its ID. To get its ID: `keys verify < key.txt`." in result.stderr
+    assert key not in result.output
+
+
+def test_a_key_on_the_command_line_of_verify_names_standard_input(keys: KeysCommand) -> None:
+    result = keys.run("verify", api_key.generate("mak"))
+    assert result.exit_code == 2
+    assert "Pass a credential on standard input: `keys verify < key.txt`." in result.stderr
+    assert "history of your shell" in result.stderr

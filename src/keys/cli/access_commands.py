@@ -139,7 +139,7 @@ def explain(
         note("Paste the token, and end it with Ctrl-D on a line of its own.")
     token = credential_in(file.read(MAX_TOKEN_BYTES).decode("utf-8", "replace").strip())
     if not token:
-        raise BadInput("--jwt: no token was read. The file or standard input is empty.")
+        raise BadInput("--jwt: no token was read. The input is empty, or nothing follows `Bearer`.")
     unverified = _parse(token)
     source = "the environment variables" if app.settings is app.env else f"the stack {app.deployment.stack}"
     settings = _jwt_settings(app.settings, source, unverified, jwks.read() if jwks else None)

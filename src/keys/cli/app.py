@@ -166,6 +166,11 @@ class App:
     def database(self) -> Database:
         return Database(self.table.client, self.table.name, self.sleep)
 
+    @property
+    def used_table(self) -> Table | None:
+        """The table, if the command has connected to it."""
+        return self.__dict__.get("table")
+
     def again(self, command: str) -> str:
         """The command line `command`, with the options of this command that select the table."""
         target = self.target

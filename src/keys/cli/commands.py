@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,9 @@ from keys.life.errors import BadInput, KeysError, ServiceFailure
 from keys.life.record import DIGEST
 
 T = TypeVar("T")
+
+IN_HISTORY: Final = "The command line, with the key, might be in the history of your shell."
+_OWN_COMMAND: Final = re.compile(r"`(keys (?:list|create|consumer [a-z]+))`")
 
 
 class Parsed(click.ParamType[Any]):
@@ -43,11 +47,17 @@ def _lifetime(text: str) -> int:
     return seconds
 
 
+def _ref(text: str) -> str:
+    if hide(text) != text:
+        raise BadInput(f"This is a key, not its ID. To get its ID: `keys verify < key.txt`. {IN_HISTORY}")
+    return text if DIGEST.fullmatch(text) else fields.check_key_id(text)
+
+
 DURATION: Final = Parsed("duration", duration.parse)
 LIFETIME: Final = Parsed("duration", _lifetime)
 NAME: Final = Parsed("name", fields.check_name)
 DESCRIPTION: Final = Parsed("text", fields.check_description)
-REF: Final = Parsed("key_id", lambda text: text if DIGEST.fullmatch(text) else fields.check_key_id(text))
+REF: Final = Parsed("key_id", _ref)
 ENCODING: Final = Parsed("name", decoding.check_encoding)
 PREFIX: Final = Parsed("text", fields.check_prefix)
 SCOPES: Final = Parsed("scopes", lambda text: fields.parse_scopes(text.split(",") if text.strip() else []))
@@ -110,13 +120,13 @@ class Group(click.Group):
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
-            raise click.UsageError(hide(error.format_message()), error.ctx) from None
+            raise _without_credential(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            raise click.UsageError(hide(error.format_message()), error.ctx) from None
+            raise _without_credential(error) from None
         except KeysError as error:
             _fail(ctx, error)
         except OSError as error:
@@ -126,7 +136,7 @@ class Group(click.Group):
             named = f" ({error.filename})" if error.filename else ""
             _fail(ctx, ServiceFailure(f"{error.strerror or error}{named}."))
         except Exception as error:
-            failure = aws_errors.translate(error)
+            failure = aws_errors.translate(error, ctx.ensure_object(App).used_table)
             if failure is None:
                 raise
             _fail(ctx, failure)
@@ -152,9 +162,29 @@ def tag_options(command: Callable[..., T]) -> Callable[..., T]:
     )(command)
 
 
+def tag_changes(tags: dict[str, str], clear_tags: bool) -> dict[str, Any]:
+    """The change of the tags by `--tag` and `--clear-tags`: none if neither is given.
+
+    :raises BadInput: both are given.
+    """
+    if tags and clear_tags:
+        raise BadInput("Specify --tag or --clear-tags, not both. --tag replaces all existing tags.")
+    return {"tags": tags} if tags or clear_tags else {}
+
+
+def _without_credential(error: click.UsageError) -> click.UsageError:
+    """The error without credentials in its text. If it had one, the text says how to pass a credential."""
+    text = hide(error.format_message())
+    if text != error.format_message():
+        text += f" Pass a credential on standard input: `keys verify < key.txt`. {IN_HISTORY}"
+    return click.UsageError(text, error.ctx)
+
+
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
     # The mistakes in a file are one line each, and `note` writes a single line.
-    for line in hide(f"Error: {error}").split("\n"):
+    app = ctx.ensure_object(App)
+    text = _OWN_COMMAND.sub(lambda command: f"`{app.again(command[1])}`", f"Error: {error}")
+    for line in hide(text).split("\n"):
         note(line)
     ctx.exit(error.exit_code)
 

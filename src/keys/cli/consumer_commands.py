@@ -11,7 +11,7 @@ import click
 
 from keys.cli import output
 from keys.cli.app import App, note
-from keys.cli.commands import DESCRIPTION, NAME, Group, reason_option, tag_options, yes_option
+from keys.cli.commands import DESCRIPTION, NAME, Group, reason_option, tag_changes, tag_options, yes_option
 from keys.cli.progress import counting
 from keys.cli.telling import Told, telling
 from keys.deployment.words import plural
@@ -103,8 +103,7 @@ def update(
         changes["description"] = description
     if data is not None:
         changes["data"] = parse_data(data, name)
-    if tags or clear_tags:
-        changes["tags"] = tags
+    changes |= tag_changes(tags, clear_tags)
     if not changes:
         raise BadInput("There is no change. Specify --description, --data, --tag or --clear-tags.")
     with _telling(app, name) as told, counting("Keys updated", told.part("Keys updated")) as progress:

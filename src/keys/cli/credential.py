@@ -5,7 +5,7 @@ from typing import Final
 
 from authorizer.api_key import CHECKSUM_LENGTH, RANDOM_LENGTH
 
-_HEADER: Final = re.compile(r"(?:authorization: *)?bearer +", re.IGNORECASE)
+_HEADER: Final = re.compile(r"(?:authorization: *)?bearer(?: +|\Z)", re.IGNORECASE)
 _CREDENTIAL: Final = re.compile(
     rf"[a-z][a-z0-9_]*_[0-9A-Za-z]{{{RANDOM_LENGTH}}}_[0-9A-Za-z]{{{CHECKSUM_LENGTH}}}|eyJ[\w-]+\.[\w.-]+", re.ASCII
 )

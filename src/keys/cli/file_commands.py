@@ -16,6 +16,7 @@ from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import ENCODING, NAME, Command, prefix_option
 from keys.cli.interrupt import Interrupts
+from keys.cli.key_commands import none_listed
 from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
@@ -147,7 +148,7 @@ def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bo
             ctx.exit(SOME_FAILED)
         return
     now = app.clock()
-    objects = (output.key_object(key, now) for key in app.store.all(consumer))
+    objects = (output.key_object(key, now) for key in _noting_none(app, consumer, app.store.all(consumer)))
     if form == "jsonl":
         for value in objects:
             output.print_json(value)
@@ -155,6 +156,14 @@ def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bo
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_EXPORTED)
     writer.writerows([_cell(value[name]) for name in _EXPORTED] for value in objects)
+
+
+def _noting_none(app: App, consumer: str | None, keys: Iterator[Key]) -> Iterator[Key]:
+    count = 0
+    for count, key in enumerate(keys, 1):  # noqa: B007 - used after the loop
+        yield key
+    if not count:
+        note(none_listed(app, consumer, 0))
 
 
 def _export_all(app: App, consumer: str | None) -> bool:
@@ -241,6 +250,8 @@ class _Run:
         except BaseException as error:
             if self.lines or not isinstance(error, BadInput):
                 told.fact = self._counts()
+            if isinstance(error, BadInput):
+                told.remedy = "Correct the file, then run the same command again."
             if not self._app.json:
                 self._show_failures()
                 raise

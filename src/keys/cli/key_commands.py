@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from keys.cli import output
 from keys.cli.app import App, note
@@ -19,6 +20,7 @@ from keys.cli.commands import (
     Command,
     prefix_option,
     reason_option,
+    tag_changes,
     tag_options,
     yes_option,
 )
@@ -101,7 +103,7 @@ def list_keys(
         rows = [output.key_row(key, now) for key in keys]
         output.print_table(output.KEY_COLUMNS, rows, output.KEY_IMPORTANCE)
     else:
-        note(_none_listed(app, consumer, len(everything)))
+        note(none_listed(app, consumer, len(everything)))
 
 
 @click.command(cls=Command, example="keys show key_1a2B3c4D5e6F7g8H")
@@ -149,6 +151,10 @@ def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, 
     period, but not after its own expiry. With --grace 0 the old key expires at once.
     """
     if undo:
+        ctx = click.get_current_context()
+        for option, name in {"grace": "--grace", "expires_in": "--expires-in", "prefix": "--prefix"}.items():
+            if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+                raise BadInput(f"{name} has no effect with --undo. Specify one of them.")
         _undo_roll(app, key_id, reason, yes=yes)
         return
     if not grace:
@@ -179,8 +185,7 @@ def update(app: App, key_id: str, description: str | None, tags: dict[str, str],
     The given tags replace all existing tags. To change the data of all keys of a consumer, use `keys consumer update`.
     """
     changes: dict[str, Any] = {} if description is None else {"description": description}
-    if tags or clear_tags:
-        changes["tags"] = tags
+    changes |= tag_changes(tags, clear_tags)
     if not changes:
         raise BadInput("There is no change. Specify --description, --tag or --clear-tags.")
     with _telling(app, key_id) as told:
@@ -254,7 +259,8 @@ def delete(app: App, key_id: str, yes: bool) -> None:
             click.echo(told.fact)
 
 
-def _none_listed(app: App, consumer: str | None, count: int) -> str:
+def none_listed(app: App, consumer: str | None, count: int) -> str:
+    """The message of a list or export without keys. `count`: the number of keys before the other options apply."""
     where = f"of the consumer {consumer}" if consumer else f"in the table {app.table.name}"
     if not count and consumer and app.consumers.get(consumer) is None:
         return f"The consumer {consumer!r} does not exist. To list the consumers: `{app.again('keys consumer list')}`."

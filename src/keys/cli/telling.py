@@ -18,10 +18,14 @@ from keys.life.errors import KeysError, OutcomeUnknown, ServiceFailure
 
 
 class Told:
-    """The state of a change. `fact` is a sentence that is set as soon as the change, or a part of it, is made."""
+    """The state of a change. `fact` is a sentence that is set as soon as the change, or a part of it, is made.
 
-    def __init__(self) -> None:
+    `remedy`: what the operator can do if the command then fails.
+    """
+
+    def __init__(self, remedy: str) -> None:
         self.fact: str | None = None
+        self.remedy = remedy
 
     def part(self, what: str) -> Callable[[int, int | None], None]:
         """A progress `Report` that sets `fact` to the number of completed changes."""
@@ -41,18 +45,18 @@ def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
 
     :raises click.exceptions.Exit: the block failed, and the message was written.
     """
-    told = Told()
+    told = Told(remedy)
     try:
         yield told
     except OutcomeUnknown as error:
-        _last_word(app, f"{error} {told.fact or 'The change might have been made.'}", remedy, names)
+        _last_word(app, f"{error} {told.fact or 'The change might have been made.'}", told.remedy, names)
         raise click.exceptions.Exit(error.exit_code) from None
     except click.exceptions.Exit:
         raise
     except BaseException as error:
         if told.fact is None:
             raise
-        _last_word(app, f"{cause(error)} {told.fact}", remedy, names)
+        _last_word(app, f"{cause(error)} {told.fact}", told.remedy, names)
         known = error if isinstance(error, KeysError) else None
         raise click.exceptions.Exit((known or ServiceFailure).exit_code) from None
 

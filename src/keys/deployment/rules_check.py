@@ -68,7 +68,10 @@ def examine(rules: AccessRules, api: ApiRoutes | None) -> RulesCheck:
     unread = api.unread if api else {}
     idle = [rule for rule in rules.rules if not any(endpoint.is_met(rule.route) for endpoint in endpoints)]
     unchecked = idle if unread or not endpoints else []
-    mistakes = [f"{_place(rule)} matches no route with an authorizer in the template" for rule in idle]
+    mistakes = [
+        f"{_place(rule)} matches no route with an authorizer in the template{_stage(rule.route, endpoints)}"
+        for rule in idle
+    ]
     conflicts, notes = _conflicts(rules.rules, endpoints)
     return RulesCheck(
         tuple(_answers(rules.rules, api.endpoints if api else ())),
@@ -77,6 +80,15 @@ def examine(rules: AccessRules, api: ApiRoutes | None) -> RulesCheck:
         unread,
         tuple(unchecked),
     )
+
+
+def _stage(route: Route, endpoints: Sequence[Endpoint]) -> str:
+    """The remedy for a route that begins with the stage."""
+    stage, slash, rest = route.path.partition("/")
+    without = Route(route.method, rest)
+    if not slash or not any(endpoint.is_met(without) for endpoint in endpoints):
+        return ""
+    return f". A route does not include the stage. If {stage} is the stage, write {without}"
 
 
 def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> Iterator[RouteAnswer]:

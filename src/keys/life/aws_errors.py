@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions
 
-from keys.life.errors import KeysError, NotFound, ServiceFailure
+from keys.life.errors import BadInput, KeysError, NotFound, ServiceFailure
+
+if TYPE_CHECKING:
+    from keys.life.table import Table
 
 _UNKNOWN_CREDENTIALS: Final = "AWS does not know these credentials. Sign in again, or specify others with --profile."
 _EXPIRED_CREDENTIALS: Final = "The credentials have expired. Sign in again."
 _THROTTLED_TABLE: Final = "DynamoDB throttles the table. Try again in a moment."
+_OTHER_SCHEMA: Final = re.compile("specified index|provided key element", re.IGNORECASE)
 _REMEDIES: Final = {
     "AccessDeniedException": "The credentials lack a permission. Extend their policy, or use others with --profile.",
     "UnrecognizedClientException": _UNKNOWN_CREDENTIALS,
@@ -24,17 +29,26 @@ _REMEDIES: Final = {
 }
 
 
-def translate(error: Exception) -> KeysError | None:
-    """The error as a `KeysError`; None if it is not an error of boto3 or AWS."""
+def translate(error: Exception, table: Table | None = None) -> KeysError | None:
+    """The error as a `KeysError`; None if it is not an error of boto3 or AWS. `table`: the table that was used."""
     if isinstance(error, exceptions.ClientError):
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
-            return NotFound("The table does not exist. Check its name, --region and --profile.")
+            return NotFound(
+                f"{_named(table)} does not exist. Check its name, --region and --profile. For the name of a stack, "
+                "use --stack."
+            )
+        if code == "ValidationException" and _OTHER_SCHEMA.search(error.response["Error"].get("Message", "")):
+            return BadInput(f"{_named(table)} is not a table of this product. Specify --stack, or another --table.")
         texts = [_REMEDIES.get(code), error.response["Error"].get("Message")]
         reason = " ".join(text.rstrip(".") + "." for text in texts if text) or "AWS gave no reason."
         return ServiceFailure(f"AWS refused {error.operation_name} ({code}). {reason}")
     text = _explain(error)
     return None if text is None else ServiceFailure(text)
+
+
+def _named(table: Table | None) -> str:
+    return f"The table {table.name} in {table.client.meta.region_name}" if table else "The table"
 
 
 def is_certain_refusal(error: exceptions.ClientError) -> bool:

@@ -50,7 +50,10 @@ class Consumers:
         """:raises NotFound: there is no consumer with this name."""
         consumer = self.get(name)
         if consumer is None:
-            raise NotFound(f"There is no consumer {name!r}. To list the consumers: `keys consumer list`.")
+            raise NotFound(
+                f"There is no consumer {name!r} in the table {self._database.table}. "
+                "To list the consumers: `keys consumer list`."
+            )
         return consumer
 
     def all(self) -> Iterator[Consumer]:

@@ -43,12 +43,12 @@ class Database:
 
     def __init__(self, client: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
         self._client = client
-        self._table = table
+        self.table = table
         self._sleep = sleep
 
     def get(self, pk: str) -> Item | None:
         """The item, read consistently."""
-        answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
+        answer = self._client.get_item(TableName=self.table, Key={"pk": {"S": pk}}, ConsistentRead=True)
         return answer.get("Item")
 
     def pks_of_key_id(self, key_id: str) -> list[str]:
@@ -58,7 +58,7 @@ class Database:
         """
         for wait in (0.2, 0.6, None):
             items = self._client.query(
-                TableName=self._table,
+                TableName=self.table,
                 IndexName="by_key_id",
                 KeyConditionExpression="key_id = :key_id",
                 ExpressionAttributeValues={":key_id": {"S": key_id}},
@@ -97,7 +97,7 @@ class Database:
         """:raises WriteConflict: an item with this partition key exists; the error has it."""
         try:
             self._client.put_item(
-                TableName=self._table,
+                TableName=self.table,
                 Item=item,
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -117,7 +117,7 @@ class Database:
         if not writes:
             return
         items: Any = [
-            {action: {**arguments, "TableName": self._table} for action, arguments in write.items()} for write in writes
+            {action: {**arguments, "TableName": self.table} for action, arguments in write.items()} for write in writes
         ]
         try:
             self._client.transact_write_items(TransactItems=items)
@@ -155,7 +155,7 @@ class Database:
 
     def _pages(self, operation: Literal["query", "scan"], **arguments: Any) -> Iterator[Item]:
         paginator: Any = self._client.get_paginator(operation)
-        return (item for page in paginator.paginate(TableName=self._table, **arguments) for item in page["Items"])
+        return (item for page in paginator.paginate(TableName=self.table, **arguments) for item in page["Items"])
 
 
 def _call_unless_failing(find_result: Callable[[], T | None], error: WriteConflict | OutcomeUnknown) -> T | None:

@@ -31,6 +31,7 @@ _TAG_NAME = re.compile(r"[\w .:/=+@-]{1,128}")
 _DIGEST_NAME = re.compile(r"sha-?256[:$=-]", re.IGNORECASE)
 _HEX_DIGEST = re.compile(r"(?:0x|\\x)?([0-9a-f]{64})", re.IGNORECASE)
 _BASE64_DIGEST = re.compile(r"[0-9A-Za-z+/_-]{43}=?")
+_OTHER_HASHES: Final = {"$2": "a bcrypt", "$argon2": "an Argon2", "$pbkdf2": "a PBKDF2", "pbkdf2_": "a PBKDF2"}
 _UTC_NAME = re.compile(r" ?(?:UTC|GMT)\Z")
 _WORDS: Final = {
     **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
@@ -45,7 +46,8 @@ def check_key_id(text: str) -> str:
     """
     if not KEY_ID.fullmatch(text):
         raise BadInput(
-            "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H. To list the key IDs: `keys list`."
+            "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H. To list the key IDs: `keys list`. The "
+            "commands also accept the SHA-256 of a key in lowercase hexadecimal."
         )
     return text
 
@@ -108,6 +110,9 @@ def parse_digest(text: str) -> str:
     text = _DIGEST_NAME.sub("", text.strip())
     if match := _HEX_DIGEST.fullmatch(text):
         return match[1].lower()
+    for start, name in _OTHER_HASHES.items():
+        if text.startswith(start):
+            raise BadInput(f"sha256 is {name} hash, which cannot be imported. Create a new key with `keys create`.")
     if not _BASE64_DIGEST.fullmatch(text):
         raise BadInput("sha256 must be the SHA-256 of the key: 64 hexadecimal digits, or the base64 of its 32 bytes.")
     return base64.urlsafe_b64decode(text.rstrip("=").replace("+", "-").replace("/", "_") + "=").hex()
@@ -161,7 +166,7 @@ def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -
     try:
         data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"The data is not valid JSON: {error}.") from None
+        raise BadInput(f'The data is not valid JSON: {error}. Specify an object such as {{"plan": "gold"}}.') from None
     return data_text(data, consumer, scopes)
 
 
@@ -193,7 +198,8 @@ def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
             raise BadInput(
-                "A scope must have 1 to 128 visible ASCII characters, except comma, quotation mark and backslash."
+                "A scope must have 1 to 128 visible ASCII characters, except comma, quotation mark and backslash. "
+                "Separate scopes by one comma, such as read,write."
             )
     if len(scopes) > MAX_SCOPES:
         raise BadInput(f"A key can have at most {MAX_SCOPES} scopes.")

@@ -194,6 +194,8 @@ def _from_json(line: str) -> dict[str, Any]:
 
 def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[InputRecord]:
     array = "" if start.lstrip().startswith("[") else _ARRAY.search(start)
+    if array is None and not _is_json(start):
+        raise BadInput("The file is not valid JSON.")
     if array is None:
         raise BadInput("The JSON document must be a list of objects, or an object that has such a list.")
     path = f"{array[1]}.item" if array else "item"
@@ -203,6 +205,17 @@ def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[InputRecord]:
             yield InputRecord(number, functools.partial(_object, value))
     except (ijson.JSONError, UnicodeError, RecursionError):
         raise BadInput(f"The text after item {number} is not valid JSON. The rest was not read.") from None
+
+
+def _is_json(start: str) -> bool:
+    """Whether the text is valid JSON, or the beginning of a file that is longer."""
+    try:
+        json.loads(start)
+    except ValueError:
+        return len(start) >= decoding.HEAD_BYTES
+    except RecursionError:
+        pass
+    return True
 
 
 class _Utf8:

@@ -64,7 +64,7 @@ class Store:
         """
         key = self.get(self._pk(ref))
         if key is None:
-            raise _not_found(ref)
+            raise self._not_found(ref)
         return key
 
     def get(self, digest: str) -> Key | None:
@@ -165,7 +165,7 @@ class Store:
         pk = self._pk(ref)
         item = self._database.get(pk)
         if item is None:
-            raise _not_found(ref)
+            raise self._not_found(ref)
 
         def find_result() -> bool | None:
             left = self._database.get(pk)
@@ -199,7 +199,8 @@ class Store:
         def attempt() -> Rolled:
             old = self.find(ref)
             if old.rolled_to is not None:
-                raise Conflict(f"{old.ref} was already rolled to {old.rolled_to}. Roll that key, or specify --undo.")
+                undo = ", or specify --undo" if old.state(event.at) is State.ACTIVE else ""
+                raise Conflict(f"{old.ref} was already rolled to {old.rolled_to}. Roll that key{undo}.")
             _require_active(old, event.at)
             lifetime = _lifetime(old) if expires_in is None else expires_in
             created = dataclasses.replace(event, what="created")
@@ -304,6 +305,9 @@ class Store:
         except NotFound:
             return None
 
+    def _not_found(self, ref: str) -> NotFound:
+        return NotFound(f"There is no key {ref} in the table {self._database.table}. To list the keys: `keys list`.")
+
     def _pk(self, ref: str) -> str:
         if DIGEST.fullmatch(ref):
             return ref
@@ -311,12 +315,8 @@ class Store:
         if len(pks) > 1:
             raise Conflict(f"{len(pks)} keys have the ID {ref}. Specify the digest of one of them: {' '.join(pks)}")
         if not pks:
-            raise _not_found(ref)
+            raise self._not_found(ref)
         return pks[0]
-
-
-def _not_found(ref: str) -> NotFound:
-    return NotFound(f"There is no key {ref}. To list the keys: `keys list`.")
 
 
 def _new_key(secret: str, prefix: str, key_id: str | None, event: Event, lifetime: int | None, **fields: Any) -> Key:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from authorizer import api_key
 from authorizer.authentication import Authenticator, InvalidCredential, Reason, authenticate
-from authorizer.bearer import BearerError, bearer_token
+from authorizer.bearer import MAX_LENGTH, BearerError, bearer_token
 from authorizer.fetch import FetchError
 from authorizer.identity import Identity, IdentityTooLarge
 from authorizer.jwks import KeyTimes, SigningKeys
@@ -77,9 +77,7 @@ def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) ->
     """
     store = KeyStore(table.client, table.name, cache_seconds=0, clock=clock)
     authenticator = ApiKeyAuthenticator(store, prefix, accept_imported=bool(table.accept_imported), clock=clock)
-    verdict = _verdict(
-        token, authenticator, "The credential is not an API key. The authorizer would check it as a JWT."
-    )
+    verdict = _verdict(token, authenticator, _why_no_key(token, prefix))
     if verdict.reason != Reason.UNRECOGNISED:
         return verdict
     try:
@@ -87,6 +85,32 @@ def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) ->
     except MalformedRecord:
         return verdict
     return verdict if record is None else _not_looked_up(verdict, record, table)
+
+
+def _why_no_key(token: str, prefix: str) -> str:
+    if token[0] in "\"'" and token[-1] == token[0]:
+        return "The credential has quotation marks around it. Remove them."
+    other = token.rsplit("_", 2)[0]
+    if api_key.PREFIX_PATTERN.match(other) and api_key.is_well_formed(token, other):
+        return f"The credential is a key with the prefix {other}. This authorizer only accepts the prefix {prefix}."
+    if token.startswith("eyJ") and token.count(".") == 2:
+        return "The credential is a JWT, not an API key. To check it: `keys explain --jwt - < token.txt`."
+    return "The credential is not an API key. The authorizer would check it as a JWT."
+
+
+def _why_no_bearer_token(token: str) -> str:
+    lines = len(token.splitlines())
+    if token.startswith(("{", "[")):
+        problem = "The input is JSON."
+    elif lines > 1:
+        problem = f"The input has {lines} lines."
+    elif len(token) > MAX_LENGTH:
+        problem = f"The input is longer than {MAX_LENGTH} characters."
+    elif any(character.isspace() for character in token):
+        problem = "The input has a space."
+    else:
+        problem = "The input has a control character or a character that is not ASCII."
+    return f"{problem} Pass the credential alone."
 
 
 def _not_looked_up(verdict: Verdict, record: KeyRecord, table: Table) -> Verdict:
@@ -139,7 +163,7 @@ def _verdict(token: str, authenticator: Authenticator, unrecognised: str) -> Ver
         identity = authenticate([authenticator], sent)
         identity.context()
     except BearerError as error:
-        return Verdict(reason=error.reason, explanation="The credential is not valid as a bearer token.")
+        return Verdict(reason=error.reason, explanation=_why_no_bearer_token(token))
     except InvalidCredential as error:
         explanation = _EXPLANATIONS.get(error.reason, unrecognised)
         return Verdict(reason=error.reason.value, explanation=explanation, key_id=error.key_id)
