@@ -113,7 +113,10 @@ class TestExplain:
             "explain", "--jwt", "-", "--route", "GET /admin/x", "--rules", rules_path, stdin=text, env=self.ENV
         )
         assert answer.exit_code == 0, answer.stderr
-        assert "the signature was not checked. To check it, specify --jwks FILE" in answer.stdout
+        assert (
+            "the signature was not checked, so the token might be forged. To check it, specify --jwks FILE"
+            in answer.stdout
+        )
         assert "line 10: GET /admin/*: satisfied" in answer.stdout
         assert "secret-role" not in answer.output
         assert text not in answer.output
@@ -163,7 +166,7 @@ class TestExplain:
         answer = run("explain", "--jwt", "-", stdin=token(claims(iss="https://other.example/")))
         assert answer.exit_code == 0
         assert "Using the issuer and the audience of the token" in answer.stderr
-        assert "may call every route" in answer.stderr
+        assert "can call every route" in answer.stderr
 
     def test_an_invalid_variable_is_named(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})
@@ -354,3 +357,19 @@ class TestFind:
     def test_without_a_stack_or_a_local_system_the_error_names_the_remedy(self, tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="--stack NAME"):
             find(Target(), {}, tmp_path)
+
+
+def test_an_explanation_without_rules_says_that_every_route_is_permitted() -> None:
+    answer = run("explain", "--jwt", "-", "--route", "GET /x", stdin=token(claims()))
+    assert answer.exit_code == 0
+    assert "Rule          no rules: every route: satisfied\n" in answer.stdout
+    assert "kid           " in answer.stdout
+    assert "Key ID" not in answer.stdout
+    assert "Exit code 0 then does not mean that the token is genuine." in " ".join(
+        run("explain", "--help").stdout.split()
+    )
+
+
+def test_a_table_does_not_identify_a_deployment(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="--table does not identify a deployment"):
+        find(Target(table="T"), {}, tmp_path)

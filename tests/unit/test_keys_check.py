@@ -238,7 +238,7 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
     def test_an_invalid_template_is_refused_with_its_name(self, text: str, tmp_path: Path) -> None:
         path = tmp_path / "broken.yaml"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(BadInput, match=r"broken\.yaml is not a (?:valid )?template: "):
+        with pytest.raises(BadInput, match=r"broken\.yaml is not a (?:valid template in YAML or JSON|template): "):
             template.read(path)
 
     def test_an_invalid_fn_foreach_is_refused(self, tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
             return real(name, *rest)
 
         monkeypatch.setattr(builtins, "__import__", without)
-        with pytest.raises(BadInput, match=r"pip install 'apigateway-multi-auth\[templates\]'"):
+        with pytest.raises(BadInput, match=r"pip install '\.\[templates\]'"):
             routes_of(ME, tmp_path)
 
 
@@ -293,6 +293,18 @@ class TestCheck:
         answer = check(rule("GET /me"), f"R: {{ Type: {method} }}")
         assert answer.exit_code == 10
         assert "GET /me                  anyone: it has no Lambda authorizer in the template" in answer.stdout
+
+    def test_a_template_in_place_of_the_file_names_the_option(self, check: Check) -> None:
+        check("", f"F: {FUNCTION % '{}'}")
+        answer = CliRunner().invoke(main, ["check", "api.yaml"], obj=App(env={}))
+        assert answer.exit_code == 2
+        assert "FILE is the auth.toml file. Specify the template with --template." in answer.stderr
+        assert "FILE is" not in check("nonsense").stderr
+
+    def test_a_template_that_does_not_exist_is_named(self, check: Check) -> None:
+        answer = check(rule("GET /me"), None, "--template", "nope.yaml")
+        assert answer.exit_code == 2
+        assert "nope.yaml cannot be read: No such file or directory.\n" in answer.stderr
 
     def test_a_route_with_the_stage_is_corrected(self, check: Check) -> None:
         answer = check(

@@ -1,11 +1,14 @@
 """The commands that create, show and change keys."""
 
+import io
 import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from authorizer import api_key
+from keys.cli.main import main
 from tests.unit.keys_command import NOW, KeysCommand
 
 DAY = 86_400
@@ -437,3 +440,47 @@ def test_an_ended_key_that_was_rolled_is_not_sent_to_undo(keys: KeysCommand) -> 
     assert f"was already rolled to {new}. Roll that key, or specify --undo." in keys.run("roll", key_id).stderr
     keys.run("revoke", key_id, "--yes")
     assert f"was already rolled to {new}. Roll that key.\n" in keys.run("roll", key_id).stderr
+
+
+@pytest.mark.parametrize("command", [(), ("consumer",)])
+def test_a_group_without_a_command_shows_its_help_once(keys: KeysCommand, command: tuple[str, ...]) -> None:
+    result = keys.run(*command)
+    assert result.exit_code == 2
+    assert result.output.count("Usage:") == 1
+    assert "Error" not in result.output
+
+
+def test_a_command_without_effect_is_not_reported_as_an_error(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    keys.run("disable", key_id)
+    result = keys.run("disable", key_id)
+    assert (result.exit_code, result.stderr) == (8, f"{key_id} is already disabled.\n")
+
+
+def test_an_answer_of_no_is_reported(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    app = keys.app()
+    app.terminal = lambda: io.StringIO("n\n")
+    result = CliRunner().invoke(main, ["revoke", key_id], obj=app)
+    assert (result.exit_code, result.stderr) == (1, "Error: Not confirmed. Nothing was changed.\n")
+    assert keys.json("show", key_id)["state"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("list",), "Only keys with this tag."),
+        (("consumer", "list"), "Only consumers with this tag."),
+        (("update",), "A new tag, which replaces all existing tags."),
+        (("import",), "a comma, a semicolon, a vertical bar, or the word tab."),
+    ],
+)
+def test_the_help_of_an_option_says_what_it_does_here(keys: KeysCommand, command: tuple[str, ...], told: str) -> None:
+    assert told in " ".join(keys.run(*command, "--help").stdout.split())
+
+
+def test_commands_that_use_no_table_do_not_list_its_options_and_accept_them(keys: KeysCommand) -> None:
+    for command in ("check", "completion"):
+        assert "--stack" not in keys.run(command, "--help").stdout
+    assert "--stack" in keys.run("list", "--help").stdout
+    assert keys.run("completion", "bash", "--stack", "prod").exit_code == 0

@@ -57,7 +57,7 @@ def access_rules(app: App, path: Path | None) -> AccessRules:
         path = rules.FUNCTION_CODE / named
         note(f"Using the access rules of {path.name} in this checkout.")
     if path is None:
-        note("There are no access rules: an accepted credential may call every route.")
+        note("There are no access rules: an accepted credential can call every route.")
         return AccessRules.allow_all()
     return rules.read(path)
 
@@ -95,7 +95,7 @@ def explanation_object(explanation: Explanation | None) -> dict[str, Any]:
     }
 
 
-_NO_RULE: Final = "no rule matches this route, so no credential may call it (a route does not include the stage)"
+_NO_RULE: Final = "no rule matches this route, so no credential can call it (a route does not include the stage)"
 
 
 def show_explanation(explanation: Explanation) -> None:
@@ -133,6 +133,8 @@ def explain(
     Shows the identity, the rules and the policy. The output names each rule that refuses the credential, and the
     reason. The settings are those of --stack, else of the environment variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS
     and AUTH_CONFIG, else of the local system. The token is checked on this machine. It is not stored, shown or sent.
+
+    Without --jwks the signature is not checked. Exit code 0 then does not mean that the token is genuine.
     """
     app: App = ctx.obj
     if file.isatty():
@@ -220,7 +222,11 @@ def _own_provider(unverified: UnverifiedToken | None) -> tuple[Provider, ...]:
 
 def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> None:
     identity = verdict.identity
-    unchecked = "" if settings.key_set else ", but the signature was not checked. To check it, specify --jwks FILE."
+    unchecked = (
+        ""
+        if settings.key_set
+        else ", but the signature was not checked, so the token might be forged. To check it, specify --jwks FILE."
+    )
     output.print_fields(
         [
             ("Accepted", f"yes{unchecked}" if identity else "no"),
@@ -233,7 +239,7 @@ def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings
         output.print_fields(
             [
                 ("Algorithm", _text(header.get("alg"))),
-                ("Key ID", _text(header.get("kid"))),
+                ("kid", _text(header.get("kid"))),
                 ("Issuer", _text(claims.get("iss"))),
                 ("Audience", _text(claims.get("aud", claims.get("client_id")))),
                 ("Expires", _moment(claims.get("exp"))),

@@ -24,7 +24,7 @@ from keys.deployment.stack import Deployment
 from keys.life import fields
 from keys.life.consumers import Consumers
 from keys.life.database import Database
-from keys.life.errors import BadInput
+from keys.life.errors import BadInput, Declined
 from keys.life.history import Author
 from keys.life.store import Store
 from keys.life.table import Table
@@ -32,6 +32,7 @@ from keys.life.table import Table
 SAMPLE: Final = 5_000
 """How many keys are read to find the prefix of a table's keys."""
 
+_DECLINED: Final = "Not confirmed. Nothing was changed."
 _SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "AUTH_CONFIG")
 
 
@@ -181,12 +182,13 @@ class App:
         """Ask the operator for confirmation: on the controlling terminal if standard input is redirected.
 
         :raises BadInput: there is no terminal, and `--yes` was not given.
-        :raises click.Abort: the answer is no.
+        :raises Declined: the answer is no.
         """
         if yes:
             return
         if sys.stdin.isatty():
-            click.confirm(question, abort=True, err=True)
+            if not click.confirm(question, err=True):
+                raise Declined(_DECLINED)
             return
         terminal = self.terminal()
         if terminal is None:
@@ -195,4 +197,4 @@ class App:
             terminal.write(f"{visible(question)} [y/N]: ")
             terminal.flush()
             if terminal.readline().strip().lower() not in ("y", "yes"):
-                raise click.Abort
+                raise Declined(_DECLINED)

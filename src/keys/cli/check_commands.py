@@ -13,13 +13,14 @@ from keys.cli.commands import Command
 from keys.deployment import rules, rules_check, template
 from keys.deployment.rules_check import RouteAnswer, RulesCheck
 from keys.deployment.words import plural
+from keys.life.errors import BadInput
 
 WRONG: Final = 2
 UNCHECKED: Final = 10
 MOST_SHOWN: Final = 20
 
 
-@click.command(cls=Command, example="keys check src/authorizer/auth.toml --template template.yaml")
+@click.command(cls=Command, uses_aws=False, example="keys check src/authorizer/auth.toml --template template.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--template",
@@ -32,14 +33,19 @@ def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
     """Check an auth.toml file before you deploy it.
 
     The access rules are compared with the routes of an API. The output has every mistake with its line and its remedy,
-    and who may call each route. cfn-lint reads the SAM or CloudFormation template. For the CDK, specify the output of
+    and who can call each route. cfn-lint reads the SAM or CloudFormation template. For the CDK, specify the output of
     `cdk synth`.
 
     The exit code is 10 if there are no mistakes, but there are rules and no route was found, or some rules match no
     route and a part of the template could not be read.
     """
     app: App = ctx.obj
-    read = rules.read_file(file)
+    try:
+        read = rules.read_file(file)
+    except BadInput as error:
+        if file.suffix == ".toml":
+            raise
+        raise BadInput(f"{error}\nFILE is the auth.toml file. Specify the template with --template.") from None
     if template_path is None and Path("template.yaml").is_file():
         template_path = Path("template.yaml")
     api = template.read(template_path) if template_path and read.rules else None
@@ -52,7 +58,7 @@ def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
         counts = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
         looked_at = f"{file}: {', '.join(plural(*each) for each in counts)}"
         if not read.rules:
-            note(f"{looked_at}: no mistakes found. Without rules, an accepted credential may call every route.")
+            note(f"{looked_at}: no mistakes found. Without rules, an accepted credential can call every route.")
         else:
             note(_summary(looked_at, found, template_path))
     if found.mistakes:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from keys.cli.app import App, note
 from keys.cli.credential import hide
 from keys.cli.interrupt import interruptible
 from keys.cli.telling import silence
 from keys.life import aws_errors, decoding, duration, fields
-from keys.life.errors import BadInput, KeysError, ServiceFailure
+from keys.life.errors import BadInput, KeysError, NoEffect, ServiceFailure
 from keys.life.record import DIGEST
 
 T = TypeVar("T")
@@ -68,11 +69,14 @@ yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask for con
 
 
 class Command(click.Command):
-    """A command with the shared options, whose help ends with an example."""
+    """A command with the shared options, whose help ends with an example.
 
-    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+    `uses_aws`: whether the help shows the options that select the table. Every command accepts them.
+    """
+
+    def __init__(self, *args: Any, example: str, uses_aws: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += _shared_options()
+        self.params += _shared_options(hidden=not uses_aws)
         self.epilog = f"\b\nExample:\n  {example}"
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -119,12 +123,16 @@ class Group(click.Group):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)
+        except NoArgsIsHelpError:
+            raise
         except click.UsageError as error:
             raise _without_credential(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except NoArgsIsHelpError:
+            raise
         except click.UsageError as error:
             raise _without_credential(error) from None
         except KeysError as error:
@@ -148,7 +156,7 @@ def prefix_option(command: Callable[..., T]) -> Callable[..., T]:
     return click.option("--prefix", type=PREFIX, expose_value=False, callback=_remember, help=text)(command)
 
 
-def tag_options(command: Callable[..., T]) -> Callable[..., T]:
+def tag_options(help_text: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Add the repeatable `--tag NAME=VALUE`, passed as the parameter `tags`."""
 
     def parse(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -157,9 +165,7 @@ def tag_options(command: Callable[..., T]) -> Callable[..., T]:
         except KeysError as error:
             raise click.BadParameter(str(error), ctx, param) from None
 
-    return click.option(
-        "--tag", "tags", multiple=True, metavar="NAME=VALUE", callback=parse, help="A tag. Repeatable."
-    )(command)
+    return click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", callback=parse, help=help_text)
 
 
 def tag_changes(tags: dict[str, str], clear_tags: bool) -> dict[str, Any]:
@@ -183,22 +189,24 @@ def _without_credential(error: click.UsageError) -> click.UsageError:
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
     # The mistakes in a file are one line each, and `note` writes a single line.
     app = ctx.ensure_object(App)
-    text = _OWN_COMMAND.sub(lambda command: f"`{app.again(command[1])}`", f"Error: {error}")
+    text = _OWN_COMMAND.sub(lambda command: f"`{app.again(command[1])}`", str(error))
+    if not isinstance(error, NoEffect):
+        text = f"Error: {text}"
     for line in hide(text).split("\n"):
         note(line)
     ctx.exit(error.exit_code)
 
 
-def _shared_options() -> list[click.Parameter]:
+def _shared_options(*, hidden: bool = False) -> list[click.Parameter]:
     def option(names: str, help_text: str, **kwargs: Any) -> click.Option:
         return click.Option(names.split(), help=help_text, expose_value=False, callback=_remember, **kwargs)
 
     return [
         option("--output -o", "The output format.  [default: table]", type=click.Choice(["table", "json"])),
-        option("--table", "The DynamoDB table.", metavar="NAME"),
-        option("--stack", "The CloudFormation stack of the authorizer.", metavar="NAME"),
-        option("--region", "The AWS Region.", metavar="NAME"),
-        option("--profile", "The profile of the AWS CLI.", metavar="NAME"),
+        option("--table", "The DynamoDB table.", metavar="NAME", hidden=hidden),
+        option("--stack", "The CloudFormation stack of the authorizer.", metavar="NAME", hidden=hidden),
+        option("--region", "The AWS Region.", metavar="NAME", hidden=hidden),
+        option("--profile", "The profile of the AWS CLI.", metavar="NAME", hidden=hidden),
     ]
 
 

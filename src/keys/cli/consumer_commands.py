@@ -29,7 +29,7 @@ def consumer() -> None:
 @click.argument("name", type=NAME)
 @click.option("--description", type=DESCRIPTION, default="", help="A description of the consumer.")
 @click.option("--data", metavar="JSON", default="{}", help="A JSON object for the backends, which new keys get.")
-@tag_options
+@tag_options("A tag. Repeatable.")
 @click.pass_obj
 def create(app: App, name: str, description: str, data: str, tags: dict[str, str]) -> None:
     """Create a consumer without keys."""
@@ -40,7 +40,7 @@ def create(app: App, name: str, description: str, data: str, tags: dict[str, str
 
 
 @consumer.command("list", example="keys consumer list --tag team=payments")
-@tag_options
+@tag_options("Only consumers with this tag. Repeatable.")
 @click.pass_obj
 def list_consumers(app: App, tags: dict[str, str]) -> None:
     """List all consumers, or those with all given tags. The command reads the whole table."""
@@ -86,7 +86,7 @@ def show(app: App, name: str) -> None:
 @click.argument("name", type=NAME)
 @click.option("--description", type=DESCRIPTION, help="The new description.")
 @click.option("--data", metavar="JSON", help="The new data of the consumer and of all its keys.")
-@tag_options
+@tag_options("A new tag, which replaces all existing tags. Repeatable.")
 @click.option("--clear-tags", is_flag=True, help="Remove all tags.")
 @click.pass_obj
 def update(
@@ -151,7 +151,7 @@ def enable(app: App, name: str, reason: str | None) -> None:
 def history(app: App, name: str) -> None:
     """Show the history of a consumer.
 
-    The table keeps the first change and the last nine.
+    The table keeps the creation and the last nine changes.
     """
     output.show_history(app.consumers.find(name), as_json=app.json)
 

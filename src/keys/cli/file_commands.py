@@ -57,7 +57,12 @@ _EXPORTED = (
 @click.option(
     "--encoding", type=ENCODING, help="The text encoding, such as cp1252.  [default: UTF-8, UTF-16 or UTF-32, detected]"
 )
-@click.option("--delimiter", type=click.Choice([*",;|", "tab"]), help="The delimiter of CSV.  [default: detected]")
+@click.option(
+    "--delimiter",
+    type=click.Choice([*",;|", "tab"]),
+    metavar="CHARACTER",
+    help="The delimiter of CSV: a comma, a semicolon, a vertical bar, or the word tab.  [default: detected]",
+)
 @click.option(
     "--map", "names", multiple=True, metavar="THEIRS=OURS", help="Read the column THEIRS as OURS. Repeatable."
 )

@@ -40,7 +40,7 @@ from keys.life.store import Created
 @click.option("--scopes", type=SCOPES, default="", metavar="A,B", help="The scopes of the key.")
 @click.option("--expires-in", type=LIFETIME, help="The lifetime, such as 15m, 72h or 90d.  [default: no expiry]")
 @prefix_option
-@tag_options
+@tag_options("A tag. Repeatable.")
 @click.pass_obj
 def create(
     app: App,
@@ -77,7 +77,7 @@ def create(
 @click.option("--consumer", type=NAME, help="Only the keys of this consumer.")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only keys with this state.")
 @click.option("--expiring-within", type=DURATION, help="Only active keys that expire within this time, such as 14d.")
-@tag_options
+@tag_options("Only keys with this tag. Repeatable.")
 @click.pass_obj
 def list_keys(
     app: App, consumer: str | None, state: str | None, expiring_within: int | None, tags: dict[str, str]
@@ -125,7 +125,7 @@ def show(app: App, key_id: str) -> None:
 def history(app: App, key_id: str) -> None:
     """Show the history of a key.
 
-    The table keeps the first change and the last nine. Each entry has the time, the identity, the command and the
+    The table keeps the creation and the last nine changes. Each entry has the time, the identity, the command and the
     reason. A deleted key has no history. AWS CloudTrail can record every call, if you enable data events for the table.
     """
     output.show_history(app.store.find(key_id), as_json=app.json)
@@ -176,7 +176,7 @@ def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, 
 @click.command(cls=Command, example='keys update key_1a2B3c4D5e6F7g8H --description "billing job"')
 @click.argument("key_id", type=REF)
 @click.option("--description", type=DESCRIPTION, help="The new description.")
-@tag_options
+@tag_options("A new tag, which replaces all existing tags. Repeatable.")
 @click.option("--clear-tags", is_flag=True, help="Remove all tags.")
 @click.pass_obj
 def update(app: App, key_id: str, description: str | None, tags: dict[str, str], clear_tags: bool) -> None:

@@ -17,7 +17,7 @@ from keys.cli.commands import Command, prefix_option, reason_option, yes_option
 from keys.cli.progress import Counter, counting
 from keys.cli.telling import cause, telling
 from keys.deployment.words import plural
-from keys.life.errors import BadInput
+from keys.life.errors import BadInput, Declined
 from keys.life.leak import Fate, FoundKey, LeakScan
 from keys.life.scanning import Search
 
@@ -151,7 +151,7 @@ class _Session:
                     note(f"{what} is in {_place(found.places[0])} and is not revoked.")
                     self._app.confirm("Revoke every active or disabled key that is found permanently?", yes=False)
                 self._consent = True
-            except click.Abort:
+            except (click.Abort, Declined):
                 self._consent = False
             except BadInput as error:
                 self._consent, self._nobody = False, error

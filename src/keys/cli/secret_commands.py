@@ -45,7 +45,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
 
     Shows the identity of the key, or why it is refused. The command reads the key from standard input, or prompts for
     it. The key is not stored or shown. The authorizer's caches are not checked, so it can still accept a key that was
-    just revoked. With --route, the command also checks whether the key may call the route.
+    just revoked. With --route, the command also checks whether the key can call the route.
     """
     app: App = ctx.obj
     app.target.accept_imported = imported
@@ -108,7 +108,7 @@ def scan_pattern(app: App, form: str) -> None:
         output.print_fields([("Pattern", described["regex"]), ("Checksum", described["checksum"])])
 
 
-@click.command(cls=Command, example='eval "$(keys completion bash)"')
+@click.command(cls=Command, uses_aws=False, example='eval "$(keys completion bash)"')
 @click.argument("shell", type=click.Choice(list(_COMPLETIONS)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

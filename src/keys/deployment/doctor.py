@@ -357,7 +357,7 @@ def _clock(check: str, date: str | None, now: float) -> Finding:
 
 def _rules(settings: Settings) -> Finding:
     if settings.rules is None:
-        return Finding("access rules", State.NOTE, "there are none: an accepted credential may call every route")
+        return Finding("access rules", State.NOTE, "there are none: an accepted credential can call every route")
     size = settings.rules.largest_policy_bytes()
     return Finding(
         "access rules",

@@ -59,7 +59,7 @@ class RuleFor:
 
     @property
     def place(self) -> str:
-        return f"{self.rule.where or 'no rules file'}: {self.rule.route}"
+        return f"{self.rule.where}: {self.rule.route}" if self.rule.where else "no rules: every route"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Check access rules against the routes of an API: all mistakes, and who may call each route."""
+"""Check access rules against the routes of an API: all mistakes, and who can call each route."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RouteAnswer:
 
     @property
     def who(self) -> str:
-        """Who may call it, in words."""
+        """Who can call it, in words."""
         if not self.endpoints[0].guarded:
             return "anyone: it has no Lambda authorizer in the template"
         if self.part and not self.rules:
@@ -42,7 +42,7 @@ class RouteAnswer:
         return requirement.who(self.rules)
 
     def who_of(self, rule: Rule) -> str:
-        """Who may call the part of the route that the rule matches. Other rules for a part of it are ignored."""
+        """Who can call the part of the route that the rule matches. Other rules for a part of it are ignored."""
         return requirement.who((*self.rules, rule))
 
 

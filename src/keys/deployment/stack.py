@@ -49,7 +49,8 @@ def find(
     elif outputs_file.is_file() and not target.profile:
         stack, client = LOCAL_STACK, lambda service: local_client(outputs_file, service)
     else:
-        raise BadInput("No deployment is specified. Specify --stack NAME, or start the local system with `make run`.")
+        given = "--table does not identify a deployment." if target.table else "No deployment is specified."
+        raise BadInput(f"{given} Specify --stack NAME, or start the local system with `make run`.")
     outputs, parameters = describe_stack(stack, client("cloudformation"))
     if "AuthorizerFunctionArn" not in outputs:
         raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn. Specify a stack of this product.")

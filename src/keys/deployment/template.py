@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cfnlint import Template
     from cfnlint.jsonschema import Validator
 
-INSTALL: Final = "pip install 'apigateway-multi-auth[templates]'"
+INSTALL: Final = "pip install '.[templates]'"
 
 _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 _KNOWN_TRANSFORMS: Final = ("AWS::LanguageExtensions", "AWS::Serverless-2016-10-31")
@@ -49,8 +49,10 @@ def read(path: Path) -> ApiRoutes:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} cannot be read: it is not in UTF-8.") from None
     template = _Template(text, path)
     reading = _Reading(template)
     for resource in template.resources():
@@ -58,10 +60,10 @@ def read(path: Path) -> ApiRoutes:
     return ApiRoutes(tuple(sorted(reading.endpoints)), reading.unread)
 
 
-def _demand_none(problems: Sequence[Any], path: Path) -> None:
+def _demand_none(problems: Sequence[Any], fault: str) -> None:
     if problems:
         told = "; ".join(f"line {problem.linenumber}: {problem.message}" for problem in problems)
-        raise BadInput(f"{path} is not a valid template: {told}")
+        raise BadInput(f"{fault}: {told}")
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,17 @@ class _Template:
             from cfnlint.decode import decode_str
             from cfnlint.jsonschema import CfnTemplateValidator
         except ImportError:
-            raise BadInput(f"cfn-lint is needed to read templates and is not installed. Run: {INSTALL}") from None
+            raise BadInput(
+                f"cfn-lint is needed to read templates and is not installed. In the checkout, run: {INSTALL}"
+            ) from None
         try:
             decoded, problems = decode_str(text)
-            _demand_none(problems, path)
+            _demand_none(problems, f"{path} is not a valid template in YAML or JSON")
             if not isinstance(decoded, Mapping) or not isinstance(decoded.get("Resources"), Mapping):
                 raise BadInput(f"{path} is not a template: it has no Resources.")
             self.unread: Final = dict(_taken_out(decoded, decoded.get("Parameters")))
             self.cfn: Template = Template(str(path), decoded, ["us-east-1"])
-            _demand_none(self.cfn.transform(), path)
+            _demand_none(self.cfn.transform(), f"{path} is not a valid template")
         except BadInput:
             raise
         except Exception as error:

@@ -34,6 +34,12 @@ class Conflict(KeysError):
     exit_code = 4
 
 
+class Declined(KeysError):
+    """The operator did not confirm the command."""
+
+    exit_code = 1
+
+
 class NoEffect(KeysError):
     """Nothing was changed, because the key or consumer already had this state. The text names the state."""
 
