@@ -48,9 +48,12 @@ class ReportsApi(Stack):
                     runtime=lambda_.Runtime.PYTHON_3_13,
                     handler="index.handler",
                     code=lambda_.Code.from_inline(
+                        # It refuses requests without an authorizer context, in case the route loses its authorizer.
                         "import json\n\n"
                         "def handler(event, context):\n"
-                        "    caller = event['requestContext']['authorizer']\n"
+                        "    caller = event['requestContext'].get('authorizer') or {}\n"
+                        "    if not caller.get('sub'):\n"
+                        "        return {'statusCode': 401, 'body': json.dumps({'title': 'Unauthorized'})}\n"
                         "    return {'statusCode': 201, 'body': json.dumps({'report_of': caller['sub']})}\n"
                     ),
                 )

@@ -1,6 +1,7 @@
 """The examples that no local system can deploy are at least well formed, and name what the templates give."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,19 @@ def test_an_http_api_caches_no_authorizer_response_by_default() -> None:
     (authorizer,) = read("http-api.tf")["resource"][0].values()
     assert template["Parameters"]["CacheSeconds"]["Default"] == 0
     assert next(iter(authorizer.values()))["authorizer_result_ttl_in_seconds"] == 0
+
+
+def handler_of(name: str) -> Callable[[dict[str, Any], None], dict[str, Any]]:
+    """The function in an example's template."""
+    template = load(Path("examples") / name / "template.yaml")
+    functions = [each["Properties"] for each in template["Resources"].values() if "Function" in each["Type"]]
+    (code,) = (each.get("InlineCode") or each.get("Code", {}).get("ZipFile") for each in functions)
+    module: dict[str, Any] = {}
+    exec(code, module)  # noqa: S102 - our own
+    return module["handler"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", ["rest-api", "http-api"])
+@pytest.mark.parametrize("authorizer", [{}, {"authorizer": None}, {"authorizer": {}}, {"authorizer": {"sub": ""}}])
+def test_a_function_of_an_example_refuses_a_request_without_an_identity(name: str, authorizer: dict[str, Any]) -> None:
+    assert handler_of(name)({"requestContext": authorizer}, None)["statusCode"] == 401
