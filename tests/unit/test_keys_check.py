@@ -397,6 +397,23 @@ class TestCheck:
         case = "/%61dmin/x, other case, or a part after a semicolon. They match only line 1: * /*."
         assert (note + case in answer.stderr) == told
 
+    @pytest.mark.parametrize(
+        ("wide", "narrow", "path", "odd"),
+        [
+            ("/files/*", "/files/secret*", "/files/{proxy+}", "/files/%73ecret*"),
+            ("/api/*", "/api/admin/*", "/api/{proxy+}", "/api/%61dmin/*"),
+            ("/v1*", "/v1/admin", "/v1/{proxy+}", "/v1/%61dmin"),
+            ("/*/users", "/admin/users", "/{proxy+}", "/%61dmin/users"),
+        ],
+    )
+    def test_other_spellings_are_a_note_wherever_the_wider_rule_and_the_greedy_route_begin(
+        self, wide: str, narrow: str, path: str, odd: str, check: Check
+    ) -> None:
+        rules = rule(f"GET {wide}") + rule(f"GET {narrow}", "credentials = ['jwt']")
+        answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', path) + ' }')}")
+        assert f"line 4: GET {narrow}: the route GET {path} also receives other spellings of this path" in answer.stderr
+        assert f"such as GET {odd}, " in answer.stderr
+
     def test_the_default_route_of_an_http_api_receives_other_spellings(self, check: Check) -> None:
         rules = rule("$default") + rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
         events = f"{{ A: {event('get', '/admin/x', 'HttpApi')}, B: {{ Type: HttpApi }} }}"

@@ -137,31 +137,40 @@ def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator
     matches only one of them.
     """
     greedy = [endpoint for endpoint in endpoints if endpoint.is_greedy]
-    for rule in rules:
-        odd = _encoded(rule.route)
-        if odd is None:
+    for rule in rules if greedy else ():
+        wider = [other for other in rules if other.route.overlaps(rule.route) and not _asks_the_same(other, rule)]
+        bypass = next(
+            (
+                (odd, other, through)
+                for odd in _encoded(rule.route)
+                for other in wider
+                if other.route.overlaps(odd)
+                for through in greedy
+                if through.method == DEFAULT or through.is_met(odd)
+            ),
+            None,
+        )
+        if bypass is None:
             continue
-        wider = [other for other in rules if other is not rule and other.route.overlaps(odd)]
-        through = [endpoint for endpoint in greedy if endpoint.method == DEFAULT or endpoint.is_met(odd)]
-        if not wider or not through or all(_asks_no_less(other, rule) for other in wider):
-            continue
+        odd, other, through = bypass
         yield (
-            f"{_place(rule)}: the route {through[0]} also receives other spellings of this path, such as {odd}, other "
-            f"case, or a part after a semicolon. They match only {_place(wider[0])}. If your backend treats them as "
-            f"the same path, require the same for all of {wider[0].route}, or refuse them in the backend. IAM policies "
+            f"{_place(rule)}: the route {through} also receives other spellings of this path, such as {odd}, other "
+            f"case, or a part after a semicolon. They match only {_place(other)}. If your backend treats them as "
+            f"the same path, require the same for all of {other.route}, or refuse them in the backend. IAM policies "
             "cannot match them"
         )
 
 
-def _encoded(route: Route) -> Route | None:
-    """The route with its first letter or digit percent-encoded; None if it has none."""
-    letter = re.search(r"[A-Za-z0-9]", route.path)
-    if letter is None:
-        return None
-    return Route(route.method, f"{route.path[: letter.start()]}%{ord(letter[0]):02X}{route.path[letter.end() :]}")
+def _encoded(route: Route) -> Iterator[Route]:
+    """The route with one of its letters or digits percent-encoded, for each of them.
+
+    Which of them a wider rule still matches depends on where its pattern has a wildcard.
+    """
+    for letter in re.finditer(r"[A-Za-z0-9]", route.path):
+        yield Route(route.method, f"{route.path[: letter.start()]}%{ord(letter[0]):02X}{route.path[letter.end() :]}")
 
 
-def _asks_no_less(other: Rule, rule: Rule) -> bool:
+def _asks_the_same(other: Rule, rule: Rule) -> bool:
     return (other.condition, other.alternatives) == (rule.condition, rule.alternatives)
 
 
