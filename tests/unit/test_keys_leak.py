@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from authorizer import api_key
 from keys.cli.main import main
+from keys.life.table import Table
 from tests.unit.keys_command import KeysCommand
 
 
@@ -89,6 +90,16 @@ def test_a_key_with_another_prefix_that_is_in_the_table_is_revoked(keys: KeysCom
     created = keys.create("--prefix", "oth")
     assert found(keys, "--yes", stdin=created["key"])["revoked"] == [created["key_id"]]
     assert state(keys, created) == "revoked"
+
+
+def test_a_table_whose_prefix_is_not_known_is_searched(keys: KeysCommand) -> None:
+    created = [keys.create("--prefix", prefix) for prefix in ("one", "two")]
+    app = keys.app()
+    app.connect = lambda _target, _env: Table(keys.client, keys.table, None, None)
+    text = " ".join(key["key"] for key in created)
+    result = CliRunner().invoke(main, ["leak", "--yes", "-o", "json"], input=text, obj=app, catch_exceptions=False)
+    assert json.loads(result.stdout)["revoked"] == [key["key_id"] for key in created]
+    assert json.loads(result.stdout)["prefix"] is None
 
 
 def test_the_status_of_a_key_that_is_not_revoked_is_its_state(keys: KeysCommand) -> None:

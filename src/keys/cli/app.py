@@ -108,8 +108,17 @@ class App:
     def prefix(self) -> str:
         """The prefix of the keys that the table's authorizer looks up.
 
-        :raises BadInput: `--prefix` differs from the stack's; or neither the options, nor the stack, nor the table's
-            keys give a prefix, and standard input is no terminal.
+        :raises BadInput: see `known_prefix`; or neither the options, nor the stack, nor the table's keys give a prefix,
+            and standard input is no terminal.
+        :raises KeysError: see `connection.connect`.
+        """
+        return self.known_prefix or self._own_prefix()
+
+    @property
+    def known_prefix(self) -> str | None:
+        """The prefix of the options or the stack, or None.
+
+        :raises BadInput: `--prefix` differs from the stack's.
         :raises KeysError: see `connection.connect`.
         """
         given, known = self.target.prefix, self.table.prefix
@@ -118,7 +127,7 @@ class App:
                 f"--prefix {given}: the authorizer only accepts keys with the prefix {known} (ApiKeyPrefix). Omit "
                 "--prefix, or first deploy the stack with another ApiKeyPrefix."
             )
-        return given or known or self._own_prefix()
+        return given or known
 
     @property
     def pattern_prefix(self) -> str:

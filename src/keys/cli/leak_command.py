@@ -49,7 +49,7 @@ def leak(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, yes: bool, 
     The text is read from the files, or from standard input. A key that is active or disabled is revoked as soon as it
     is found. The text can have any size and be in UTF-8, UTF-16 or UTF-32. It can be compressed with gzip, bzip2 or xz.
     Keys are recognized by their format and checksum, also next to JSON or URL escapes. Keys of any prefix are found and
-    looked up in the table.
+    looked up in the table, whatever --prefix is.
 
     Imported keys in other formats are not found. Use `keys verify` for them.
 
@@ -57,7 +57,7 @@ def leak(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, yes: bool, 
     the product's key format is not in this table, since it might belong to another stack.
     """
     app: App = ctx.obj
-    session = _Session(app, app.prefix, dry_run=dry_run, yes=yes, reason=reason)
+    session = _Session(app, app.known_prefix, dry_run=dry_run, yes=yes, reason=reason)
     with telling(app, "To search the remaining text, run the same command again.") as told, session.reported():
         for file in files or (STANDARD_INPUT,):
             session.search(file)
@@ -68,7 +68,7 @@ def leak(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, yes: bool, 
 class _Session:
     """One run of the command: its texts, the keys found, and the operator's confirmation."""
 
-    def __init__(self, app: App, prefix: str, *, dry_run: bool, yes: bool, reason: str | None) -> None:
+    def __init__(self, app: App, prefix: str | None, *, dry_run: bool, yes: bool, reason: str | None) -> None:
         self._app = app
         self._prefix = prefix
         self._dry_run = dry_run
