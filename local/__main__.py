@@ -14,6 +14,8 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from authorizer import auth_file
+from authorizer.entry import SettingsError
 from local import calls, environment
 from local.decisions import Log
 from local.emulator import Endpoint
@@ -25,6 +27,7 @@ from local.system import System, running_system
 
 DIRECTORY: Final = Path(".local")
 OUTPUTS: Final = DIRECTORY / "outputs.json"
+AUTH_FILE: Final = Path("src/authorizer/auth.toml")
 POLL_SECONDS: Final = 0.3
 
 
@@ -70,6 +73,7 @@ def run() -> int:
     :raises StepError: a part failed.
     """
     demand_space(DIRECTORY)
+    check_auth_file(AUTH_FILE)
     with only_one(), running_system(DIRECTORY) as system, _outputs(system):
         credentials = {"api_key": system.api_key, "jwt": system.jwt}
         with calls.headers(DIRECTORY, credentials) as files:
@@ -77,6 +81,17 @@ def run() -> int:
             _show_decisions(system)
     what = f"The emulator has ended unexpectedly. See {system.emulator.log}. Start again with `make run`."
     raise StepError(what, tail(system.emulator.log, 5))
+
+
+def check_auth_file(file: Path) -> None:
+    """Check the file with the access rules before minutes are spent on a deployment that cannot decide.
+
+    :raises StepError: the file has mistakes.
+    """
+    try:
+        auth_file.load(file)
+    except SettingsError as error:
+        raise StepError(f"{file} has mistakes. Correct them, and start again.", "\n".join(error.mistakes)) from None
 
 
 def token() -> int:

@@ -179,6 +179,14 @@ class TestSettingsOfThisCheckout:
         findings = examined(variables={"AUTH_CONFIG": "nowhere.toml"}, key=SETTINGS_ERROR)
         assert wrong(findings) == ["settings", "settings, from the function"]
 
+    def test_several_mistakes_are_sentences_of_one_line(self, examined: Any) -> None:
+        findings = examined(variables={"API_KEY_PREFIX": "A", "JWT_LEEWAY_SECONDS": "x"})
+        detail = one(findings, "settings").detail
+        assert "API_KEY_PREFIX must be" in detail
+        assert "JWT_LEEWAY_SECONDS must be" in detail
+        assert "\n" not in detail
+        assert ".." not in detail
+
 
 class TestAnnouncedElsewhere:
     ANNOUNCED = f"{ISSUER.rstrip('/')}/.well-known/openid-configuration"

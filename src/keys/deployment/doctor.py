@@ -94,11 +94,17 @@ def _unread_settings(error: SettingsError, deployment: Deployment) -> Iterator[F
     """If the function answers, its deployed files are valid, and only the files of this checkout are not."""
     found = list(_function(deployment, DEFAULT_PREFIX, (), 0))
     if any(finding.check == "function" and finding.state is State.OK for finding in found):
-        detail = f"{error}. The function has valid settings, so this checkout differs from the deployed code"
-        yield Finding("settings", State.NOTE, detail)
+        means = "The function has valid settings, so this checkout differs from the deployed code"
+        yield Finding("settings", State.NOTE, f"{_sentences(str(error))} {means}")
     else:
-        yield Finding("settings", State.WRONG, f"{error}. Until this is corrected, every request gets a 503")
+        means = "Until this is corrected, every request gets a 503"
+        yield Finding("settings", State.WRONG, f"{_sentences(str(error))} {means}")
     yield from found
+
+
+def _sentences(mistakes: str) -> str:
+    """Mistakes in settings, one for each line, as one line. Each ends with a full stop."""
+    return " ".join(mistakes.splitlines())
 
 
 def _function(deployment: Deployment, prefix: str, providers: Collection[Provider], now: float) -> Iterator[Finding]:
@@ -175,9 +181,8 @@ def _broken(answer: Answer, configuration: dict[str, Any]) -> Finding:
             "function", State.WRONG, "it accepted a synthetic credential: check that it is a function of this product"
         )
     if answer.error == "SettingsError":
-        return Finding(
-            "settings, from the function", State.WRONG, f"{text}. Until this is corrected, every request gets a 503"
-        )
+        detail = f"{_sentences(text)} Until this is corrected, every request gets a 503"
+        return Finding("settings, from the function", State.WRONG, detail)
     if "ImportModuleError" in answer.error and (".so: " in text or "ELF" in text):
         for_what = " ".join(configuration.get("Architectures", []))
         return Finding(
