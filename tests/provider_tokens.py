@@ -134,6 +134,7 @@ ENTRA_V1 = Sample(
     ENTRA_V2.sub,
     ENTRA_V2.scopes,
 )
+ENTRA_ID = ENTRA_V2.change("an ID token", Reason.WRONG_AUDIENCE, scp=None, azp=None, azpacr=None)
 ENTRA_APPLICATION = {"scp": None, "idtyp": "app", "roles": ["reports.read.all"]}
 ENTRA_JWK = {"use": "sig", "x5t": "k1", "x5c": ["MIIC"], "issuer": "https://login.microsoftonline.com/TENANT_ID/v2.0"}
 GOOGLE = Sample(
@@ -167,6 +168,8 @@ KEYCLOAK = Sample(
     "f1b0f1a0-0000-4000-8000-000000000001",
     frozenset({"profile", "email", "reader", "offline_access"}),
 )
+KEYCLOAK_ACCESS = dict.fromkeys(("allowed-origins", "realm_access", "resource_access", "scope"))
+"""The claims that only access tokens have."""
 CLERK = Sample(
     "a user's",
     {
@@ -270,6 +273,7 @@ TOKENS: Final[Mapping[str, Tokens]] = {
                 "CLIENT_ID@clients",
                 header={"typ": "at+jwt"},
             ),
+            AUTH0.change("an ID token", Reason.WRONG_AUDIENCE, aud="CLIENT_ID", azp=None, scope=None, permissions=None),
             AUTH0.change("for Auth0 alone", Reason.WRONG_AUDIENCE, aud="https://TENANT.eu.auth0.com/userinfo"),
             AUTH0.change("without the slash", Reason.WRONG_ISSUER, iss="https://TENANT.eu.auth0.com"),
         ]
@@ -307,6 +311,8 @@ TOKENS: Final[Mapping[str, Tokens]] = {
                 ENTRA_V2.sub,
                 frozenset({"reports.read.all"}),
             ),
+            Sample("an ID token of the API's own registration", ENTRA_ID.claims, ENTRA_V2.sub),
+            ENTRA_ID.change("an ID token of another registration", Reason.WRONG_AUDIENCE, aud="CLIENT_ID"),
             ENTRA_V2.change("for Graph", Reason.WRONG_AUDIENCE, aud="00000003-0000-0000-c000-000000000000"),
             ENTRA_V2.change(
                 "of another tenant", Reason.WRONG_ISSUER, iss="https://login.microsoftonline.com/OTHER/v2.0"
@@ -318,6 +324,9 @@ TOKENS: Final[Mapping[str, Tokens]] = {
     "entra-v1": Tokens(
         [
             ENTRA_V1,
+            ENTRA_V1.change(
+                "an ID token", Reason.WRONG_AUDIENCE, aud="API_CLIENT_ID", scp=None, appid=None, appidacr=None
+            ),
             ENTRA_V1.change("for another API", Reason.WRONG_AUDIENCE, aud="api://OTHER"),
             Sample("v2", ENTRA_V2.claims, refused=Reason.WRONG_ISSUER),
         ],
@@ -342,12 +351,19 @@ TOKENS: Final[Mapping[str, Tokens]] = {
                 {
                     "iss": "https://HOST/realms/REALM",
                     "aud": "CLIENT_ID",
+                    "typ": "Bearer",
                     "azp": "billing",
                     "client_id": "billing",
                     "scope": "profile",
                 },
                 "billing",
                 frozenset({"profile"}),
+            ),
+            KEYCLOAK.change(
+                "an ID token", Reason.WRONG_CLAIM, aud="CLIENT_ID", typ="ID", azp="CLIENT_ID", **KEYCLOAK_ACCESS
+            ),
+            KEYCLOAK.change(
+                "a logout token", Reason.WRONG_CLAIM, aud="CLIENT_ID", typ="Logout", azp=None, **KEYCLOAK_ACCESS
             ),
             KEYCLOAK.change("for the account console", Reason.WRONG_AUDIENCE, aud="account"),
             KEYCLOAK.change("a user's, lightweight, without sub", Reason.MALFORMED_CLAIMS, sub=None),
@@ -357,6 +373,7 @@ TOKENS: Final[Mapping[str, Tokens]] = {
     "clerk": Tokens(
         [
             CLERK,
+            CLERK.change("an ID token of an OAuth application", Reason.WRONG_AUDIENCE, aud="CLIENT_ID", azp=None),
             CLERK.change("of another page", Reason.WRONG_AUDIENCE, azp="https://evil.example"),
             CLERK.change("of no page", Reason.WRONG_AUDIENCE, azp=None),
             CLERK.change("of a template for another service", Reason.WRONG_AUDIENCE, aud="other"),
@@ -366,6 +383,7 @@ TOKENS: Final[Mapping[str, Tokens]] = {
     "supabase": Tokens(
         [
             SUPABASE,
+            SUPABASE.change("an ID token of the OAuth server", Reason.WRONG_AUDIENCE, aud="CLIENT_ID"),
             SUPABASE.change("an anonymous user's", Reason.WRONG_CLAIM, is_anonymous=True),
             SUPABASE.change("of another project", Reason.WRONG_ISSUER, iss="https://OTHER.supabase.co/auth/v1"),
         ],
