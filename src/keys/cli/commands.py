@@ -24,7 +24,7 @@ from keys.life.record import DIGEST
 T = TypeVar("T")
 
 IN_HISTORY: Final = "The command line, with the key, might be in the history of your shell."
-_OWN_COMMAND: Final = re.compile(r"`(keys (?:list|create|consumer [a-z]+))`")
+_OWN_COMMAND: Final = re.compile(r"`(keys (?:list|create|delete|consumer)\b[^`]*)`")
 
 
 class Parsed(click.ParamType[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +19,15 @@ INDEX_SECONDS: Final = 0.5
 
 KeyChanges = Callable[[Key], Mapping[str, Any]]
 """The fields of a key to change together with its consumer. Empty if the key already has these values."""
+
+
+def disabled(name: str) -> Conflict:
+    """The error for a new or enabled key of a disabled consumer."""
+    return Conflict(f"The consumer {name!r} is disabled. To enable it: {_command('enable', name)}.")
+
+
+def _command(verb: str, name: str) -> str:
+    return f"`keys consumer {verb} {shlex.quote(name)}`"
 
 
 class Consumers:
@@ -76,7 +86,7 @@ class Consumers:
 
         def attempt() -> Consumer:
             if self.get(name) is not None:
-                raise Conflict(f"The consumer {name!r} already exists. To change it: `keys consumer update`.")
+                raise Conflict(f"The consumer {name!r} already exists. To change it: {_command('update', name)}.")
             self._database.write([put_new(consumer)])
             return consumer
 
@@ -142,7 +152,7 @@ class Consumers:
         :raises Conflict: it is disabled.
         """
         if not consumer.enabled:
-            raise Conflict(f"The consumer {consumer.name!r} is disabled. To enable it: `keys consumer enable`.")
+            raise disabled(consumer.name)
         return check(consumer, ("enabled", *names))
 
     def _change(

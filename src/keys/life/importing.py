@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from authorizer.key_record import is_deleted
 from keys.life.change import put_new
+from keys.life.consumers import disabled
 from keys.life.database import WriteConflict
 from keys.life.errors import Conflict, OutcomeUnknown
 from keys.life.history import Author
@@ -297,7 +298,7 @@ def _conflict(what: str, names: list[str]) -> str:
 def _data_of(consumer: Consumer) -> str:
     """:raises Conflict: the consumer is disabled, so it cannot get a new key."""
     if not consumer.enabled:
-        raise Conflict(f"The consumer {consumer.name!r} is disabled. To enable it: `keys consumer enable`.")
+        raise disabled(consumer.name)
     return consumer.data
 
 
