@@ -332,6 +332,24 @@ def test_the_description_and_the_tags_of_a_key_can_be_changed(keys: KeysCommand)
     assert events == [("created", "keys create"), *[("updated", "keys update")] * 3]
 
 
+def test_the_scopes_of_a_key_can_be_changed(keys: KeysCommand) -> None:
+    created = keys.create("--scopes", "read", "--description", "x")
+    key_id = created["key_id"]
+    changed = keys.json("update", key_id, "--scopes", "write, admin", "--reason", "ticket 4711")
+    assert (changed["scopes"], changed["description"]) == (["admin", "write"], "x")
+    assert keys.json("history", key_id)[-1]["reason"] == "ticket 4711"
+    assert keys.json("verify", stdin=created["key"])["scopes"] == ["admin", "write"]
+    assert keys.run("update", key_id, "--scopes", "admin,write").exit_code == 8
+    assert keys.json("update", key_id, "--scopes", "")["scopes"] == []
+
+
+def test_scopes_that_leave_no_room_for_the_data_are_refused(keys: KeysCommand) -> None:
+    key_id = keys.create("--data", json.dumps({"text": "x" * 8000}))["key_id"]
+    refused = keys.run("update", key_id, "--scopes", ",".join(f"{n:0100}" for n in range(3)))
+    assert (refused.exit_code, "8192 bytes" in refused.stderr) == (2, True)
+    assert keys.json("show", key_id)["scopes"] == []
+
+
 def test_many_keys_are_listed_page_by_page(keys: KeysCommand) -> None:
     keys.create("--data", json.dumps({"text": "x" * 8000}))
     (item,) = (item for item in keys.items() if "key_id" in item)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -176,20 +175,30 @@ def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, 
 @click.command(cls=Command, example='keys update key_1a2B3c4D5e6F7g8H --description "billing job"')
 @click.argument("key_id", type=REF)
 @click.option("--description", type=DESCRIPTION, help="The new description.")
+@click.option("--scopes", type=SCOPES, metavar="A,B", help='The new scopes, which replace the existing ones. "": none.')
 @tag_options("A new tag, which replaces all existing tags. Repeatable.")
 @click.option("--clear-tags", is_flag=True, help="Remove all tags.")
+@reason_option
 @click.pass_obj
-def update(app: App, key_id: str, description: str | None, tags: dict[str, str], clear_tags: bool) -> None:
-    """Change the description or tags of a key.
+def update(
+    app: App,
+    key_id: str,
+    description: str | None,
+    scopes: frozenset[str] | None,
+    tags: dict[str, str],
+    clear_tags: bool,
+    reason: str | None,
+) -> None:
+    """Change the description, scopes or tags of a key.
 
     The given tags replace all existing tags. To change the data of all keys of a consumer, use `keys consumer update`.
     """
-    changes: dict[str, Any] = {} if description is None else {"description": description}
-    changes |= tag_changes(tags, clear_tags)
+    given = {"description": description, "scopes": scopes}
+    changes = {name: value for name, value in given.items() if value is not None} | tag_changes(tags, clear_tags)
     if not changes:
-        raise BadInput("There is no change. Specify --description, --tag or --clear-tags.")
+        raise BadInput("There is no change. Specify --description, --scopes, --tag or --clear-tags.")
     with _telling(app, key_id) as told:
-        key, changed = app.store.update(key_id, changes)
+        key, changed = app.store.update(key_id, changes, reason)
         text = f"{key_id} is changed." if changed else f"{key_id} already has these values."
         _show_changed(app, told, key, text, changed)
 

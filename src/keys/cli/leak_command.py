@@ -123,7 +123,7 @@ class _Session:
         fates = ", ".join(f"{count} {_FATES.get(fate, fate)}" for fate, count in by_fate.items() if count)
         sizes = sum(search.bytes for search in self._searches), sum(search.lines for search in self._searches)
         size = f"{plural(sizes[0], 'byte')} in {plural(sizes[1], 'line')}"
-        searched = f"Searched {size} for keys with any prefix."
+        searched = f"Searched {size} for keys with any prefix, but not for imported keys of other formats."
         result = (
             f"Found {plural(len(found), 'key')} of this table ({fates})" if found else "Found no keys of this table"
         )

@@ -261,16 +261,19 @@ class Store:
 
         return self._database.retry_conflicts(attempt, find_result)
 
-    def update(self, ref: str, changes: Mapping[str, Any]) -> tuple[Key, bool]:
+    def update(self, ref: str, changes: Mapping[str, Any], reason: str | None = None) -> tuple[Key, bool]:
         """Change these fields of a key. Returns the key, and whether it changed.
 
         :raises NotFound: the key does not exist.
+        :raises BadInput: with these scopes, the key is too large for the authorizer's context.
         """
 
         def change(key: Key) -> Mapping[str, Any]:
+            if "scopes" in changes:
+                parse_data(key.data, key.consumer, changes["scopes"])
             return {name: value for name, value in changes.items() if getattr(key, name) != value}
 
-        return self._change(ref, self._author().event("updated", self._clock()), change)
+        return self._change(ref, self._author().event("updated", self._clock(), reason), change)
 
     def _change(
         self, ref: str, event: Event, changes: Callable[[Key], Mapping[str, Any]], *, enables: bool = False
