@@ -22,7 +22,11 @@ NOTHING = {
     "already_there": 0,
     "ended": 0,
     "failed": 0,
+    "new_consumers": 0,
+    "existing_consumers": 0,
+    "existing_consumer_names": [],
     "failures": [],
+    "ended_lines": [],
     "dry_run": False,
     "notices": [],
 }
@@ -56,7 +60,7 @@ def test_a_plain_key_is_imported_with_all_that_the_file_says(keys: KeysCommand, 
         f'acme,{LEGACY},"{{""plan"":""gold""}}",read write,"{{""env"":""prod""}}",'
         "false,1700000000,2030-01-31T01:00:00+01:00\n"
     )
-    assert result_of(keys, file) == {**NOTHING, "imported": 1, "notices": [FOREIGN]}
+    assert result_of(keys, file) == {**NOTHING, "imported": 1, "new_consumers": 1, "notices": [FOREIGN]}
     (key,) = keys.json("list")
     assert key == {
         "key_id": key["key_id"],
@@ -98,7 +102,14 @@ def test_an_import_can_be_repeated_whatever_happened_since(keys: KeysCommand, wr
     keys.run("roll", (first if first["scopes"] else second)["key_id"])
     keys.run("revoke", (second if first["scopes"] else first)["key_id"], "--yes")
     before = keys.items()
-    assert result_of(keys, file) == {**NOTHING, "already_there": 1, "ended": 1, "notices": [FOREIGN]}
+    ended = [{"line": 3, "state": "revoked", "reason": "This key is revoked in the table."}]
+    assert result_of(keys, file) == {
+        **NOTHING,
+        "already_there": 1,
+        "ended": 1,
+        "ended_lines": ended,
+        "notices": [FOREIGN],
+    }
     assert keys.items() == before
 
 
@@ -255,7 +266,8 @@ def test_all_failures_are_in_the_report(keys: KeysCommand, write: Callable[..., 
     result = keys.run("import", write("key,consumer\n" + "short,acme\n" * 30), "--report", str(report))
     assert result.exit_code == 6
     assert result.stderr.count("Line ") == 20
-    assert "10 more" in result.stderr
+    assert f"... and 10 more. All of them are in {report}." in result.stderr
+    assert "specify --report" not in result.stderr
     lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
     assert [line["line"] for line in lines] == list(range(2, 32))
 

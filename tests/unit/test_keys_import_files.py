@@ -516,3 +516,104 @@ def test_a_broken_list_is_to_be_corrected_before_the_next_import(keys: KeysComma
     assert "The text after item 1 is not valid JSON." in result.stderr
     assert "Correct the file, then run the same command again." in result.stderr
     assert "remaining lines" not in result.stderr
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_consumers_that_exist_are_named_and_the_others_counted(
+    keys: KeysCommand, bring: Callable[..., Any], dry: bool
+) -> None:
+    keys.run("consumer", "create", "batch")
+    keys.run("consumer", "create", "unused")
+    content = f'key,consumer\n{KEY}1,new\n{KEY}2,"batch "\n{KEY}3,new\n{KEY}4,batch\nshort,unused\n'
+    arguments = ("--dry-run", "--table", "T") if dry else ()
+    answer = bring(content, *arguments, exit_code=6)
+    assert (answer["new_consumers"], answer["existing_consumers"]) == (1, 1)
+    assert answer["existing_consumer_names"] == ["batch"]
+
+
+@pytest.mark.parametrize(("dry", "verb"), [(True, "would get"), (False, "got")])
+def test_the_first_existing_consumers_are_named_in_the_text(keys: KeysCommand, dry: bool, verb: str) -> None:
+    for number in range(12):
+        keys.run("consumer", "create", f"c{number:02}")
+    content = "key,consumer\n" + "".join(f"{KEY}{number},c{number:02}\n" for number in range(12))
+    arguments = ("--dry-run", "--table", "T") if dry else ()
+    result = keys.run("import", "-", *arguments, stdin=content)
+    assert f"New consumers: 0. Existing consumers that {verb} keys: 12 ('c00', " in result.stdout
+    assert "'c09' and 2 more)." in result.stdout
+
+
+def test_consumers_of_an_export_are_counted_as_those_of_other_files(
+    keys: KeysCommand, bring: Callable[..., Any]
+) -> None:
+    lines = [
+        {"type": "consumer", "name": "new"},
+        *({"type": "key", "sha256": f"{name * 2:0>64}", "consumer": name * 3} for name in ("a", "b")),
+    ]
+    keys.run("consumer", "create", "aaa")
+    lines[-1]["consumer"] = "new"
+    answer = bring("\n".join(map(json.dumps, lines)), name="backup.jsonl")
+    assert (answer["new_consumers"], answer["existing_consumer_names"]) == (1, ["aaa"])
+
+
+def test_lines_of_ended_keys_are_listed_with_what_restores_a_deleted_one(
+    keys: KeysCommand, bring: Callable[..., Any], tmp_path: Path
+) -> None:
+    content = f"key,consumer\n{KEY}1,acme\n{KEY}2,acme\n{KEY}3,acme\n"
+    bring(content)
+    by_digest = {item["pk"]["S"]: item for item in keys.items()}
+    revoked, deleted = (hashlib.sha256(f"{KEY}{number}".encode()).hexdigest() for number in (2, 3))
+    assert {revoked, deleted} < by_digest.keys()
+    keys.run("revoke", revoked, "--yes")
+    keys.run("delete", deleted, "--yes")
+    report = tmp_path / "failed.jsonl"
+    answer = bring(content, "--report", str(report))
+    assert answer["ended_lines"] == [
+        {"line": 3, "state": "revoked", "reason": "This key is revoked in the table."},
+        {"line": 4, "state": "deleted", "reason": "This key is deleted in the table."},
+    ]
+    assert [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()] == answer["ended_lines"]
+    shown = keys.run("import", "-", stdin=content).stderr
+    assert "Keys that are already revoked, expired or deleted: line 3, 4.\n" in shown
+    assert "To import a deleted key again, first run `keys delete DIGEST`" in shown
+    keys.run("delete", deleted, "--yes")
+    assert "keys delete" not in keys.run("import", "-", stdin=content).stderr
+
+
+def test_many_ended_keys_are_not_all_in_the_text(keys: KeysCommand, tmp_path: Path) -> None:
+    lines = "".join(f"{KEY}{number},acme,2001-01-01T00:00:00Z\n" for number in range(13))
+    keys.run("import", "-", stdin=f"key,consumer,expires_at\n{lines}")
+    keys.clock.now += 60
+    shown = keys.run("import", "-", stdin=f"key,consumer,expires_at\n{lines}").stderr
+    assert ": line 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more. To save all of them, specify --report FILE.\n" in shown
+    report = tmp_path / "failed.jsonl"
+    shown = keys.run("import", "-", "--report", str(report), stdin=f"key,consumer,expires_at\n{lines}").stderr
+    assert f" and 3 more. All of them are in {report}.\n" in shown
+    assert len(report.read_text(encoding="utf-8").splitlines()) == 13
+
+
+def test_a_conflict_within_a_file_is_not_said_to_be_in_the_table(bring: Callable[..., Any]) -> None:
+    answer = bring(f"key,consumer\n{KEY},acme\n{KEY},other\n", "--dry-run", exit_code=6)
+    assert answer["failures"][0]["reason"].startswith(
+        "Conflict: this key exists in the table or earlier in the file with another consumer."
+    )
+
+
+def test_names_of_unknown_columns_are_listed_unless_one_can_be_a_key(keys: KeysCommand) -> None:
+    def refused(heading: str) -> str:
+        result = keys.run("import", "-", stdin=f"{heading}\nx,y\n")
+        assert result.exit_code == 2
+        return result.stderr
+
+    assert "The names read are 'user', 'api_key', 'Valid until'." in refused("user,api_key,Valid until")
+    assert "'j' and 2 more." in refused("a,b,c,d,e,f,g,h,i,j,k,l")
+    for data in ("acme,averylongkeywithoutdigits", "acme,pa55word", "acme,a$b", "acme;x,y/z"):
+        shown = refused(data)
+        assert "The line is not shown, because it might have a key." in shown
+        assert not any(text in shown for text in ("acme", "averylong", "pa55", "a$b", "y/z"))
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_an_open_quotation_mark_is_to_be_corrected_first(keys: KeysCommand, output: str) -> None:
+    result = keys.run("import", "-", "-o", output, stdin=f'key,consumer\n{KEY},acme\n"{KEY}x,acme\n')
+    assert "a quotation mark is not closed. The rest was not read. First correct line 3." in result.stderr
+    assert "Correct the file, then run the same command again." in result.stderr

@@ -26,12 +26,13 @@ from keys.life.dry_run import DryRunTable
 from keys.life.errors import BadInput, KeysError, ServiceFailure
 from keys.life.formats import FORMATS, FormatOptions, read
 from keys.life.history import Author
-from keys.life.importing import Importer, Outcome, Summary
+from keys.life.importing import ENDED, MAX_LISTED, Importer, Outcome, Summary
 from keys.life.record import Consumer, Deleted, Key
 from keys.life.rows import Line, Options, parse_map
 
 SOME_FAILED: Final = 6
 MOST_SHOWN: Final = 20
+MOST_NAMED: Final = 10
 
 _EXPORTED = (
     "key_id",
@@ -71,7 +72,7 @@ _EXPORTED = (
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the failed lines and their reasons to this file.",
+    help="Write the failed lines, and those of revoked, expired or deleted keys, to this file.",
 )
 @click.option("--dry-run", is_flag=True, help="Check the file, and the table if one is given, but write nothing.")
 @prefix_option
@@ -105,7 +106,7 @@ def import_keys(
     """
     app: App = ctx.obj
     options = Options(parse_map(names), ignore_unknown, utc)
-    run = _Run(app, dry_run=dry_run)
+    run = _Run(app, report, dry_run=dry_run)
     total = file.stat().st_size if file.is_file() else None
     with (
         telling(app, "To import the remaining lines, run the same command again.") as told,
@@ -121,12 +122,14 @@ def import_keys(
             run.lines += 1
             if isinstance(outcome, str):
                 write(failures, {records.unit: line.number, "reason": outcome})
+            elif outcome in ENDED:
+                write(failures, run.ended_line(line.number, outcome))
             progress(stream.tell() if total else run.lines, total)
 
         interrupts = Interrupts()
         with interrupts.held():
             lines = interrupts.between(rows.read(records, options, run.prefix, run.notice))
-            run.importer.run(lines, run.summary, on_line)
+            run.importer.run(lines, on_line)
     if run.summary.failed:
         ctx.exit(SOME_FAILED)
 
@@ -225,8 +228,9 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 class _Run:
     """One import and its result, which is reported also if the import fails or is interrupted."""
 
-    def __init__(self, app: App, *, dry_run: bool) -> None:
+    def __init__(self, app: App, report: Path | None, *, dry_run: bool) -> None:
         self._app = app
+        self._report = report
         self._dry_run = dry_run
         self._notices: list[str] = []
         self.summary = Summary()
@@ -237,10 +241,10 @@ class _Run:
         self._has_table = table is not None
         self.prefix = app.prefix if table else app.pattern_prefix
         if dry_run and not table:
-            self.notice("No table is given: the lines are not compared with existing keys.")
+            self.notice("No table is given: the lines are not compared with existing keys and consumers.")
         items = DryRunTable(app.database.get) if dry_run and table else DryRunTable() if dry_run else app.database
         author = Author("dry run", app.command) if dry_run else app.author
-        self.importer = Importer(items, author=author, clock=app.clock, sleep=app.sleep)
+        self.importer = Importer(items, self.summary, author=author, clock=app.clock, sleep=app.sleep)
 
     def notice(self, text: str) -> None:
         """Write a note at once, and keep it for the JSON output at the end."""
@@ -262,7 +266,7 @@ class _Run:
                 raise
             self._show_json(stopped=cause(error))
             known = error if isinstance(error, KeysError) else None
-            note(f"Error: {cause(error)}")
+            note(f"Error: {cause(error)} {told.remedy}")
             raise click.exceptions.Exit((known or ServiceFailure).exit_code) from None
         told.fact = self._counts()
         self._note_foreign()
@@ -289,13 +293,38 @@ class _Run:
         new = f"{summary.imported} {'would be imported' if dry else 'imported'}"
         there = f"{summary.already_there} already there"
         ended = f", {summary.ended} already revoked, expired or deleted" if summary.ended else ""
-        return f"{new}, {there}{ended}, {summary.failed} failed."
+        counts = f"{new}, {there}{ended}, {summary.failed} failed."
+        if not summary.imported:
+            return counts
+        existing = summary.existing_consumers
+        names = f" ({_first([repr(name) for name in existing], len(existing))})" if existing else ""
+        got = "would get" if dry else "got"
+        return (
+            f"{counts} New consumers: {len(summary.new_consumers)}. Existing consumers that {got} keys: "
+            f"{len(existing)}{names}."
+        )
+
+    def ended_line(self, number: int, outcome: Outcome) -> dict[str, Any]:
+        """A line whose key is revoked, expired or deleted in the table, for the report and the JSON output."""
+        return {self.unit: number, "state": outcome.value, "reason": f"This key is {outcome.value} in the table."}
 
     def _show_failures(self) -> None:
         for number, reason in self.summary.failures[:MOST_SHOWN]:
             note(f"{self.unit.capitalize()} {number}: {reason}")
         if self.summary.failed > MOST_SHOWN:
-            note(f"... and {self.summary.failed - MOST_SHOWN} more. To save all of them, specify --report FILE.")
+            note(f"... and {self.summary.failed - MOST_SHOWN} more. {self._all_of_them()}")
+        ended = self.summary.ended
+        if ended:
+            numbers = _first([str(number) for number, _ in self.summary.ended_lines], ended)
+            every = f" {self._all_of_them()}" if ended > MOST_NAMED else ""
+            note(f"Keys that are already revoked, expired or deleted: {self.unit} {numbers}.{every}")
+        if self.summary.restorable:
+            note("To import a deleted key again, first run `keys delete DIGEST` with its SHA-256.")
+
+    def _all_of_them(self) -> str:
+        if self._report:
+            return f"All of them are in {self._report}."
+        return "To save all of them, specify --report FILE."
 
     def _show_json(self, **more: str) -> None:
         summary = self.summary
@@ -305,12 +334,22 @@ class _Run:
                 "already_there": summary.already_there,
                 "ended": summary.ended,
                 "failed": summary.failed,
+                "new_consumers": len(summary.new_consumers),
+                "existing_consumers": len(summary.existing_consumers),
+                "existing_consumer_names": list(summary.existing_consumers)[:MAX_LISTED],
                 "failures": [{self.unit: number, "reason": reason} for number, reason in summary.failures],
+                "ended_lines": [self.ended_line(*ended) for ended in summary.ended_lines],
                 "dry_run": self._dry_run,
                 "notices": self._notices,
                 **more,
             }
         )
+
+
+def _first(texts: list[str], count: int) -> str:
+    """The first texts, and how many of `count` follow."""
+    more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+    return f"{', '.join(texts[:MOST_NAMED])}{more}"
 
 
 def _cell(value: object) -> str:

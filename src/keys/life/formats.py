@@ -135,7 +135,8 @@ def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[Inpu
     except csv.Error as error:
         what = "a quotation mark is not closed" if "end of data" in str(error) or "limit" in str(error) else error
         raise BadInput(
-            f"The record that begins in line {number} is not valid CSV: {what}. The rest was not read."
+            f"The record that begins in line {number} is not valid CSV: {what}. The rest was not read. First correct "
+            f"line {number}."
         ) from None
 
 

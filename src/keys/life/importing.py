@@ -34,8 +34,8 @@ MAX_PENDING: Final = 8 * WORKERS
 """How many lines are read ahead of the writes, so that memory use does not depend on the file size."""
 
 MAX_CACHED_CONSUMERS: Final = 2_000
-MAX_FAILURES: Final = 1_000
-"""How many failed lines the summary has. `on_line` is called for every line."""
+MAX_LISTED: Final = 1_000
+"""How many failed lines, and how many ended ones, the summary has. `on_line` is called for every line."""
 
 THROTTLING_ERRORS: Final = frozenset(
     ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
@@ -52,18 +52,25 @@ class Items(Protocol):
 
 
 class Outcome(Enum):
-    """The result of a line that did not fail. ENDED: the key exists, is revoked, expired or deleted, and stays so."""
+    """The result of a line that did not fail. REVOKED, EXPIRED, DELETED: the key has this state and keeps it."""
 
     IMPORTED = "imported"
     ALREADY_THERE = "already there"
-    ENDED = "ended"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+
+
+ENDED: Final = frozenset([Outcome.REVOKED, Outcome.EXPIRED, Outcome.DELETED])
 
 
 @dataclass(slots=True)
 class Summary:
-    """The number of lines by outcome, and the first failed lines with their reasons.
+    """The number of lines by outcome, the first lines that failed or whose key has ended, and the consumers.
 
     `other_format`: valid keys in the table that are not in the product's key format, as far as the file shows.
+    `new_consumers`: the consumers that the import created. `existing_consumers`: the others that got keys, in the
+    order of the file. `restorable`: whether the file has a key that is deleted in the table only.
     """
 
     imported: int = 0
@@ -71,19 +78,33 @@ class Summary:
     ended: int = 0
     failed: int = 0
     other_format: int = 0
+    restorable: bool = False
     failures: list[tuple[int, str]] = field(default_factory=list)
+    ended_lines: list[tuple[int, Outcome]] = field(default_factory=list)
+    new_consumers: set[str] = field(default_factory=set)
+    existing_consumers: dict[str, None] = field(default_factory=dict)
 
     def add(self, line: Line, outcome: Outcome | str) -> None:
         """Count a line. `outcome`: the reason of the failure if it is a string."""
         if isinstance(outcome, str):
             self.failed += 1
-            if len(self.failures) < MAX_FAILURES:
+            if len(self.failures) < MAX_LISTED:
                 self.failures.append((line.number, outcome))
             return
         self.imported += outcome is Outcome.IMPORTED
         self.already_there += outcome is Outcome.ALREADY_THERE
-        self.ended += outcome is Outcome.ENDED
-        self.other_format += line.is_other_format and outcome is not Outcome.ENDED
+        self.other_format += line.is_other_format and outcome not in ENDED
+        if outcome in ENDED:
+            self.ended += 1
+            self.restorable |= outcome is Outcome.DELETED and not isinstance(line.row, Deleted)
+            if len(self.ended_lines) < MAX_LISTED:
+                self.ended_lines.append((line.number, outcome))
+        elif (
+            outcome is Outcome.IMPORTED
+            and isinstance(line.row, (KeyRow, Key))
+            and line.row.consumer not in self.new_consumers
+        ):
+            self.existing_consumers[line.row.consumer] = None
 
 
 @dataclass(slots=True)
@@ -103,16 +124,23 @@ class Importer:
     """
 
     def __init__(
-        self, items: Items, *, author: Author, clock: Callable[[], float], sleep: Callable[[float], None]
+        self,
+        items: Items,
+        summary: Summary,
+        *,
+        author: Author,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
     ) -> None:
         self._items = items
+        self._summary = summary
         self._author = author
         self._clock = clock
         self._sleep = sleep
         self._consumers: OrderedDict[str, _CachedConsumer] = OrderedDict()
 
-    def run(self, lines: Iterable[Line], summary: Summary, on_line: Callable[[Line, Outcome | str], None]) -> None:
-        """Import the lines and count them in `summary`. `on_line` is called for each line, in the order of the file.
+    def run(self, lines: Iterable[Line], on_line: Callable[[Line, Outcome | str], None]) -> None:
+        """Import the lines and count them in the summary. `on_line` is called for each line, in the order of the file.
 
         :raises Exception: the file could not be read further, or AWS failed. Started writes are completed and counted.
         """
@@ -124,7 +152,7 @@ class Importer:
             line, future = pending[0]
             outcome = future.result()
             pending.popleft()
-            summary.add(line, outcome)
+            self._summary.add(line, outcome)
             pks.discard(_pk(line.row))
             on_line(line, outcome)
 
@@ -184,9 +212,12 @@ class Importer:
 
     def _import_record(self, record: Key | Consumer | Deleted) -> Outcome | str:
         try:
-            return self._put(record, record)
+            outcome = self._put(record, record)
         except Conflict as error:
             return str(error)
+        if outcome is Outcome.IMPORTED and isinstance(record, Consumer):
+            self._summary.new_consumers.add(record.name)
+        return outcome
 
     def _put(self, row: Row, record: Record) -> Outcome | str:
         try:
@@ -216,6 +247,7 @@ class Importer:
                 self._wait(waits)
                 continue
             cached.data = consumer.data
+            self._summary.new_consumers.add(row.consumer)
             return Outcome.IMPORTED
         raise Conflict("DynamoDB throttles the table. Import the file again.")
 
@@ -253,7 +285,7 @@ class Importer:
     def _compare(self, row: Row, record: Record, item: Item) -> Outcome | str:
         """The outcome of a line whose item exists. `record`: what the line would have written."""
         if is_deleted(item):
-            return Outcome.ENDED
+            return Outcome.DELETED
         existing = Consumer.from_item(item) if isinstance(record, Consumer) else Key.from_item(item)
         if existing == record:
             return Outcome.ALREADY_THERE
@@ -262,9 +294,9 @@ class Importer:
         state = existing.state(self._clock())
         contradictions = _contradictions(row, existing, state) if isinstance(row, (KeyRow, Key)) else []
         if state in (State.REVOKED, State.EXPIRED) and not contradictions:
-            return Outcome.ENDED
+            return Outcome(state.value)
         if isinstance(row, Deleted):
-            return "Conflict: this key is deleted in the file, but exists in the table. It was not changed."
+            return f"Conflict: the file has this key as deleted, but it exists {_WHERE}. It was not changed."
         differing = _differing(record, existing) if isinstance(row, Key) else contradictions
         return _conflict("key", differing) if differing else Outcome.ALREADY_THERE
 
@@ -291,8 +323,11 @@ def _differing(record: Record, existing: Record) -> list[str]:
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
+_WHERE: Final = "in the table or earlier in the file"
+
+
 def _conflict(what: str, names: list[str]) -> str:
-    return f"Conflict: this {what} exists in the table with another {', '.join(names)}. It was not changed."
+    return f"Conflict: this {what} exists {_WHERE} with another {', '.join(names)}. It was not changed."
 
 
 def _data_of(consumer: Consumer) -> str:

@@ -27,6 +27,8 @@ EXPORT_COLUMNS: Final = (
 """Further members of an export with digests, whose records have a `type`."""
 
 _KEY = re.compile(r"[\x21-\x7e]{16,512}")
+_COLUMN_NAME = re.compile(r"[^\W\d]([^\W\d]|[ .-]){0,14}")
+"""A name without digits that is shorter than a key. Other values of a first line can be keys."""
 _MEMBER_PREFIXES = ("data.", "tags.")
 
 
@@ -143,8 +145,8 @@ class _Columns:
         """:raises BadInput: the columns cannot be imported."""
         lower = [name.lower() for name in heading]
         if not (set(lower) & {*COLUMNS, *self._options.names} or find_source(lower)):
-            # The message does not quote the line: without a heading, it has a key.
-            raise BadInput(f"The first line has no column names, such as {', '.join(COLUMNS[:3])}. {_REMEDY}")
+            such = ", ".join(COLUMNS[:3])
+            raise BadInput(f"The first line has no column names, such as {such}. {_names_read(heading)} {_REMEDY}")
         duplicates = {name for name in lower if lower.count(name) > 1}
         if duplicates:
             raise BadInput(f"The first line has duplicate column names: {', '.join(sorted(duplicates))}.")
@@ -199,6 +201,14 @@ _REMEDY: Final = (
     "To name a column, specify --map THEIRS=OURS. Required: consumer, and key or sha256. Optional: "
     f"{', '.join(COLUMNS[3:])}, data.NAME, tags.NAME. To ignore other columns, specify --ignore-unknown."
 )
+
+
+def _names_read(heading: list[str]) -> str:
+    """A sentence with the names in the first line, unless one of them can be a key."""
+    if not all(_COLUMN_NAME.fullmatch(name) for name in heading):
+        return "The line is not shown, because it might have a key."
+    more = f" and {len(heading) - 10} more" if len(heading) > 10 else ""
+    return f"The names read are {', '.join(map(ascii, heading[:10]))}{more}."
 
 
 def _unknown(names: list[str]) -> str:
