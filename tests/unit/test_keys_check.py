@@ -420,6 +420,15 @@ class TestCheck:
         note = "line 7: GET /admin/x: the route $default also receives other spellings"
         assert note in check(rules, f"F: {FUNCTION % events}").stderr
 
+    def test_the_rules_of_one_authorizer_can_be_compared_with_several_apis(self, check: Check, tmp_path: Path) -> None:
+        (tmp_path / "other.yaml").write_text(
+            written(f"G: {FUNCTION % ('{ B: ' + event('get', '/orders', 'HttpApi') + ' }')}"), encoding="utf-8"
+        )
+        rules = rule("GET /me") + rule("GET /orders")
+        assert "line 4: GET /orders matches no route" in check(rules, ME).stderr
+        both = check(rules, ME, "--template", "other.yaml")
+        assert (both.exit_code, "2 routes of api.yaml, other.yaml: no mistakes found" in both.stderr) == (0, True)
+
     def test_programs_get_the_same(self, check: Check) -> None:
         rules = rule("GET /me") + rule("GET /else")
         answer = check(rules, ME, "--output", "json")

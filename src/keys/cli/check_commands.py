@@ -24,12 +24,13 @@ MOST_SHOWN: Final = 20
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--template",
-    "template_path",
+    "template_paths",
     type=click.Path(path_type=Path),
-    help="The template of the API.  [default: template.yaml, if it exists]",
+    multiple=True,
+    help="The template of an API. Repeat it for each API of the authorizer.  [default: template.yaml, if it exists]",
 )
 @click.pass_context
-def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
+def check(ctx: click.Context, file: Path, template_paths: tuple[Path, ...]) -> None:
     """Check an auth.toml file before you deploy it.
 
     The access rules are compared with the routes of an API. The output has every mistake with its line and its remedy,
@@ -46,9 +47,9 @@ def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
         if file.suffix == ".toml":
             raise
         raise BadInput(f"{error}\nFILE is the auth.toml file. Specify the template with --template.") from None
-    if template_path is None and Path("template.yaml").is_file():
-        template_path = Path("template.yaml")
-    api = template.read(template_path) if template_path and read.rules else None
+    if not template_paths and Path("template.yaml").is_file():
+        template_paths = (Path("template.yaml"),)
+    api = template.read(*template_paths) if template_paths and read.rules else None
     found = rules_check.examine(read.rules, api) if read.rules else RulesCheck()
     count = len(read.rules.rules) if read.rules else 0
     if app.json:
@@ -60,17 +61,17 @@ def check(ctx: click.Context, file: Path, template_path: Path | None) -> None:
         if not read.rules:
             note(f"{looked_at}: no mistakes found. Without rules, an accepted credential can call every route.")
         else:
-            note(_summary(looked_at, found, template_path))
+            note(_summary(looked_at, found, template_paths))
     if found.mistakes:
         ctx.exit(WRONG)
     if found.unchecked:
         ctx.exit(UNCHECKED)
 
 
-def _summary(looked_at: str, found: RulesCheck, template_path: Path | None) -> str:
-    if template_path is None:
+def _summary(looked_at: str, found: RulesCheck, template_paths: tuple[Path, ...]) -> str:
+    if not template_paths:
         return f"{looked_at}: {_mistakes(found)}. The routes were not checked: specify --template."
-    routes = f"{plural(found.endpoints, 'route')} of {template_path}"
+    routes = f"{plural(found.endpoints, 'route')} of {', '.join(map(str, template_paths))}"
     if found.unread:
         routes += f" ({plural(len(found.unread), 'part')} of it could not be read)"
     unchecked = f" Rules that were not checked: {len(found.unchecked)}." if found.unchecked else ""

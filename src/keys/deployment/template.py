@@ -40,13 +40,24 @@ class ApiRoutes:
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(path: Path) -> ApiRoutes:
-    """The routes of all APIs of a template: SAM events, OpenAPI bodies, method and route resources.
+def read(*paths: Path) -> ApiRoutes:
+    """The routes of all APIs of these templates: SAM events, OpenAPI bodies, method and route resources.
 
     A parameter has its default, or each of its allowed values. Both branches of an `Fn::If` are read.
 
-    :raises BadInput: the file cannot be read, is no template, or cfn-lint is not installed.
+    :raises BadInput: a file cannot be read, is no template, or cfn-lint is not installed.
     """
+    endpoints: set[Endpoint] = set()
+    unread: dict[str, str] = {}
+    for path in paths:
+        reading = _read(path)
+        endpoints |= set(reading.endpoints)
+        where = "" if len(paths) == 1 else f"{path}: "
+        unread |= {f"{where}{place}": why for place, why in reading.unread.items()}
+    return ApiRoutes(tuple(sorted(endpoints)), unread)
+
+
+def _read(path: Path) -> _Reading:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -57,7 +68,7 @@ def read(path: Path) -> ApiRoutes:
     reading = _Reading(template)
     for resource in template.resources():
         reading.resource(resource)
-    return ApiRoutes(tuple(sorted(reading.endpoints)), reading.unread)
+    return reading
 
 
 def _demand_none(problems: Sequence[Any], fault: str) -> None:
