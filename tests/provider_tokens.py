@@ -311,7 +311,12 @@ TOKENS: Final[Mapping[str, Tokens]] = {
                 ENTRA_V2.sub,
                 frozenset({"reports.read.all"}),
             ),
-            Sample("an ID token of the API's own registration", ENTRA_ID.claims, ENTRA_V2.sub),
+            Sample(
+                "an ID token of the API's own registration",
+                {**ENTRA_ID.claims, "roles": ["reports.read.all"]},
+                ENTRA_V2.sub,
+                frozenset({"reports.read.all"}),
+            ),
             ENTRA_ID.change("an ID token of another registration", Reason.WRONG_AUDIENCE, aud="CLIENT_ID"),
             ENTRA_V2.change("for Graph", Reason.WRONG_AUDIENCE, aud="00000003-0000-0000-c000-000000000000"),
             ENTRA_V2.change(
