@@ -308,7 +308,8 @@ class TestDoctor:
         assert "no Date header" in examined(date=None)["clock, compared with the provider"].detail
 
     def test_the_rules_are_reported_with_the_policy_size(self, examined: Any) -> None:
-        assert "3 rules in this checkout, policies of at most" in examined(AUTH_CONFIG="auth.toml")["access"].detail
+        detail = examined(AUTH_CONFIG="auth.toml")["access"].detail
+        assert "3 rules in auth.toml of this checkout, policies of at most" in detail
 
     def test_a_fault_has_its_own_exit_code(self, dynamodb: "DynamoDBClient") -> None:
         deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})

@@ -85,7 +85,7 @@ def examine(
     for provider in settings.providers:
         findings += _provider(provider, fetch or HttpsFetch(provider.ca_bundle), clock, date_of or _date_of)
     findings += _table(settings, deployment, clock)
-    findings.append(_rules(settings))
+    findings.append(_rules(settings, deployment.environment.get("AUTH_CONFIG", "")))
     findings += _ends(settings, deployment)
     return findings
 
@@ -360,14 +360,14 @@ def _clock(check: str, date: str | None, now: float) -> Finding:
     )
 
 
-def _rules(settings: Settings) -> Finding:
+def _rules(settings: Settings, file: str) -> Finding:
     if settings.rules is None:
         return Finding("access rules", State.NOTE, "there are none: an accepted credential can call every route")
     size = settings.rules.largest_policy_bytes()
     return Finding(
         "access rules",
         State.OK,
-        f"{plural(len(settings.rules.rules), 'rule')} in this checkout, policies of at most {size:,} bytes",
+        f"{plural(len(settings.rules.rules), 'rule')} in {file} of this checkout, policies of at most {size:,} bytes",
     )
 
 

@@ -38,7 +38,7 @@ _EXPLANATIONS: Final = {
     Reason.WRONG_ALGORITHM: "The alg is not one of the provider's algorithms, which are all asymmetric.",
     Reason.MALFORMED_CLAIMS: "The exp or the subject is missing, or a claim does not have the required type.",
     Reason.WRONG_ISSUER: "The iss is not a configured issuer. Compare every character, also a slash at the end.",
-    Reason.WRONG_AUDIENCE: "The audience is not configured. The token might be an ID token, not an access token.",
+    Reason.WRONG_AUDIENCE: "The audience is not configured. The token might be an ID token: send an access token.",
     Reason.WRONG_PARTY: "The azp is not one of the provider's authorized_parties.",
     Reason.WRONG_CLAIM: "A claim of the provider's required_claims is missing or has another value.",
     Reason.BOUND_TOKEN: "The token is bound to a key of the client (cnf), which a bearer token cannot prove.",
