@@ -617,3 +617,21 @@ def test_an_open_quotation_mark_is_to_be_corrected_first(keys: KeysCommand, outp
     result = keys.run("import", "-", "-o", output, stdin=f'key,consumer\n{KEY},acme\n"{KEY}x,acme\n')
     assert "a quotation mark is not closed. The rest was not read. First correct line 3." in result.stderr
     assert "Correct the file, then run the same command again." in result.stderr
+
+
+def test_a_dry_run_without_a_table_does_not_say_which_consumers_exist(keys: KeysCommand) -> None:
+    content = f"key,consumer\n{KEY},acme\n"
+    answer = keys.json("import", "-", "--dry-run", "--profile", "p", stdin=content)
+    assert answer["imported"] == 1
+    assert [answer[name] for name in ("new_consumers", "existing_consumers", "existing_consumer_names")] == [None] * 3
+    assert "onsumers" not in keys.run("import", "-", "--dry-run", "--profile", "p", stdin=content).stdout
+
+
+def test_a_key_that_is_deleted_in_the_file_too_needs_no_remedy(keys: KeysCommand) -> None:
+    line = json.dumps({"type": "deleted", "sha256": "ab" * 32, "deleted_at": "2026-01-01T00:00:00Z"})
+    keys.run("import", "-", stdin=line)
+    keys.clock.advance(60)
+    again = keys.run("import", "-", stdin=line)
+    assert "1 already revoked, expired or deleted" in again.stdout
+    assert "Keys that are already revoked, expired or deleted: line 1." in again.stderr
+    assert "keys delete" not in again.stderr

@@ -294,7 +294,7 @@ class _Run:
         there = f"{summary.already_there} already there"
         ended = f", {summary.ended} already revoked, expired or deleted" if summary.ended else ""
         counts = f"{new}, {there}{ended}, {summary.failed} failed."
-        if not summary.imported:
+        if not (summary.imported and self._has_table):
             return counts
         existing = summary.existing_consumers
         names = f" ({_first([repr(name) for name in existing], len(existing))})" if existing else ""
@@ -334,9 +334,10 @@ class _Run:
                 "already_there": summary.already_there,
                 "ended": summary.ended,
                 "failed": summary.failed,
-                "new_consumers": len(summary.new_consumers),
-                "existing_consumers": len(summary.existing_consumers),
-                "existing_consumer_names": list(summary.existing_consumers)[:MAX_LISTED],
+                # Without a table, it is not known which consumers exist.
+                "new_consumers": len(summary.new_consumers) if self._has_table else None,
+                "existing_consumers": len(summary.existing_consumers) if self._has_table else None,
+                "existing_consumer_names": list(summary.existing_consumers)[:MAX_LISTED] if self._has_table else None,
                 "failures": [{self.unit: number, "reason": reason} for number, reason in summary.failures],
                 "ended_lines": [self.ended_line(*ended) for ended in summary.ended_lines],
                 "dry_run": self._dry_run,
