@@ -598,6 +598,13 @@ def test_a_conflict_within_a_file_is_not_said_to_be_in_the_table(bring: Callable
     )
 
 
+def test_an_unknown_column_next_to_known_ones_is_named_unless_it_can_be_a_key(keys: KeysCommand) -> None:
+    result = keys.run("import", "-", stdin="consumer,key,Customer Reference 12345,sk_live_0123456789abcdef\na,b,c,d\n")
+    assert result.exit_code == 2
+    assert "Unknown columns: 'Customer Reference 12345', one that is not shown, because it might" in result.stderr
+    assert "sk_live" not in result.output
+
+
 def test_names_of_unknown_columns_are_listed_unless_one_can_be_a_key(keys: KeysCommand) -> None:
     def refused(heading: str) -> str:
         result = keys.run("import", "-", stdin=f"{heading}\nx,y\n")

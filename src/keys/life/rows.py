@@ -203,6 +203,9 @@ _REMEDY: Final = (
 )
 
 
+_MIGHT_BE_KEY: Final = re.compile(r"(?=.*[0-9])[!-~]{16,}")
+
+
 def _names_read(heading: list[str]) -> str:
     """A sentence with the names in the first line, unless one of them can be a key."""
     if not all(_COLUMN_NAME.fullmatch(name) for name in heading):
@@ -215,7 +218,8 @@ def _unknown(names: list[str]) -> str:
     shown = []
     for name in names[:10]:
         close = difflib.get_close_matches(name.lower(), COLUMNS, 1)
-        shown.append(f"{name[:40]!a}{f' (similar to {close[0]})' if close else ''}")
+        text = "one that is not shown, because it might be a key" if _MIGHT_BE_KEY.fullmatch(name) else ascii(name[:40])
+        shown.append(f"{text}{f' (similar to {close[0]})' if close else ''}")
     return f"Unknown columns: {', '.join(shown)}. {_REMEDY}"
 
 
