@@ -16,7 +16,10 @@ RANDOM_LENGTH: Final = 32
 CHECKSUM_LENGTH: Final = 6
 PREFIX_PATTERN: Final = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(?:_[a-z0-9]+)*\Z")
 
-_BODY = re.compile(rf"[0-9A-Za-z]{{{RANDOM_LENGTH}}}_[0-9A-Za-z]{{{CHECKSUM_LENGTH}}}")
+BODY_PATTERN: Final = rf"[0-9A-Za-z]{{{RANDOM_LENGTH}}}_[0-9A-Za-z]{{{CHECKSUM_LENGTH}}}"
+"""What follows the prefix and its underscore, as a regular expression that is valid in all common dialects."""
+
+_BODY = re.compile(BODY_PATTERN)
 
 
 def generate(prefix: str) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
-from click.exceptions import NoArgsIsHelpError
 
 from keys.cli.app import App, note
 from keys.cli.credential import hide
@@ -123,16 +122,12 @@ class Group(click.Group):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)
-        except NoArgsIsHelpError:
-            raise
         except click.UsageError as error:
             raise _without_credential(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except NoArgsIsHelpError:
-            raise
         except click.UsageError as error:
             raise _without_credential(error) from None
         except KeysError as error:
@@ -179,11 +174,12 @@ def tag_changes(tags: dict[str, str], clear_tags: bool) -> dict[str, Any]:
 
 
 def _without_credential(error: click.UsageError) -> click.UsageError:
-    """The error without credentials in its text. If it had one, the text says how to pass a credential."""
+    """The error itself, or one without the credentials in its text, which says how to pass a credential."""
     text = hide(error.format_message())
-    if text != error.format_message():
-        text += f" Pass a credential on standard input: `keys verify < key.txt`. {IN_HISTORY}"
-    return click.UsageError(text, error.ctx)
+    if text == error.format_message():
+        return error
+    advice = f"Pass a credential on standard input: `keys verify < key.txt`. {IN_HISTORY}"
+    return click.UsageError(f"{text} {advice}", error.ctx)
 
 
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:

@@ -3,12 +3,10 @@
 import re
 from typing import Final
 
-from authorizer.api_key import CHECKSUM_LENGTH, RANDOM_LENGTH
+from authorizer.api_key import BODY_PATTERN
 
 _HEADER: Final = re.compile(r"(?:authorization: *)?bearer(?: +|\Z)", re.IGNORECASE)
-_CREDENTIAL: Final = re.compile(
-    rf"[a-z][a-z0-9_]*_[0-9A-Za-z]{{{RANDOM_LENGTH}}}_[0-9A-Za-z]{{{CHECKSUM_LENGTH}}}|eyJ[\w-]+\.[\w.-]+", re.ASCII
-)
+_CREDENTIAL: Final = re.compile(rf"[a-z][a-z0-9_]*_{BODY_PATTERN}|eyJ[\w-]+\.[\w.-]+", re.ASCII)
 
 
 def credential_in(text: str) -> str:

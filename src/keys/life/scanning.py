@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import functools
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
@@ -22,7 +20,6 @@ CHECKSUM_RULE: Final = (
 CHUNK: Final = 1 << 20
 """How many bytes are searched at a time."""
 
-_BODY = f"[0-9A-Za-z]{{{api_key.RANDOM_LENGTH}}}_[0-9A-Za-z]{{{api_key.CHECKSUM_LENGTH}}}"
 _UNDERSCORE = rb"(?:_|%5[Ff]|%255[Ff]|\\{1,4}u005[Ff]|\\{1,4}x5[Ff]|\\{1,4}_|&#0{0,9}95;|&#[xX]5[Ff];|&lowbar;|=5[Ff])"
 """Also as escaped in URLs, JSON, Markdown, HTML and mail. These do not change the other characters of a key."""
 
@@ -37,7 +34,6 @@ _CANDIDATES = tuple(
 
 _ESCAPE = re.compile(_UNDERSCORE)
 _MAX_PREFIX = 20
-_DIGITS = {ord(digit): value for value, digit in enumerate(api_key.ALPHABET)}
 _PREFIXES = re.compile(rb"([a-z0-9_]+)_\Z")
 _MAX_KEY_BYTES = 1024
 """An upper bound of the length of a key with these escapes."""
@@ -130,11 +126,12 @@ def _key(window: bytes, candidate: re.Match[bytes]) -> str | None:
     before = _ESCAPE.sub(b"_", window[max(0, candidate.start() - _MAX_PREFIX_BYTES) : candidate.start(1)])
     if not (prefixes := _PREFIXES.search(before[-_MAX_PREFIX - 1 :])):
         return None
-    checksum = functools.reduce(lambda number, digit: number * len(_DIGITS) + _DIGITS[digit], candidate[2], 0)
-    stem = prefixes[0] + candidate[1] + b"_"
-    for start in range(len(prefixes[1])):
-        if zlib.crc32(stem[start:]) == checksum and api_key.PREFIX_PATTERN.match(prefixes[1][start:].decode()):
-            return (stem[start:] + candidate[2]).decode()
+    longest = prefixes[1].decode()
+    text = f"{longest}_{candidate[1].decode()}_{candidate[2].decode()}"
+    for start in range(len(longest)):
+        prefix = longest[start:]
+        if api_key.PREFIX_PATTERN.match(prefix) and api_key.is_well_formed(text[start:], prefix):
+            return text[start:]
     return None
 
 
@@ -144,7 +141,7 @@ def pattern(prefix: str) -> str:
     It has no word boundaries: with a prefix and fixed lengths they are not needed, and a key can follow a letter, as in
     `\\nmak_...` in JSON.
     """
-    return f"{prefix}_{_BODY}"
+    return f"{prefix}_{api_key.BODY_PATTERN}"
 
 
 def rule(prefix: str) -> dict[str, Any]:
