@@ -12,6 +12,17 @@ from cryptography.x509.oid import NameOID
 
 PEM = serialization.Encoding.PEM
 DAY = datetime.timedelta(days=1)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -24,6 +35,8 @@ class Authority:
         certificate = (
             self._certificate(self._key, self._name, 1)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+            .add_extension(SIGNS_CERTIFICATES, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.ca_bundle = folder / "authority.pem"
@@ -39,6 +52,11 @@ class Authority:
         certificate = (
             self._certificate(key, subject, days, self._name if is_signed else subject)
             .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+            # RFC 5280 requires it, and Python 3.13 refuses certificates without it.
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key((self._key if is_signed else key).public_key()),
+                critical=False,
+            )
             .sign(self._key if is_signed else key, hashes.SHA256())
         )
         file = self._folder / f"{name}.pem"

@@ -107,6 +107,7 @@ def import_keys(
     app: App = ctx.obj
     options = Options(parse_map(names), ignore_unknown, utc)
     run = _Run(app, report, dry_run=dry_run)
+    ctx.call_on_close(run.close)
     total = file.stat().st_size if file.is_file() else None
     with (
         telling(app, "To import the remaining lines, run the same command again.") as told,
@@ -242,9 +243,16 @@ class _Run:
         self.prefix = app.prefix if table else app.pattern_prefix
         if dry_run and not table:
             self.notice("No table is given: the lines are not compared with existing keys and consumers.")
-        items = DryRunTable(app.database.get) if dry_run and table else DryRunTable() if dry_run else app.database
+        self._temporary = DryRunTable(*([app.database.get] if table else [])) if dry_run else None
         author = Author("dry run", app.command) if dry_run else app.author
-        self.importer = Importer(items, self.summary, author=author, clock=app.clock, sleep=app.sleep)
+        self.importer = Importer(
+            self._temporary or app.database, self.summary, author=author, clock=app.clock, sleep=app.sleep
+        )
+
+    def close(self) -> None:
+        """Delete the writes of a dry run."""
+        if self._temporary:
+            self._temporary.close()
 
     def notice(self, text: str) -> None:
         """Write a note at once, and keep it for the JSON output at the end."""

@@ -30,6 +30,10 @@ class DryRunTable:
         self._written.execute("PRAGMA journal_mode = OFF")
         self._written.execute("CREATE TABLE item (pk TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID")
 
+    def close(self) -> None:
+        """Delete the writes. No other thread may use the table any more."""
+        self._written.close()
+
     def get(self, pk: str) -> Item | None:
         """The item, after the writes of the dry run."""
         with self._lock:
