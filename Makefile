@@ -11,6 +11,8 @@ DOWNLOAD := $(CLEAN) --download
 PYTEST := $(CLEAN) .venv/bin/pytest
 # One worker for each processor; tests/conftest.py says which tests share one.
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadscope
+# These need no build and no emulator.
+UNIT := tests/authorizer tests/keys tests/local tests/template tests/docs tests/bench
 UV := $(DOWNLOAD) .venv/bin/uv
 SAM := $(DOWNLOAD) .tools/sam/bin/sam
 
@@ -39,14 +41,14 @@ test: .venv/ready .tools/ready ## run every test except the long ones, against a
 
 test-long: .venv/ready .tools/ready ## run the long tests, such as the first run in a new clone and more generated input
 	$(PYTEST) -m long
-	$(PYTEST) tests/unit -m hypothesis --hypothesis-profile=long
+	$(PYTEST) $(UNIT) -m hypothesis --hypothesis-profile=long
 
 unit: .venv/ready ## run the unit tests
-	$(PYTEST) $(WORKERS) tests/unit
+	$(PYTEST) $(WORKERS) $(UNIT)
 
 fuzz: .venv/ready ## run the property tests with new input for FOR=60 seconds
 	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
-	  $(PYTEST) -q --no-header tests/unit/test_properties.py --hypothesis-profile=long --hypothesis-seed=$$RANDOM; \
+	  $(PYTEST) -q --no-header tests/authorizer/test_properties.py --hypothesis-profile=long --hypothesis-seed=$$RANDOM; \
 	done
 
 differential: .venv/ready ## compare four JWT verifiers on generated tokens; needs Node
@@ -65,7 +67,7 @@ check: .venv/ready .tools/ready .tools/templates/ready ## check code, types, tem
 	$(CLEAN) .venv/bin/mypy
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml monitoring.yaml examples/*/template.yaml
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
-	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/python -m tests.templates
+	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/python -m tests.template
 	$(CLEAN) .venv/bin/keys check src/authorizer/auth.toml --template template.yaml
 
 docs: .venv/ready ## generate the reference pages from the code

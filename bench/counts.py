@@ -18,7 +18,7 @@ from authorizer.policy import every_route
 from authorizer.provider import Provider
 from authorizer.telemetry import Telemetry
 from bench.backend import event
-from tests.unit.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
+from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
 HOLDERS: Final = 1_000
 CACHE_SECONDS: Final = 30

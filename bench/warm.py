@@ -23,8 +23,8 @@ from joserfc.jwk import KeySet
 from authorizer import api_key
 from bench.backend import TABLE, Backend, event
 from bench.cold import NODE
-from tests.artifact.interpreter import Artifact, running
-from tests.unit.tokens import AUDIENCE, ISSUER, claims, jwk, key_set, private_key, token
+from tests.support.interpreter import Artifact, running
+from tests.support.tokens import AUDIENCE, ISSUER, claims, jwk, key_set, private_key, token
 
 YEAR_2100: Final = 4_102_444_800
 KEYS: Final = [jwk("RS", kid="rs"), jwk("ES256", kid="es")]

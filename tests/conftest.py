@@ -1,14 +1,21 @@
-"""For all tests: the environment, how many examples Hypothesis makes, and which tests share a worker."""
+"""For all tests: the environment, the table in moto, how many examples Hypothesis makes, which tests share a worker."""
 
+import gc
 import signal
-from typing import Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import settings
+from moto import mock_aws
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from local import environment
+from tests.support.table_schema import create_table_arguments, dynamodb_client, load_template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 settings.register_profile("short", deadline=None, max_examples=100)
 settings.register_profile("long", deadline=None, max_examples=1000)
@@ -36,3 +43,23 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has n
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySystem:
     return BySystem(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the imported modules from garbage collection, which is faster."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def table_name() -> str:
+    return "ApiKeys"
+
+
+@pytest.fixture
+def dynamodb(table_name: str) -> "Iterator[DynamoDBClient]":
+    """A moto client with the template's table, which is empty."""
+    with mock_aws():
+        client = dynamodb_client()
+        client.create_table(TableName=table_name, **create_table_arguments(load_template()))
+        yield client

@@ -10,9 +10,9 @@ from local import environment
 from local.build import FOLDER, build, target
 from local.key_server import serving as serving_keys
 from local.step import StepError
-from tests.artifact import dynamodb
-from tests.artifact.interpreter import Artifact, running
-from tests.unit.test_events import EVENTS, load
+from tests.support import dynamodb
+from tests.support.events import EVENTS, load
+from tests.support.interpreter import Artifact, running
 
 OTHER_FOLDER = Path(".local/build-other")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from authorizer import api_key
-from tests import fault_server as faults
-from tests.artifact.interpreter import Artifact, running
-from tests.fault_server import Behaviour, FaultServer
-from tests.unit.test_dynamodb_faults import FAULTS as TABLE_FAULTS
-from tests.unit.test_dynamodb_faults import ITEM, dynamodb
-from tests.unit.test_fetch import FAULTS as KEY_SET_FAULTS
-from tests.unit.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set, token
+from tests.authorizer.test_dynamodb_faults import FAULTS as TABLE_FAULTS
+from tests.authorizer.test_dynamodb_faults import ITEM, dynamodb
+from tests.authorizer.test_fetch import FAULTS as KEY_SET_FAULTS
+from tests.support import fault_server as faults
+from tests.support.fault_server import Behaviour, FaultServer
+from tests.support.interpreter import Artifact, running
+from tests.support.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set, token
 
 SECONDS = 0.4
 

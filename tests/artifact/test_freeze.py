@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from authorizer import api_key
-from tests.artifact import dynamodb
-from tests.artifact.interpreter import Artifact, running
-from tests.unit.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set, token
+from tests.support import dynamodb
+from tests.support.interpreter import Artifact, running
+from tests.support.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set, token
 
 KEY = api_key.generate("mak")
 DIGEST = api_key.digest(KEY)

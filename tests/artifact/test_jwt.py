@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from authorizer.provider import Provider
-from tests.artifact.interpreter import Artifact, ArtifactError, running
-from tests.unit.key_table import MAY, rows
-from tests.unit.test_jwt_vectors import ALLOWED, UNAVAILABLE, VECTORS, Vector
-from tests.unit.tokens import ALGORITHMS, ALL_TYPES, AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
+from tests.authorizer.test_jwt_vectors import ALLOWED, UNAVAILABLE, VECTORS, Vector
+from tests.support.interpreter import Artifact, ArtifactError, running
+from tests.support.key_table import MAY, rows
+from tests.support.tokens import ALGORITHMS, ALL_TYPES, AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
 BEARER_REASONS = ("malformed_authorization",)
 """The token has characters that a header cannot contain, so it is refused before the checks of JWTs."""

@@ -14,12 +14,12 @@ from authorizer.settings import Settings
 from docs.pages import parameters
 from local import environment
 from local.template_file import load
-from tests import fault_server as faults
-from tests.artifact.interpreter import Artifact, ArtifactError
-from tests.authority import Authority
-from tests.fault_server import FaultServer
-from tests.provider_tokens import FOLDER, TOKENS, with_other_signature
-from tests.unit.tokens import NOW, claims, jwk, key_set, token
+from tests.support import fault_server as faults
+from tests.support.authority import Authority
+from tests.support.fault_server import FaultServer
+from tests.support.interpreter import Artifact, ArtifactError
+from tests.support.provider_tokens import FOLDER, TOKENS, with_other_signature
+from tests.support.tokens import NOW, claims, jwk, key_set, token
 
 PAGE = Path("docs/providers.md")
 TEMPLATE = load(Path("template.yaml"))

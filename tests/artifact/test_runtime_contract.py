@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from local.rie import executable, invoke, running_function
-from tests.artifact.interpreter import AWS
-from tests.unit.test_events import EXPECTED, load
+from tests.support.events import EXPECTED, load
+from tests.support.interpreter import AWS
 
 pytestmark = pytest.mark.skipif(
     executable() is None, reason="the Runtime Interface Emulator is a Linux program for x86_64 and arm64"

@@ -14,7 +14,7 @@ from artifact.build import sources
 from local import environment
 from local.build import SAM, build, overrides, target
 from local.template_file import load
-from tests.artifact.interpreter import running
+from tests.support.interpreter import running
 
 AUTHORIZER = load(Path("template.yaml"))["Resources"]["Authorizer"]
 CONTEXT = AUTHORIZER["Metadata"]["ContextPath"]["Fn::Sub"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifact.interpreter import Artifact, running
-from tests.unit.test_events import EXPECTED, load
+from tests.support.events import EXPECTED, load
+from tests.support.interpreter import Artifact, running
 
 
 @pytest.fixture(scope="module")

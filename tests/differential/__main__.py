@@ -20,7 +20,7 @@ from authorizer.authentication import InvalidCredential
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.provider import Provider
-from tests.unit.tokens import base64url, jwk, key_set, sign
+from tests.support.tokens import base64url, jwk, key_set, sign
 
 HERE: Final = Path(__file__).parent
 ISSUER: Final = "https://issuer.example/"

@@ -1,4 +1,4 @@
-"""docs/architecture.md tells of every module. What may import what is tested in tests/unit/test_rooms.py."""
+"""docs/architecture.md tells of every module. What may import what is tested in tests/authorizer/test_rooms.py."""
 
 from pathlib import Path
 

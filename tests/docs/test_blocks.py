@@ -25,7 +25,7 @@ from tests.docs.pages import PAGES, Block, blocks
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SAM_PYTHON = Path(".tools/sam/bin/python")
-SAM_PARAMETERS = Path("tests/artifact/sam_parameters.py")
+SAM_PARAMETERS = Path("tests/support/sam_parameters.py")
 
 
 def read_toml(text: str, folder: Path) -> None:
@@ -77,7 +77,7 @@ PARSERS: Final[dict[str, Callable[[str, Path], object]]] = {
     "python": lambda text, _folder: compile(text, "block", "exec"),
     "hcl": lambda text, _folder: hcl2.loads(text),
     "csv": read_csv,
-    # Run by tests/unit/test_keys_docs_files.py on tables of the systems that they are for.
+    # Run by tests/keys/test_docs_files.py on tables of the systems that they are for.
     "sql": lambda text, _folder: re.match(r"SELECT\s.*\sFROM\s", text, re.DOTALL)[0],  # type: ignore[index]
 }
 

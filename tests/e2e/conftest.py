@@ -15,8 +15,8 @@ from local.provider import Provider
 from local.session import client
 from local.step import StepError, tail
 from local.system import System, create_key, run_keys, running_system
-from tests.e2e.issuer import Issuer
-from tests.unit.tokens import ALL_TYPES
+from tests.support.issuer import Issuer
+from tests.support.tokens import ALL_TYPES
 
 DIRECTORY = Path(".local") / f"test-{uuid4().hex[:8]}"
 CACHE_SECONDS = 1

@@ -12,8 +12,8 @@ from local.provider import sign_in
 from local.session import client
 from local.system import System
 from tests.e2e.conftest import CACHE_SECONDS, Caller, Keys
-from tests.e2e.issuer import Issuer
 from tests.e2e.test_logs import function_logs
+from tests.support.issuer import Issuer
 
 ROUTES = (("GET", "/me"), ("POST", "/reports"), ("GET", "/admin/whoami"))
 EXPECTED = {

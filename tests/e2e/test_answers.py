@@ -15,8 +15,8 @@ from authorizer import api_key
 from local.provider import sign_in
 from local.system import System
 from tests.e2e.conftest import Answer, Caller, Keys
-from tests.e2e.issuer import Issuer
-from tests.unit.tokens import ALGORITHMS, base64url, token
+from tests.support.issuer import Issuer
+from tests.support.tokens import ALGORITHMS, base64url, token
 
 
 def assert_refused(answer: Answer) -> None:

@@ -17,7 +17,7 @@ from local.session import client
 from local.system import System, create_key
 from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller, Keys
-from tests.e2e.issuer import Issuer
+from tests.support.issuer import Issuer
 
 REST = Path("examples/rest-api/template.yaml")
 HTTP = Path("examples/http-api/template.yaml")

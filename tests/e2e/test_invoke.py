@@ -15,8 +15,8 @@ import pytest
 from local.docker import has_docker, has_image, image
 from local.invoke import WAYS, Invocation, Invoker, invoker
 from local.rie import executable
-from tests.e2e import lambda_image
-from tests.unit.test_events import EVENTS, EXPECTED, EXPECTED_OF_ME, load
+from tests.support import lambda_image
+from tests.support.events import EVENTS, EXPECTED, EXPECTED_OF_ME, load
 
 REASONS = {
     "docker": None if has_docker() else "no Docker daemon answers",

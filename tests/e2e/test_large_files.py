@@ -13,7 +13,7 @@ import pytest
 from local.emulator import Emulator, running_emulator
 from local.session import client
 from local.system import KEYS
-from tests.unit.table_schema import create_table_arguments, load_template
+from tests.support.table_schema import create_table_arguments, load_template
 
 pytestmark = pytest.mark.long
 

@@ -7,7 +7,7 @@ from authorizer import api_key
 from local.session import client
 from local.system import System
 from tests.e2e.conftest import Caller, Keys
-from tests.e2e.issuer import Issuer
+from tests.support.issuer import Issuer
 
 
 def function_logs(system: System) -> str:

@@ -9,7 +9,7 @@ from local.emulator import free_port
 from local.session import client
 from local.system import System
 from tests.e2e.conftest import Answer, Caller, Keys
-from tests.e2e.issuer import Issuer
+from tests.support.issuer import Issuer
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from local.session import client
 from local.system import System, create_key
 from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller
-from tests.e2e.issuer import Issuer
 from tests.e2e.test_examples import REST, authorizer_of
+from tests.support.issuer import Issuer
 
 RULES = """
 [[rule]]

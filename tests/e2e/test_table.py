@@ -10,8 +10,8 @@ from local.build import FOLDER
 from local.deployment import deploy_template, local_parameters
 from local.session import client
 from local.system import System, create_key
-from tests.artifact.interpreter import event
 from tests.e2e.conftest import DIRECTORY
+from tests.support.interpreter import event
 
 NAME = "outlived"
 NOW = FOLDER / "template.yaml"

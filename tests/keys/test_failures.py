@@ -1,0 +1,186 @@
+"""The messages if AWS fails, and if other commands change the same items at the same time."""
+
+import itertools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
+
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.life import consumers
+from keys.life.table import Table
+from tests.support.keys_command import KeysCommand
+
+
+@dataclass
+class Interfered:
+    """A client that calls a function just before the first write."""
+
+    client: Any
+    happens: Callable[[], object]
+    method: str = "transact_write_items"
+    always: bool = False
+    happened: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.method and not self.happened:
+            self.happened = not self.always
+            self.happens()
+        return getattr(self.client, name)
+
+
+def run_interfered(keys: KeysCommand, happens: Callable[[], object], *arguments: str, always: bool = False) -> Result:
+    client: Any = Interfered(keys.client, happens, always=always)
+    table = Table(client, keys.table, "mak", accept_imported=False)
+    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, connect=lambda target, env: table)  # noqa: ARG005
+    return CliRunner().invoke(main, arguments, obj=app, catch_exceptions=False)
+
+
+def refusal(code: str, message: str = "no") -> Callable[..., Any]:
+    def refuse() -> None:
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "TransactWriteItems")
+
+    return refuse
+
+
+def test_a_key_that_is_revoked_meanwhile_is_not_rolled(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    result = run_interfered(keys, lambda: keys.run("revoke", key_id, "--yes"), "roll", key_id)
+    assert result.exit_code == 4
+    assert [key["state"] for key in keys.json("list")] == ["revoked"]
+
+
+def test_of_two_rolls_at_the_same_time_one_is_refused(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    assert run_interfered(keys, lambda: keys.run("roll", key_id), "roll", key_id).exit_code == 4
+    assert len(keys.json("list")) == 2
+
+
+def test_a_key_that_is_rolled_meanwhile_is_still_revoked(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    result = run_interfered(keys, lambda: keys.run("roll", key_id), "revoke", key_id, "--yes")
+    assert result.exit_code == 0
+    shown = keys.json("show", key_id)
+    assert (shown["state"], shown["rolled_to"] is not None) == ("revoked", True)
+
+
+def test_an_imported_key_that_is_deleted_meanwhile_does_not_stop_a_change_of_its_consumer(
+    keys: KeysCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "MAX_TRANSACTION", 2)
+    file = tmp_path / "keys.csv"
+    file.write_text("key,consumer\nlegacy-key-00000001,acme\nlegacy-key-00000002,acme\n", encoding="utf-8")
+    keys.run("import", str(file))
+    deleted, kept = (key["key_id"] for key in keys.json("list"))
+    transactions = itertools.count(1)
+
+    def delete_before_the_second_transaction() -> None:
+        if next(transactions) == 2:
+            keys.run("delete", deleted, "--yes")
+
+    command = ("consumer", "disable", "acme", "--yes")
+    result = run_interfered(keys, delete_before_the_second_transaction, *command, always=True)
+    assert result.exit_code == 0, result.stderr
+    assert [(key["key_id"], key["state"]) for key in keys.json("list")] == [(kept, "disabled")]
+
+
+def test_a_key_that_is_disabled_meanwhile_is_still_revoked(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    run_interfered(keys, lambda: keys.run("disable", key_id), "revoke", key_id, "--yes")
+    shown = keys.json("show", key_id)
+    assert (shown["state"], shown["enabled"]) == ("revoked", False)
+
+
+def test_a_key_that_is_deleted_meanwhile_does_not_come_back(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+    result = run_interfered(keys, lambda: keys.run("delete", key_id, "--yes"), "disable", key_id)
+    assert result.exit_code == 3
+    assert keys.json("list") == []
+
+
+def test_a_key_made_while_its_consumer_changes_gets_the_new_data(keys: KeysCommand) -> None:
+    keys.run("consumer", "create", "acme", "--data", '{"plan": "old"}')
+    change = lambda: keys.run("consumer", "update", "acme", "--data", '{"plan": "new"}')  # noqa: E731
+    assert run_interfered(keys, change, "create", "--consumer", "acme").exit_code == 0
+    assert [key["data"] for key in keys.json("list")] == [{"plan": "new"}]
+
+
+def test_a_key_made_while_its_consumer_is_changed_is_changed_too(keys: KeysCommand) -> None:
+    keys.create("--data", '{"plan": "old"}')
+    result = run_interfered(keys, keys.create, "consumer", "update", "acme", "--data", '{"plan": "new"}')
+    assert result.exit_code == 0
+    assert [key["data"] for key in keys.json("list")] == [{"plan": "new"}, {"plan": "new"}]
+
+
+def test_whoever_is_always_too_late_is_told_so(keys: KeysCommand) -> None:
+    key_id = keys.create()["key_id"]
+
+    class AlwaysInterfered(Interfered):
+        def __getattr__(self, name: str) -> Any:
+            self.happened = False
+            return super().__getattr__(name)
+
+    flip = iter(["disable", "enable"] * 10)
+    client: Any = AlwaysInterfered(keys.client, lambda: keys.run(next(flip), key_id))
+    table = Table(client, keys.table, "mak", accept_imported=False)
+    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, connect=lambda target, env: table)  # noqa: ARG005
+    result = CliRunner().invoke(main, ["roll", key_id], obj=app, catch_exceptions=False)
+    assert result.exit_code == 4
+    assert len(keys.json("list")) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "text"),
+    [
+        ("AccessDeniedException", 1, "lack a permission"),
+        ("ExpiredTokenException", 1, "Sign in again"),
+        ("ThrottlingException", 1, "Try again"),
+        ("SomethingNewException", 1, "the reason"),
+        ("ResourceNotFoundException", 3, "The table ApiKeys in eu-central-1 does not exist."),
+    ],
+)
+def test_a_refusal_of_aws_is_told_with_its_remedy(keys: KeysCommand, code: str, exit_code: int, text: str) -> None:
+    result = run_interfered(keys, refusal(code, "the reason"), "create", "--consumer", "acme")
+    assert result.exit_code == exit_code
+    assert text in result.stderr
+    assert not result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_an_address_where_nothing_answers_is_told() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=f"http://127.0.0.1:{unused.getsockname()[1]}",
+            region_name="eu-central-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+    table = Table(client, "x", "mak", accept_imported=False)
+    app = App(env={}, connect=lambda target, env: table)  # noqa: ARG005
+    result = CliRunner().invoke(main, ["list"], obj=app, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "cannot be reached" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The table does not have the specified index: by_consumer",
+        "The provided key element does not match the schema",
+    ],
+)
+def test_a_table_of_another_product_is_named(keys: KeysCommand, text: str) -> None:
+    result = run_interfered(keys, refusal("ValidationException", text), "create", "--consumer", "acme")
+    assert result.exit_code == 2
+    assert "The table ApiKeys in eu-central-1 is not a table of this product. Specify --stack" in result.stderr
+    other = run_interfered(keys, refusal("ValidationException", "another"), "create", "--consumer", "acme")
+    assert (other.exit_code, "not a table" in other.stderr) == (1, False)
