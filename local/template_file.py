@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -1,1 +1,4 @@
-"""API keys and the `keys` command. Imports go one way: `cli` -> `deployment` -> `life` -> `authorizer`."""
+"""API keys and the `keys` command.
+
+Imports go one way: `cli` -> `transfer`, `leak`, `deployment` -> `core` -> `authorizer`.
+"""

@@ -19,7 +19,7 @@ def test_every_reason_of_a_refusal_has_a_line_and_no_other() -> None:
 
 
 def test_the_permissions_of_an_operator_are_those_that_the_writes_of_a_transaction_need() -> None:
-    actions = set(re.findall(r'return \{"(\w+)": ', Path("src/keys/life/change.py").read_text(encoding="utf-8")))
+    actions = set(re.findall(r'return \{"(\w+)": ', Path("src/keys/core/change.py").read_text(encoding="utf-8")))
     (listed,) = re.findall(r"^\| Operator of keys \|(.*)\|$", PAGE, re.MULTILINE)
     assert actions == {"Put", "Update", "Delete", "ConditionCheck"}
     assert {f"{action}Item" for action in actions} <= set(re.findall(r"`(?:dynamodb:)?(\w+)`", listed))

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from authorizer.fetch import FetchError
 from keys.cli.app import App
 from keys.cli.main import main
+from keys.core.errors import BadInput, NotFound
 from keys.deployment.connection import Target
 from keys.deployment.doctor import Finding, State, examine
 from keys.deployment.stack import Deployment, find
-from keys.life.errors import BadInput, NotFound
 from tests.support.deployed_function import REFUSED, SETTINGS_ERROR, DeployedFunction
 from tests.support.keys_command import KeysCommand
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from authorizer.route import Route
 from keys.cli.app import App
 from keys.cli.main import main
+from keys.core.errors import BadInput
 from keys.deployment import requirement, template
 from keys.deployment.endpoint import Endpoint
-from keys.life.errors import BadInput
 from tests.support.rules_text import rules_of
 
 Check = Callable[..., Result]

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from authorizer import api_key
-from keys.life import consumers
-from keys.life.database import Database
-from keys.life.errors import Conflict
-from keys.life.record import Key
+from keys.core import consumers
+from keys.core.database import Database
+from keys.core.errors import Conflict
+from keys.core.record import Key
 from tests.support.keys_command import NOW, KeysCommand
 
 

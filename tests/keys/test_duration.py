@@ -2,8 +2,8 @@
 
 import pytest
 
-from keys.life import duration
-from keys.life.errors import BadInput
+from keys.core import duration
+from keys.core.errors import BadInput
 
 
 @pytest.mark.parametrize(

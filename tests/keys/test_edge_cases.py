@@ -12,7 +12,7 @@ from authorizer import api_key
 from authorizer.authentication import InvalidCredential
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from keys.cli.app import App
-from keys.life.table import Table
+from keys.core.table import Table
 from tests.keys.test_failures import run_interfered
 from tests.support.keys_command import NOW, Clock, KeysCommand
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from keys.cli.app import App
 from keys.cli.main import main
-from keys.life import consumers
-from keys.life.table import Table
+from keys.core import consumers
+from keys.core.table import Table
 from tests.support.keys_command import KeysCommand
 
 

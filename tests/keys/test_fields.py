@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authorizer.identity import Identity
-from keys.life import fields
-from keys.life.errors import BadInput
+from keys.core import fields
+from keys.core.errors import BadInput
 
 
 @pytest.mark.parametrize("name", ["a", "acme", "Acme Ltd.", "ops@example.com", "a#b", "Müller", "x" * 128])

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from authorizer import api_key
-from keys.life import formats, rows
+from keys.transfer import formats, rows
 from tests.support.keys_command import KeysCommand
 
 LEGACY = "sk_live_0123456789abcdef"

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from keys.life import fields
-from keys.life.errors import BadInput
-from keys.life.sources import SOURCES
+from keys.core import fields
+from keys.core.errors import BadInput
+from keys.transfer.sources import SOURCES
 from tests.support.keys_command import KeysCommand
 
 KEY = "apikey1234abcdefghij0123456789"

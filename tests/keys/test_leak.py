@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from authorizer import api_key
 from keys.cli.main import main
-from keys.life.table import Table
+from keys.core.table import Table
 from tests.support.keys_command import KeysCommand
 
 

@@ -28,7 +28,7 @@ from keys.cli import run as run_command
 from keys.cli.app import App
 from keys.cli.interrupt import interruptible
 from keys.cli.main import main
-from keys.life import consumers
+from keys.core import consumers
 from tests.support import dynamodb_endpoint
 from tests.support.dynamodb_endpoint import WHO, DynamoDBEndpoint, broken, lose
 from tests.support.keys_command import KeysCommand

@@ -7,8 +7,8 @@ import pytest
 
 from authorizer.identity import Identity
 from authorizer.key_record import KeyRecord
-from keys.life.errors import MalformedItem
-from keys.life.record import Consumer, Key, State, imported_key_id, make_hint, new_key_id
+from keys.core.errors import MalformedItem
+from keys.core.record import Consumer, Key, State, imported_key_id, make_hint, new_key_id
 from tests.support.keys_command import NOW
 
 if TYPE_CHECKING:

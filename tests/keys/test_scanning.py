@@ -17,9 +17,9 @@ import pytest
 import re2
 
 from authorizer import api_key
-from keys.life import scanning
-from keys.life.errors import BadInput
-from keys.life.scanning import Hit, Search
+from keys.core.errors import BadInput
+from keys.leak import scanning
+from keys.leak.scanning import Hit, Search
 
 KEY = api_key.generate("mak")
 

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from keys.core.errors import BadInput, NotFound
+from keys.core.table import Table
 from keys.deployment.connection import Target, connect
-from keys.life.errors import BadInput, NotFound
-from keys.life.table import Table
 
 ENV = {"AWS_REGION": "eu-central-1"}
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from keys.cli.app import App
 from keys.cli.main import main
+from keys.core.table import Table
 from keys.deployment.connection import Target
-from keys.life.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,4 +1,4 @@
-"""The operators' command line: arguments in, text or JSON out, over `keys.life` and `keys.deployment`."""
+"""The operators' command line: arguments in, text or JSON out, over the other packages."""
 
 import sys
 

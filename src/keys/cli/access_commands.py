@@ -20,12 +20,12 @@ from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, Parsed
 from keys.cli.credential import credential_in
+from keys.core.errors import BadInput
+from keys.core.verification import JwtSettings, Verdict, verify_jwt
 from keys.deployment import doctor as checks
 from keys.deployment import rules
 from keys.deployment.rules import Explanation
 from keys.deployment.words import plural
-from keys.life.errors import BadInput
-from keys.life.verification import JwtSettings, Verdict, verify_jwt
 
 T = TypeVar("T")
 

@@ -18,16 +18,16 @@ from typing import Final, TextIO
 import click
 
 from keys.cli.output import visible
+from keys.core import fields
+from keys.core.consumers import Consumers
+from keys.core.database import Database
+from keys.core.errors import BadInput, Declined
+from keys.core.history import Author
+from keys.core.store import Store
+from keys.core.table import Table
 from keys.deployment import stack
 from keys.deployment.connection import DEFAULT_PREFIX, LOCAL_OUTPUTS, Target, connect
 from keys.deployment.stack import Deployment
-from keys.life import fields
-from keys.life.consumers import Consumers
-from keys.life.database import Database
-from keys.life.errors import BadInput, Declined
-from keys.life.history import Author
-from keys.life.store import Store
-from keys.life.table import Table
 
 SAMPLE: Final = 5_000
 """How many keys are read to find the prefix of a table's keys."""

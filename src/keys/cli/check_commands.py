@@ -10,10 +10,10 @@ import click
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command
+from keys.core.errors import BadInput
 from keys.deployment import rules, rules_check, template
 from keys.deployment.rules_check import RouteAnswer, RulesCheck
 from keys.deployment.words import plural
-from keys.life.errors import BadInput
 
 WRONG: Final = 2
 UNCHECKED: Final = 10

@@ -16,9 +16,9 @@ from keys.cli.app import App, note
 from keys.cli.credential import hide
 from keys.cli.interrupt import interruptible
 from keys.cli.telling import silence
-from keys.life import aws_errors, decoding, duration, fields
-from keys.life.errors import BadInput, KeysError, NoEffect, ServiceFailure
-from keys.life.record import DIGEST
+from keys.core import aws_errors, decoding, duration, fields
+from keys.core.errors import BadInput, KeysError, NoEffect, ServiceFailure
+from keys.core.record import DIGEST
 
 T = TypeVar("T")
 

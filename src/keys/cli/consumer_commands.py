@@ -14,10 +14,10 @@ from keys.cli.app import App, note
 from keys.cli.commands import DESCRIPTION, NAME, Group, reason_option, tag_changes, tag_options, yes_option
 from keys.cli.progress import counting
 from keys.cli.telling import Told, telling
+from keys.core.errors import BadInput, NoEffect
+from keys.core.fields import parse_data
+from keys.core.record import Consumer
 from keys.deployment.words import plural
-from keys.life.errors import BadInput, NoEffect
-from keys.life.fields import parse_data
-from keys.life.record import Consumer
 
 
 @click.group(cls=Group)

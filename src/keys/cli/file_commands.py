@@ -20,15 +20,15 @@ from keys.cli.key_commands import none_listed
 from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
+from keys.core.errors import BadInput, KeysError, ServiceFailure
+from keys.core.history import Author
+from keys.core.record import Consumer, Deleted, Key
 from keys.deployment.words import plural
-from keys.life import exporting, rows
-from keys.life.dry_run import DryRunTable
-from keys.life.errors import BadInput, KeysError, ServiceFailure
-from keys.life.formats import FORMATS, FormatOptions, read
-from keys.life.history import Author
-from keys.life.importing import ENDED, MAX_LISTED, Importer, Outcome, Summary
-from keys.life.record import Consumer, Deleted, Key
-from keys.life.rows import Line, Options, parse_map
+from keys.transfer import exporting, rows
+from keys.transfer.dry_run import DryRunTable
+from keys.transfer.formats import FORMATS, FormatOptions, read
+from keys.transfer.importing import ENDED, MAX_LISTED, Importer, Outcome, Summary
+from keys.transfer.rows import Line, Options, parse_map
 
 SOME_FAILED: Final = 6
 MOST_SHOWN: Final = 20

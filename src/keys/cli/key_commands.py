@@ -24,10 +24,10 @@ from keys.cli.commands import (
     yes_option,
 )
 from keys.cli.telling import Told, telling
-from keys.life.errors import BadInput, NoEffect
-from keys.life.fields import parse_data
-from keys.life.record import Key, State, new_key_id
-from keys.life.store import Created
+from keys.core.errors import BadInput, NoEffect
+from keys.core.fields import parse_data
+from keys.core.record import Key, State, new_key_id
+from keys.core.store import Created
 
 
 @click.command(

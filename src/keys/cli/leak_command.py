@@ -16,10 +16,10 @@ from keys.cli.app import App, note
 from keys.cli.commands import Command, prefix_option, reason_option, yes_option
 from keys.cli.progress import Counter, counting
 from keys.cli.telling import cause, telling
+from keys.core.errors import BadInput, Declined
 from keys.deployment.words import plural
-from keys.life.errors import BadInput, Declined
-from keys.life.leak import Fate, FoundKey, LeakScan
-from keys.life.scanning import Search
+from keys.leak.ending import Fate, FoundKey, LeakScan
+from keys.leak.scanning import Search
 
 STILL_LIVE: Final = 9
 _COLUMNS: Final = ("KEY ID", "CONSUMER", "STATUS", "BEGINS", "COUNT", "FIRST PLACES")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from keys.core import duration
+from keys.core.record import Consumer, Key, Record, State
 from keys.deployment.words import plural
-from keys.life import duration
-from keys.life.record import Consumer, Key, Record, State
 
 if TYPE_CHECKING:
     from rich.console import Console

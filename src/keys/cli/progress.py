@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from keys.life.progress import Report
+from keys.core.progress import Report
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 
 @contextmanager

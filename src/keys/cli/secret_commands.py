@@ -23,10 +23,10 @@ from keys.cli.access_commands import (
 from keys.cli.app import App
 from keys.cli.commands import Command, prefix_option
 from keys.cli.credential import credential_in
+from keys.core.errors import BadInput
+from keys.core.verification import verify as verdict_on
 from keys.deployment import rules
-from keys.life import scanning
-from keys.life.errors import BadInput
-from keys.life.verification import verify as verdict_on
+from keys.leak import scanning
 
 _COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 

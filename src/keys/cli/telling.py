@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from keys.cli.app import App
-from keys.life.aws_errors import translate
-from keys.life.errors import KeysError, OutcomeUnknown, ServiceFailure
+from keys.core.aws_errors import translate
+from keys.core.errors import KeysError, OutcomeUnknown, ServiceFailure
 
 
 class Told:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from keys.life import fields
-from keys.life.errors import BadInput, NotFound
-from keys.life.table import Table
+from keys.core import fields
+from keys.core.errors import BadInput, NotFound
+from keys.core.table import Table
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -20,14 +20,14 @@ from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import KeySet, parse_object
 from authorizer.provider import Provider
 from authorizer.settings import Settings
+from keys.core import record
+from keys.core.database import Database
+from keys.core.errors import MalformedItem
+from keys.core.record import Key
 from keys.deployment import probe, rules
 from keys.deployment.connection import DEFAULT_PREFIX
 from keys.deployment.probe import Answer
 from keys.deployment.words import plural
-from keys.life import record
-from keys.life.database import Database
-from keys.life.errors import MalformedItem
-from keys.life.record import Key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

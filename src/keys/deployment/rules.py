@@ -15,7 +15,7 @@ from authorizer.auth_file import AuthFile
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.route import Route, RouteError
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 FUNCTION_CODE: Final = Path(authorizer.__path__[0])
 """The function's code directory, which `AUTH_CONFIG` is relative to."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keys.core.errors import BadInput, NotFound
 from keys.deployment.connection import LOCAL_OUTPUTS, Target, aws_session, describe_stack, local_client
-from keys.life.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from authorizer.route import DEFAULT, METHODS, RouteError
+from keys.core.errors import BadInput
 from keys.deployment.endpoint import Endpoint
-from keys.life.errors import BadInput
 
 if TYPE_CHECKING:
     from cfnlint import Template

@@ -16,10 +16,10 @@ from authorizer.jwt_bearer import JwtAuthenticator, KeySource
 from authorizer.key_record import KeyRecord, MalformedRecord
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from keys.life.table import Table
+    from keys.core.table import Table
 
 
 _EXPLANATIONS: Final = {

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Final, cast
 
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 HEAD_BYTES: Final = 64 * 1024
 """How many bytes are read to detect the format of a file."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity, IdentityTooLarge
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 MAX_NAME_LENGTH: Final = 128
 MAX_DESCRIPTION_LENGTH: Final = 500

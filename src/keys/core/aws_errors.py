@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions
 
-from keys.life.errors import BadInput, KeysError, NotFound, ServiceFailure
+from keys.core.errors import BadInput, KeysError, NotFound, ServiceFailure
 
 if TYPE_CHECKING:
-    from keys.life.table import Table
+    from keys.core.table import Table
 
 _UNKNOWN_CREDENTIALS: Final = "AWS does not know these credentials. Sign in again, or specify others with --profile."
 _EXPIRED_CREDENTIALS: Final = "The credentials have expired. Sign in again."

@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import BinaryIO, Final
 
 from authorizer import api_key
-from keys.life.aws_errors import translate
-from keys.life.errors import KeysError, MalformedItem, NotFound, OutcomeUnknown
-from keys.life.record import Key, State, make_hint
-from keys.life.scanning import Hit, Search
-from keys.life.store import Store
+from keys.core.aws_errors import translate
+from keys.core.errors import KeysError, MalformedItem, NotFound, OutcomeUnknown
+from keys.core.record import Key, State, make_hint
+from keys.core.store import Store
+from keys.leak.scanning import Hit, Search
 
 MAX_PLACES: Final = 10
 """How many places are kept for each key."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from botocore.exceptions import ClientError
 
-from keys.life.aws_errors import is_certain_refusal, translate
-from keys.life.errors import Conflict, KeysError, OutcomeUnknown, ServiceFailure
+from keys.core.aws_errors import is_certain_refusal, translate
+from keys.core.errors import Conflict, KeysError, OutcomeUnknown, ServiceFailure
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from keys.life.change import Write
-    from keys.life.record import Item
+    from keys.core.change import Write
+    from keys.core.record import Item
 
 T = TypeVar("T")
 

@@ -17,10 +17,10 @@ from authorizer import api_key
 from authorizer.api_key import ALPHABET
 from authorizer.authentication import Reason
 from authorizer.key_record import KeyRecord, MalformedRecord, refusal
-from keys.life import history
-from keys.life.errors import MalformedItem
-from keys.life.fields import KEY_ID
-from keys.life.history import Event, History
+from keys.core import history
+from keys.core.errors import MalformedItem
+from keys.core.fields import KEY_ID
+from keys.core.history import Event, History
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from botocore.exceptions import ClientError
 
 from authorizer.key_record import is_deleted
-from keys.life.change import put_new
-from keys.life.consumers import disabled
-from keys.life.database import WriteConflict
-from keys.life.errors import Conflict, OutcomeUnknown
-from keys.life.history import Author
-from keys.life.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
-from keys.life.rows import KeyRow, Line, Row
+from keys.core.change import put_new
+from keys.core.consumers import disabled
+from keys.core.database import WriteConflict
+from keys.core.errors import Conflict, OutcomeUnknown
+from keys.core.history import Author
+from keys.core.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
+from keys.transfer.rows import KeyRow, Line, Row
 
 if TYPE_CHECKING:
-    from keys.life.change import Write
-    from keys.life.record import Item
+    from keys.core.change import Write
+    from keys.core.record import Item
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from authorizer.key_record import is_deleted
-from keys.life.database import Database
-from keys.life.record import CONSUMER_PK, Consumer, Deleted, Item, Key, consumer_pk, parsed
+from keys.core.database import Database
+from keys.core.record import CONSUMER_PK, Consumer, Deleted, Item, Key, consumer_pk, parsed
 
 
 def records(

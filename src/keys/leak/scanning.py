@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from authorizer import api_key
-from keys.life import decoding
-from keys.life.errors import BadInput
+from keys.core import decoding
+from keys.core.errors import BadInput
 
 CHECKSUM_RULE: Final = (
     f"The last {api_key.CHECKSUM_LENGTH} characters are the CRC-32 (as in zlib) of all characters before them, "

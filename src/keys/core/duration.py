@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from keys.life.errors import BadInput
+from keys.core.errors import BadInput
 
 MAX_SECONDS: Final = 36_500 * 86_400
 """100 years. Every time that is calculated from it fits DynamoDB's TTL and `datetime`."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder
 
-from keys.life.record import DIGEST, Deleted, deserialized, imported_key_id, serialized
+from keys.core.record import DIGEST, Deleted, deserialized, imported_key_id, serialized
 
 if TYPE_CHECKING:
-    from keys.life.record import Item, Record
+    from keys.core.record import Item, Record
 
 DERIVED: Final = frozenset(["delete_after"])
 """Attributes that are computed from others. Their stored values are not part of a condition."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from authorizer import api_key
 from authorizer.key_record import is_deleted
-from keys.life.change import Write, delete_key, put_new, update
-from keys.life.consumers import Consumers
-from keys.life.database import Database
-from keys.life.errors import BadInput, Conflict, NotFound
-from keys.life.fields import parse_data
-from keys.life.history import Author, Event
-from keys.life.record import DIGEST, Consumer, Key, State, make_hint, new_key_id, parsed
+from keys.core.change import Write, delete_key, put_new, update
+from keys.core.consumers import Consumers
+from keys.core.database import Database
+from keys.core.errors import BadInput, Conflict, NotFound
+from keys.core.fields import parse_data
+from keys.core.history import Author, Event
+from keys.core.record import DIGEST, Consumer, Key, State, make_hint, new_key_id, parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Final
 
 import ijson
 
-from keys.life import decoding
-from keys.life.errors import BadInput
+from keys.core import decoding
+from keys.core.errors import BadInput
 
 FORMATS: Final = ("csv", "jsonl", "json")
 DELIMITERS: Final = ",;\t|"

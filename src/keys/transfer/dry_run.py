@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from keys.life.database import WriteConflict
+from keys.core.database import WriteConflict
 
 if TYPE_CHECKING:
-    from keys.life.change import Write
-    from keys.life.record import Item
+    from keys.core.change import Write
+    from keys.core.record import Item
 
 
 class DryRunTable:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authorizer import api_key
-from keys.life import fields, history
-from keys.life.errors import BadInput, KeysError
-from keys.life.formats import InputFile, InputRecord
-from keys.life.record import Consumer, Deleted, Key, imported_key_id, make_hint
-from keys.life.sources import Source, find_source
+from keys.core import fields, history
+from keys.core.errors import BadInput, KeysError
+from keys.core.record import Consumer, Deleted, Key, imported_key_id, make_hint
+from keys.transfer.formats import InputFile, InputRecord
+from keys.transfer.sources import Source, find_source
 
 COLUMNS: Final = (
     *("consumer", "key", "sha256", "description", "data", "scopes", "tags"),

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from authorizer.key_record import is_deleted
-from keys.life.change import Write, check, delete, delete_key, put_new, update
-from keys.life.database import MAX_TRANSACTION, Database, WriteConflict
-from keys.life.errors import Conflict, NotFound
-from keys.life.history import Author, Event
-from keys.life.progress import Report
-from keys.life.record import Consumer, Key, consumer_pk, parsed
+from keys.core.change import Write, check, delete, delete_key, put_new, update
+from keys.core.database import MAX_TRANSACTION, Database, WriteConflict
+from keys.core.errors import Conflict, NotFound
+from keys.core.history import Author, Event
+from keys.core.progress import Report
+from keys.core.record import Consumer, Key, consumer_pk, parsed
 
 INDEX_SECONDS: Final = 0.5
 """How long the index can lag behind the table. After this time, it has the keys that were created before."""

@@ -1,0 +1,1 @@
+"""Leaked keys: their search in text, and their end."""

@@ -1,0 +1,1 @@
+"""Import and export: files of keys, and what they become."""
