@@ -4,18 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from authorizer.refusal import Reason, Refusal
+
 MAX_LENGTH: Final = 10_240
 """API Gateway's limit in bytes for all headers of a request."""
 
 _CREDENTIALS = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE | re.ASCII)
-
-
-class BearerError(Exception):
-    """The request has no valid bearer token. `reason` is a code for the log."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason: Final = reason
 
 
 def bearer_token(event: Mapping[str, Any]) -> str:
@@ -24,17 +18,17 @@ def bearer_token(event: Mapping[str, Any]) -> str:
     Header names are compared without case (RFC 9110). Two Authorization headers are refused, because the authorizer
     and the backend could each read a different one.
 
-    :raises BearerError: `no_credential`, `several_credentials`, or `malformed_authorization`.
+    :raises Refusal: there is no Authorization header, more than one, or its value is not a bearer token.
     """
     values = list(_authorization(event))
     if not values:
-        raise BearerError("no_credential")
+        raise Refusal(Reason.NO_CREDENTIAL)
     if len(values) > 1:
-        raise BearerError("several_credentials")
+        raise Refusal(Reason.SEVERAL_CREDENTIALS)
     value = values[0]
     match = _CREDENTIALS.fullmatch(value) if isinstance(value, str) and len(value) <= MAX_LENGTH else None
     if match is None:
-        raise BearerError("malformed_authorization")
+        raise Refusal(Reason.MALFORMED_AUTHORIZATION)
     return match[1]
 
 

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from authorizer.authentication import Authenticator, InvalidCredential, Reason, authenticate
-from authorizer.bearer import BearerError, bearer_token
-from authorizer.identity import Identity, IdentityTooLarge
+from authorizer.authentication import Authenticator, authenticate
+from authorizer.bearer import bearer_token
+from authorizer.identity import Identity
+from authorizer.refusal import Reason, Refusal
 
 
 class Unauthorized(Exception):
@@ -81,14 +82,8 @@ class Decider:
             _check_api(request)
             identity = authenticate(self._authenticators, bearer_token(request))
             response = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
-        except BearerError as error:
-            record("refuse", error.reason)
-            raise Unauthorized from None
-        except InvalidCredential as error:
+        except Refusal as error:
             record("refuse", error.reason, error.kind, error.key_id)
-            raise Unauthorized from None
-        except IdentityTooLarge:
-            record("refuse", Reason.IDENTITY_TOO_LARGE, *_kind_and_key(identity))
             raise Unauthorized from None
         except Exception as error:
             record("fail", _cause(error), *_kind_and_key(identity))
@@ -101,7 +96,7 @@ def _check_api(event: Mapping[str, Any]) -> None:
     """Refuse WebSocket APIs: they authorize only `$connect`, once for a connection that can last for hours."""
     context = event.get("requestContext")
     if isinstance(context, Mapping) and context.get("eventType") == "CONNECT":
-        raise InvalidCredential(Reason.WEBSOCKET_API)
+        raise Refusal(Reason.WEBSOCKET_API)
 
 
 def _kind_and_key(identity: Identity | None) -> tuple[str | None, str | None]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-CredentialKind = Literal["api_key", "jwt"]
+from authorizer.refusal import CredentialKind, Reason, Refusal
+
 DataEncoding = Literal["json", "base64url"]
 
 MAX_CONTEXT_BYTES: Final = 8192
@@ -18,10 +19,6 @@ SCOPE_PATTERN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749, section 3.3. Such a scope needs no escaping in JSON and contains no space."""
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-class IdentityTooLarge(Exception):
-    """The context exceeds `MAX_CONTEXT_BYTES`. The identity is refused, because a shortened one would be another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Identity:
         key; `scope`, a list separated by spaces, if there is any. A scope that OAuth does not permit, such as one with
         a space, is left out, because it would be read as other scopes.
 
-        :raises IdentityTooLarge: the values exceed `MAX_CONTEXT_BYTES`.
+        :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """
         data = _JSON.encode(self.data)
         if encoding == "base64url":
@@ -57,5 +54,5 @@ class Identity:
         context = {"sub": self.sub, "data": data, "credential": self.kind}
         context |= {name: value for name, value in values.items() if value}
         if sum(len(value.encode()) for value in context.values()) > MAX_CONTEXT_BYTES:
-            raise IdentityTooLarge
+            raise Refusal(Reason.IDENTITY_TOO_LARGE, self.kind, self.key_id)
         return context

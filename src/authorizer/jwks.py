@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.fetch import Fetch, FetchError
+from authorizer.refusal import Reason, Refusal
 from authorizer.signing_key import SigningKey, UnusableKey
 from authorizer.urls import is_fetchable
 
@@ -67,13 +67,13 @@ class KeySet:
     def fitting(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
         """The keys that can have signed a token with this header. A key that appears twice counts once.
 
-        :raises InvalidCredential: the token has no `kid`, and several keys fit.
+        :raises Refusal: the token has no `kid`, and several keys fit.
         """
         fitting = {
             key.thumbprint: key for key in self.keys if algorithm in key.algorithms and (kid is None or key.kid == kid)
         }
         if kid is None and len(fitting) > 1:
-            raise InvalidCredential(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
+            raise Refusal(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
         return tuple(fitting.values())[:MOST_OF_ONE_KID]
 
 
@@ -149,7 +149,7 @@ class SigningKeys:
     def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes) -> None:
         """Verify that a key of the issuer signed the message. `kid`: the token's key id, or None.
 
-        :raises InvalidCredential: no key of the issuer did.
+        :raises Refusal: no key of the issuer did.
         :raises KeysUnavailable: the signature cannot be checked, because newer keys cannot be fetched.
         """
         keys = self._usable(kid, algorithm)
@@ -165,7 +165,7 @@ class SigningKeys:
             # A known key with the token's kid is decisive. Without a kid, a newer key could have signed the token.
             if self._failures and not (keys and kid):
                 raise KeysUnavailable("The signing key is not known, and newer keys cannot be fetched.")
-            raise InvalidCredential(Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_SIGNING_KEY, "jwt")
+            raise Refusal(Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_SIGNING_KEY, "jwt")
         if self._is_stale():
             self._report("jwks_stale_served", self._issuer)
 

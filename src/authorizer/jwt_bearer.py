@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from authorizer.algorithms import permitted
-from authorizer.authentication import Reason
 from authorizer.entry import unique_members
 from authorizer.identity import Identity
 from authorizer.jwt_claims import check_times, identify, refused
 from authorizer.provider import Provider, media_type
+from authorizer.refusal import Reason
 
 MAX_DEPTH: Final = 64
 """The maximum nesting of objects and lists, so that code which reads the claims later cannot fail on the depth."""
@@ -86,7 +86,7 @@ class UnverifiedToken:
     def parse(cls, token: str) -> "UnverifiedToken":
         """Parse three base64url parts. Only the canonical encoding is accepted, so that a token has one spelling.
 
-        :raises InvalidCredential: the token is malformed.
+        :raises Refusal: the token is malformed.
         """
         parts = _TOKEN.fullmatch(token)
         if parts is None:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.claims import MISSING, Path, find, pick
 from authorizer.identity import Identity
 from authorizer.provider import Provider
+from authorizer.refusal import Reason, Refusal
 
 LATEST_TIME: Final = 253_402_300_799
 """The end of the year 9999, in seconds since 1970. A later time has the wrong unit, or is an attack."""
@@ -16,7 +16,7 @@ LATEST_TIME: Final = 253_402_300_799
 def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> None:
     """Check `exp`, `nbf` and `iat`. `now` is in seconds since 1970, `leeway` in seconds.
 
-    :raises InvalidCredential: the token has expired, is not valid yet, or has an invalid time.
+    :raises Refusal: the token has expired, is not valid yet, or has an invalid time.
     """
     expires_at = _time(claims, "exp")
     if expires_at is None:
@@ -33,7 +33,7 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> None:
 def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
     """The identity that the claims describe, after the checks that the provider's settings require.
 
-    :raises InvalidCredential: a check fails, or there is no valid subject.
+    :raises Refusal: a check fails, or there is no valid subject.
     """
     sub = _first(claims, provider.subject_claims)
     if not isinstance(sub, str) or not sub.isprintable():
@@ -98,6 +98,6 @@ def _is_same(value: object, expected: object) -> bool:
     return json.dumps(value, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
-def refused(reason: Reason) -> InvalidCredential:
+def refused(reason: Reason) -> Refusal:
     """The refusal of a JWT."""
-    return InvalidCredential(reason, "jwt")
+    return Refusal(reason, "jwt")

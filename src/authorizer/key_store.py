@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from authorizer import api_key
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.cache import ExpiringCache
 from authorizer.identity import Identity
 from authorizer.key_record import KeyRecord, MalformedRecord, is_deleted
+from authorizer.refusal import Reason, Refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -81,20 +81,20 @@ class ApiKeyAuthenticator:
         """Check a token; see `authentication.Authenticator`."""
         has_prefix = api_key.has_prefix(token, self._prefix)
         if has_prefix and not api_key.is_well_formed(token, self._prefix):
-            raise InvalidCredential(Reason.MALFORMED_KEY, "api_key")
+            raise Refusal(Reason.MALFORMED_KEY, "api_key")
         if not has_prefix and not (self._accept_imported and _IMPORTED.fullmatch(token)):
             return None
         try:
             record = self._store.find(api_key.digest(token))
         except MalformedRecord:
-            raise InvalidCredential(Reason.MALFORMED_RECORD, "api_key") from None
+            raise Refusal(Reason.MALFORMED_RECORD, "api_key") from None
         if record is None:
             if has_prefix:
-                raise InvalidCredential(Reason.UNKNOWN_KEY, "api_key")
+                raise Refusal(Reason.UNKNOWN_KEY, "api_key")
             return None
         reason = record.refusal(self._clock())
         if reason is not None:
-            raise InvalidCredential(reason, "api_key", record.identity.key_id)
+            raise Refusal(reason, "api_key", record.identity.key_id)
         return record.identity
 
 

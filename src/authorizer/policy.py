@@ -26,7 +26,7 @@ def answer(
     routes. For the same reason, `missing_scopes` has the scopes that would permit further routes, not those of one
     route. The 403 response shows them. They are shortened if the context has no room for all of them.
 
-    :raises IdentityTooLarge: see `Identity.context`.
+    :raises Refusal: see `Identity.context`.
     """
     context = identity.context(encoding)
     room = MAX_CONTEXT_BYTES - sum(len(value.encode()) for value in context.values())
@@ -53,7 +53,7 @@ def every_route(identity: Identity, arn: object, encoding: DataEncoding = "json"
 def simple_answer(identity: Identity, _arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
     """The simple response of HTTP APIs. It always allows every route.
 
-    :raises IdentityTooLarge: see `Identity.context`.
+    :raises Refusal: see `Identity.context`.
     """
     return {"isAuthorized": True, "context": identity.context(encoding)}
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from authorizer.authentication import InvalidCredential, Reason, authenticate
+from authorizer.authentication import authenticate
 from authorizer.identity import Identity
+from authorizer.refusal import Reason, Refusal
 
 ACME = Identity("api_key", "acme")
 
@@ -24,7 +25,7 @@ class Answering:
         return self.answer
 
 
-REFUSAL = InvalidCredential(Reason.EXPIRED_TOKEN, "jwt")
+REFUSAL = Refusal(Reason.EXPIRED_TOKEN, "jwt")
 OUTAGE = ConnectionError("down")
 
 
@@ -36,7 +37,7 @@ def test_the_first_identity_is_the_answer() -> None:
 
 def test_a_refusal_ends_it() -> None:
     later = Answering(ACME)
-    with pytest.raises(InvalidCredential) as caught:
+    with pytest.raises(Refusal) as caught:
         authenticate([Answering(REFUSAL), later], "t")
     assert caught.value is REFUSAL
     assert later.asked == 0
@@ -44,7 +45,7 @@ def test_a_refusal_ends_it() -> None:
 
 @pytest.mark.parametrize("authenticators", [[], [Answering(None)], [Answering(None), Answering(None)]])
 def test_a_token_that_nobody_recognises_is_refused(authenticators: list[Answering]) -> None:
-    with pytest.raises(InvalidCredential, match=Reason.UNRECOGNISED):
+    with pytest.raises(Refusal, match=Reason.UNRECOGNISED):
         authenticate(authenticators, "t")
 
 

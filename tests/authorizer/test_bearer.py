@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from authorizer.bearer import BearerError, bearer_token
+from authorizer.bearer import bearer_token
+from authorizer.refusal import Refusal
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,6 @@ def test_the_token_is_found_in_every_form_of_event(event: dict[str, Any], token:
     ],
 )
 def test_anything_but_one_bearer_token_is_refused(event: dict[str, Any], reason: str) -> None:
-    with pytest.raises(BearerError) as caught:
+    with pytest.raises(Refusal) as caught:
         bearer_token(event)
     assert caught.value.reason == reason

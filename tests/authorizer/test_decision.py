@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from authorizer import policy
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.identity import Identity
+from authorizer.refusal import Reason, Refusal
 from tests.authorizer.test_authentication import Answering
 from tests.support.events import Recorder
 
@@ -44,7 +44,7 @@ def test_an_identity_is_allowed_and_recorded_by_its_key_id() -> None:
 
 
 def test_a_refusal_is_raised_with_exactly_the_text_that_makes_a_401() -> None:
-    outcome, recorded = decide(InvalidCredential(Reason.REVOKED_KEY, "api_key", "key_1"))
+    outcome, recorded = decide(Refusal(Reason.REVOKED_KEY, "api_key", "key_1"))
     assert isinstance(outcome, Unauthorized)
     assert str(outcome) == "Unauthorized"
     assert outcome.__cause__ is None

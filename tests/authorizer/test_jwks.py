@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.fetch import FetchError
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
+from authorizer.refusal import Reason, Refusal
 from tests.support.tokens import ISSUER, NOW, jwk, key_set, sign
 
 URL = "https://issuer.example/jwks.json"
@@ -73,7 +73,7 @@ def serves(keys: SigningKeys, kid: str | None = "k1", kind: str = "RS") -> bool:
 def is_refused(
     keys: SigningKeys, kid: str | None, reason: Reason = Reason.UNKNOWN_SIGNING_KEY, kind: str = "RS"
 ) -> bool:
-    with pytest.raises(InvalidCredential, match=reason):
+    with pytest.raises(Refusal, match=reason):
         serves(keys, kid, kind)
     return True
 
@@ -361,7 +361,7 @@ def test_a_provider_that_always_needs_0_8_seconds_is_heard_and_withdrawn_keys_en
         world.now += 1
         try:
             serves(keys)
-        except InvalidCredential:
+        except Refusal:
             break
     else:
         pytest.fail("the withdrawn key is still accepted")
@@ -479,7 +479,7 @@ def test_an_outage_rotations_and_random_kids_through_two_hours(world: World) -> 
         waited_before = len(world.waited)
         try:
             keys.verify(f"random-{number}", "RS256", b"message", b"x")
-        except (InvalidCredential, KeysUnavailable):
+        except (Refusal, KeysUnavailable):
             refused += 1
         assert sum(world.waited[waited_before:]) <= TIMES.timeout
         # The key before the newest has been published for a minute, which is longer than the cooldown.

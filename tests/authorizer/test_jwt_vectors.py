@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.provider import Provider
+from authorizer.refusal import Reason, Refusal
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, private_key, token
 
 COGNITO = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123"
@@ -56,7 +56,7 @@ def decide(text: str, keys: bytes, provider: Provider = PROVIDER) -> tuple[Ident
     authenticator = JwtAuthenticator([(provider, source)], leeway_seconds=LEEWAY, clock=lambda: NOW)
     try:
         return authenticator.authenticate(text), fetched
-    except InvalidCredential as error:
+    except Refusal as error:
         return error.reason, fetched
     except KeysUnavailable:
         return UNAVAILABLE, fetched
@@ -582,7 +582,7 @@ def test_the_length_that_one_provider_takes_is_not_anothers() -> None:
             raise AssertionError
 
     both = JwtAuthenticator([(PROVIDER, NoKeys()), (other, NoKeys())], leeway_seconds=LEEWAY, clock=lambda: NOW)
-    with pytest.raises(InvalidCredential, match=Reason.TOKEN_TOO_LONG):
+    with pytest.raises(Refusal, match=Reason.TOKEN_TOO_LONG):
         both.authenticate(large)
 
 
@@ -610,7 +610,7 @@ def test_a_token_is_checked_with_the_keys_of_its_own_issuer_alone() -> None:
     )
     assert both.authenticate(token(claims(iss=other), kind="RS-other"))
     assert both.authenticate(token())
-    with pytest.raises(InvalidCredential, match=Reason.BAD_SIGNATURE):
+    with pytest.raises(Refusal, match=Reason.BAD_SIGNATURE):
         both.authenticate(token(claims(iss=other)))
     with pytest.raises(KeysUnavailable):
         both.authenticate(token(claims(iss="https://down.example")))

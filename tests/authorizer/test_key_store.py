@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from authorizer import api_key
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.key_store import MOST_FOUND, UNKNOWN_SECONDS, ApiKeyAuthenticator, KeyStore
+from authorizer.refusal import Reason, Refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -62,7 +62,7 @@ def authenticator(
 
 
 def refusal(authenticator: ApiKeyAuthenticator, token: str) -> Reason:
-    with pytest.raises(InvalidCredential) as caught:
+    with pytest.raises(Refusal) as caught:
         authenticator.authenticate(token)
     assert caught.value.kind == "api_key"
     return caught.value.reason

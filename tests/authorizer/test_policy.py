@@ -5,8 +5,9 @@ import base64
 import pytest
 
 from authorizer.access import AccessRules
-from authorizer.identity import MAX_CONTEXT_BYTES, Identity, IdentityTooLarge
+from authorizer.identity import MAX_CONTEXT_BYTES, Identity
 from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, every_route, simple_answer, stage_arn
+from authorizer.refusal import Reason, Refusal
 from authorizer.route import METHODS
 from tests.support.rules_text import rules_of
 
@@ -154,9 +155,9 @@ def test_a_simple_response_has_the_same_context() -> None:
 
 def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
     large = Identity("jwt", "u", {"x": "y" * 8192})
-    with pytest.raises(IdentityTooLarge):
+    with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
         AccessRules.allow_all().answer(large, ARN)
-    with pytest.raises(IdentityTooLarge):
+    with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
         simple_answer(large, ARN)
 
 
@@ -168,7 +169,7 @@ def test_all_values_of_the_context_fit_together() -> None:
     assert sum(map(len, context.values())) <= MAX_CONTEXT_BYTES
     full = rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}), ARN)["context"]
     assert "missing_scopes" not in full
-    with pytest.raises(IdentityTooLarge):
+    with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
         rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}, issuer="i"), ARN)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from authorizer import auth_file
-from authorizer.authentication import InvalidCredential, Reason
 from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.provider import Provider
+from authorizer.refusal import Reason, Refusal
 from tests.support.provider_tokens import FOLDER, TOKENS, Sample, Tokens, with_other_signature
 from tests.support.tokens import NOW
 
@@ -26,7 +26,7 @@ def decide(name: str, text: str, tokens: Tokens) -> Identity | Reason:
     )
     try:
         identity = authenticator.authenticate(text)
-    except InvalidCredential as error:
+    except Refusal as error:
         return error.reason
     assert identity is not None
     return identity

@@ -16,10 +16,10 @@ import joserfc.jwt
 from aws_lambda_powertools.utilities.auth_alpha import JWTVerifier
 from joserfc.jwk import KeySet
 
-from authorizer.authentication import InvalidCredential
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.provider import Provider
+from authorizer.refusal import Refusal
 from tests.support.tokens import base64url, jwk, key_set, sign
 
 HERE: Final = Path(__file__).parent
@@ -177,7 +177,7 @@ def verifiers(keys: list[dict[str, Any]]) -> dict[str, Callable[[str], bool]]:
         return decoded.claims
 
     return {
-        "ours": accepts(ours.authenticate, InvalidCredential, KeysUnavailable),
+        "ours": accepts(ours.authenticate, Refusal, KeysUnavailable),
         "powertools": accepts(powertools.verify, Exception),
         "joserfc": accepts(with_joserfc, Exception),
     }

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authorizer import api_key
-from authorizer.authentication import InvalidCredential
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.refusal import Refusal
 from keys.cli.app import App
 from keys.core.table import Table
 from tests.keys.test_failures import run_interfered
@@ -53,7 +53,7 @@ def accepts(keys: KeysCommand, secret: str = SECRET, *, accept_imported: bool = 
     authenticator = ApiKeyAuthenticator(store, "mak", accept_imported=accept_imported, clock=Clock())
     try:
         return authenticator.authenticate(secret) is not None
-    except InvalidCredential:
+    except Refusal:
         return False
 
 

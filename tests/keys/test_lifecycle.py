@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from moto import mock_aws
 
-from authorizer.authentication import InvalidCredential
 from authorizer.identity import Identity
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.refusal import Refusal
 from tests.support.keys_command import Clock, KeysCommand
 from tests.support.table_schema import create_table_arguments, dynamodb_client, load_template
 
@@ -211,7 +211,7 @@ class KeyLifecycle(RuleBasedStateMachine):
         """The authorizer's decision: the identity, or the reason of the refusal."""
         try:
             return self.authenticator.authenticate(secret)
-        except InvalidCredential as refusal:
+        except Refusal as refusal:
             return refusal.reason.value
 
     def add(self, made: Any, expires_at: float | None) -> str:

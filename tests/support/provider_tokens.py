@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from authorizer.authentication import Reason
+from authorizer.refusal import Reason
 from tests.support.tokens import NOW, base64url, jwk, key_set, token
 
 FOLDER: Final = Path("examples/providers")

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO, Final, TypeVar
 import click
 
 from authorizer.access import AccessRules
-from authorizer.authentication import InvalidCredential
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
+from authorizer.refusal import Refusal
 from authorizer.route import Route
 from authorizer.settings import Settings
 from keys.cli import output
@@ -190,7 +190,7 @@ def doctor(ctx: click.Context) -> None:
 def _parse(token: str) -> UnverifiedToken | None:
     try:
         return UnverifiedToken.parse(token)
-    except InvalidCredential:
+    except Refusal:
         return None
 
 

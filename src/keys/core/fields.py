@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
-from authorizer.identity import MAX_CONTEXT_BYTES, Identity, IdentityTooLarge
+from authorizer.identity import MAX_CONTEXT_BYTES, Identity
+from authorizer.refusal import Refusal
 from keys.core.errors import BadInput
 
 MAX_NAME_LENGTH: Final = 128
@@ -180,7 +181,7 @@ def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset())
         raise BadInput('The data must be a JSON object, such as {"plan": "gold"}.')
     try:
         return Identity("api_key", consumer, data, scopes, key_id=_ANY_KEY_ID).context()["data"]
-    except IdentityTooLarge:
+    except Refusal:
         raise BadInput(
             "The data is too large. The limit for consumer name, data as compact JSON, key ID and scopes together is "
             f"{MAX_CONTEXT_BYTES} bytes."

@@ -15,8 +15,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from authorizer import api_key
 from authorizer.api_key import ALPHABET
-from authorizer.authentication import Reason
 from authorizer.key_record import KeyRecord, MalformedRecord, refusal
+from authorizer.refusal import Reason
 from keys.core import history
 from keys.core.errors import MalformedItem
 from keys.core.fields import KEY_ID

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from authorizer import api_key
-from authorizer.authentication import Authenticator, InvalidCredential, Reason, authenticate
-from authorizer.bearer import MAX_LENGTH, BearerError, bearer_token
+from authorizer.authentication import Authenticator, authenticate
+from authorizer.bearer import MAX_LENGTH, bearer_token
 from authorizer.fetch import FetchError
-from authorizer.identity import Identity, IdentityTooLarge
+from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator, KeySource
 from authorizer.key_record import KeyRecord, MalformedRecord
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
+from authorizer.refusal import Reason, Refusal
 from keys.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -162,12 +163,10 @@ def _verdict(token: str, authenticator: Authenticator, unrecognised: str) -> Ver
         sent = bearer_token({"headers": {"Authorization": f"Bearer {token}"}})
         identity = authenticate([authenticator], sent)
         identity.context()
-    except BearerError as error:
-        return Verdict(reason=error.reason, explanation=_why_no_bearer_token(token))
-    except InvalidCredential as error:
-        explanation = _EXPLANATIONS.get(error.reason, unrecognised)
+    except Refusal as error:
+        if error.reason is Reason.MALFORMED_AUTHORIZATION:
+            explanation = _why_no_bearer_token(token)
+        else:
+            explanation = _EXPLANATIONS.get(error.reason, unrecognised)
         return Verdict(reason=error.reason.value, explanation=explanation, key_id=error.key_id)
-    except IdentityTooLarge:
-        reason = Reason.IDENTITY_TOO_LARGE
-        return Verdict(reason=reason.value, explanation=_EXPLANATIONS[reason], key_id=identity.key_id)
     return Verdict(identity=identity, key_id=identity.key_id)

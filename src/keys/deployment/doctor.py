@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 
 import authorizer
 from authorizer import api_key
-from authorizer.authentication import Reason
 from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import KeySet, parse_object
 from authorizer.provider import Provider
+from authorizer.refusal import Reason
 from authorizer.settings import Settings
 from keys.core import record
 from keys.core.database import Database

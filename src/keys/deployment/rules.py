@@ -80,7 +80,7 @@ class Explanation:
 def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Explanation:
     """Explain the rules that match the request; all rules if it is None.
 
-    :raises IdentityTooLarge: see `Identity.context`.
+    :raises Refusal: see `Identity.context`.
     """
     told = [rule for rule in rules.rules if request is None or rule.route.matches(request)]
     return Explanation(
