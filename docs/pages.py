@@ -18,6 +18,7 @@ from local.template_file import load
 
 MARK: Final = "<!-- `make docs` generates everything below this line. -->"
 RECIPES: Final = Path("examples/providers")
+POLICIES: Final = Path("docs/policies")
 BY_PARAMETERS: Final = {"issuer": "JwtIssuer", "audience": "JwtAudience", "jwks_url": "JwtJwksUrl"}
 NARROWING: Final = frozenset({"required_claims", "scope_claims", "data_claims"})
 """Members whose absence makes a provider accept the same tokens or more."""
@@ -96,6 +97,35 @@ def _configuration() -> Iterator[str]:
     )
 
 
+_PRINCIPALS: Final = {
+    "operator": ("Operator of keys", "Permits every command of `keys` except `doctor`."),
+    "reader": (
+        "Reader of keys",
+        (
+            "Permits the commands that read: `list`, `show`, `history`, `consumer list`, `consumer show`, `export`, "
+            "`verify` and `explain`."
+        ),
+    ),
+    "doctor": ("`keys doctor`, in addition", "Permits `doctor`. Attach it beside one of the two above."),
+    "deployer": (
+        "Deployer",
+        (
+            "Permits `sam deploy` of `template.yaml` into stacks of the prefix, with `PermissionsBoundary` and without "
+            "`SubnetIds` and `ApiGatewayLogRole=Create`. It can give permissions only to roles of the prefix that have "
+            "the boundary, and it cannot remove the boundary. API Gateway has no names in its ARNs, so the policy "
+            "covers all REST APIs of the Region."
+        ),
+    ),
+}
+"""Who gets a policy, and what it permits."""
+
+
+def _policies() -> Iterator[str]:
+    for name, (principal, meaning) in _PRINCIPALS.items():
+        text = (POLICIES / f"{name}.json").read_text(encoding="utf-8")
+        yield from (f"### {principal}", "", meaning, "", "```json", text.rstrip(), "```", "")
+
+
 _FIELDS: Final = {"audience": "audiences"}
 """Members of a `[[provider]]` table whose field of `Provider` has another name."""
 
@@ -159,4 +189,5 @@ def _value(value: object) -> str:
 PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/providers.md"): _recipes,
     Path("docs/configuration.md"): _configuration,
+    Path("docs/operations.md"): _policies,
 }
