@@ -1,12 +1,12 @@
 """Access rules: which identity is permitted to call which route."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
 from authorizer import policy
-from authorizer.claims import Path, find
+from authorizer.claims import Claim
 from authorizer.grant import Grant, Grants
 from authorizer.identity import DataEncoding, Identity
 from authorizer.route import Route
@@ -19,28 +19,9 @@ MAX_RESOURCE_BYTES: Final = 512
 KEPT_GRANTS: Final = 64
 """The maximum number of grants in memory. Clients can choose their scopes, and so how many grants are computed."""
 
-_SCALARS = (str, bool, int, float)
-
 
 class PolicyTooLarge(Exception):
     """The policy or a resource exceeds its limit, because the stage's ARN is longer than was assumed at the start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A condition on `data`: the value at `path` must be one of `values`."""
-
-    path: Path
-    values: tuple[Any, ...]
-
-    def is_in(self, data: Mapping[str, Any]) -> bool:
-        """Whether `data` has one of the values, with the same JSON type, at the path or in a list at the path."""
-        found = find(data, self.path)
-        return any(self._is_value(member) for member in (found if isinstance(found, list) else [found]))
-
-    def _is_value(self, found: object) -> bool:
-        # Python considers True, 1 and 1.0 equal.
-        return type(found) in _SCALARS and any(type(value) is type(found) and value == found for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -48,13 +29,15 @@ class Condition:
     """The conditions on an identity. All of them must be satisfied. An empty one is always satisfied.
 
     `credentials`: the kind is one of these. `scopes`: the credential has all of these. `any_scopes`: it has one of
-    these. `consumers`: it is an API key of one of these. `claims`: `data` satisfies each of these.
+    these. `consumers`: it is an API key of one of these. `issuers`: it is a JWT of one of these. `claims`: `data`
+    satisfies each of these.
     """
 
     credentials: frozenset[str] = KINDS
     scopes: frozenset[str] = frozenset()
     any_scopes: frozenset[str] = frozenset()
     consumers: frozenset[str] = frozenset()
+    issuers: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
 
     def lacking(self, identity: Identity) -> frozenset[str] | None:
@@ -73,6 +56,8 @@ class Condition:
             yield "credentials"
         if self.consumers and not (identity.kind == "api_key" and identity.sub in self.consumers):
             yield "consumers"
+        if self.issuers and identity.issuer not in self.issuers:
+            yield "issuers"
         if not all(claim.is_in(identity.data) for claim in self.claims):
             yield "claims"
 

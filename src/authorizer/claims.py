@@ -1,26 +1,86 @@
-"""Paths to claims. Identity providers and access rules use the same notation.
+"""Paths to claims, and conditions on them. Identity providers and access rules use the same notation.
 
-A full stop separates the names: `realm_access.roles` is the member `roles` of the object `realm_access`. A text that
-contains `://` is one name, because namespaced claims have URLs as names.
+| text | meaning |
+|---|---|
+| `realm_access.roles` | the member `roles` of the claim `realm_access` |
+| `"kubernetes.io".namespace` | the member `namespace` of `kubernetes.io`: a name in double quotes is literal |
+| `https://example.com/roles` | one claim: a text with `://` is literal, because namespaced claims have URLs as names |
+| `"https://example.com/org".id` | the member `id` of the claim `https://example.com/org` |
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 Path = tuple[str, ...]
 MISSING: Final = object()
 
+_SEGMENTS = re.compile(r'(?:"[^"]+"|[^".]+)(?:\.(?:"[^"]+"|[^".]+))*')
+_SEGMENT = re.compile(r'"([^"]+)"|([^".]+)')
+_SCALARS = (str, bool, int, float)
+
 
 class PathError(Exception):
     """The text is not a claim path. The message says why."""
 
 
+class Claim:
+    """A condition on claims: the value at `path`, or a member of the list there, is one of `values`.
+
+    Values are strings, booleans and numbers. `2` is equal to `2.0`, because JSON has one type of number. A boolean is
+    never equal to a number.
+    """
+
+    __slots__ = ("accepted", "path", "values")
+
+    def __init__(self, path: Path, values: Iterable[Any]) -> None:
+        self.path: Final = path
+        self.values: Final = tuple(values)
+        self.accepted: Final = frozenset(map(_comparable, self.values))
+
+    def is_in(self, claims: Mapping[str, Any]) -> bool:
+        """Whether the claims satisfy the condition. It takes time proportional to the members of the list."""
+        found = find(claims, self.path)
+        return any(
+            type(member) in _SCALARS and _comparable(member) in self.accepted
+            for member in (found if isinstance(found, list) else (found,))
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Claim) and (self.path, self.accepted) == (other.path, other.accepted)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.accepted))
+
+    def __str__(self) -> str:
+        """The condition in words, such as ``hd is one of "example.com", "example.org"``."""
+        values = ", ".join(json.dumps(value, ensure_ascii=False) for value in self.values)
+        return f"{write_path(self.path)} is {'one of ' if len(self.values) > 1 else ''}{values}"
+
+
 def parse_path(text: str) -> Path:
-    """:raises PathError: a name in the path is empty."""
-    path = (text,) if "://" in text else tuple(text.split("."))
-    if not all(path):
+    """:raises PathError: a name is empty, or a quotation mark does not enclose a whole name."""
+    if "://" in text and '"' not in text:
+        return (text,)
+    if '"' not in text and not all(text.split(".")):
         raise PathError(f"The claim path {text!r} has an empty part. Remove the extra full stop.")
-    return path
+    if not _SEGMENTS.fullmatch(text):
+        raise PathError(
+            f"The claim path {text!r} has a quotation mark or a full stop that does not enclose or separate whole "
+            'names. Write it like "kubernetes.io".namespace.'
+        )
+    segments = [(literal, plain) for literal, plain in _SEGMENT.findall(text)]
+    if any("://" in plain for _, plain in segments):
+        raise PathError(f"The claim path {text!r} has a URL without quotation marks. Write it in double quotes.")
+    return tuple(literal or plain for literal, plain in segments)
+
+
+def write_path(path: Path) -> str:
+    """The text of a path, with quotation marks where they are needed."""
+    if len(path) == 1 and "://" in path[0]:
+        return path[0]
+    return ".".join(f'"{name}"' if not name or re.search(r'[."]|://', name) else name for name in path)
 
 
 def find(claims: Mapping[str, Any], path: Path) -> Any:
@@ -47,14 +107,29 @@ def pick(claims: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     return picked
 
 
-def flatten(table: Mapping[str, Any], within: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The paths and values of a table. `{"a.b": 1}` and `{"a": {"b": 1}}` give the same result.
+def flatten(table: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """The paths and values of a table of claims.
+
+    A name with a value is a path. A name with a table is literal, as all names in the table: TOML reads
+    `"kubernetes.io".namespace = "x"` as such a table.
 
     :raises PathError: see `parse_path`.
     """
     for name, value in table.items():
-        path = (*within, *parse_path(name))
         if isinstance(value, Mapping) and value:
-            yield from flatten(value, path)
+            yield from _nested((name,), value)
         else:
-            yield path, value
+            yield parse_path(name), value
+
+
+def _nested(within: Path, table: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from _nested((*within, name), value)
+        else:
+            yield (*within, name), value
+
+
+def _comparable(value: Any) -> object:
+    """A value that is equal to another one exactly if JSON's values are. Python considers True and 1 equal."""
+    return (value,) if isinstance(value, bool) else value

@@ -64,12 +64,25 @@ def build(
 
         authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch))
         versions |= signing_key.VERSIONS
-    telemetry.started(
-        f"identity providers: {len(settings.providers)}, from {settings.providers_from}; "
-        f"{f'{len(settings.rules.rules)} rules' if settings.rules else 'no rules: every route'}",
-        versions,
-    )
+    telemetry.started(_summary(settings), versions)
     return Decider(authenticators, _responder(settings), telemetry)
+
+
+def _summary(settings: Settings) -> str:
+    """The settings for the start line. It names each list of required claims: one of its values is sufficient."""
+    lists = [
+        f"{provider.issuer} requires: {claim}"
+        for provider in settings.providers
+        for claim in provider.required_claims
+        if len(claim.values) > 1
+    ]
+    return "; ".join(
+        [
+            f"identity providers: {len(settings.providers)}, from {settings.providers_from}",
+            f"{len(settings.rules.rules)} rules" if settings.rules else "no rules: every route",
+            *lists,
+        ]
+    )
 
 
 def _prime(store: KeyStore, client: "DynamoDBClient") -> None:

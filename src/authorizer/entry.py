@@ -118,20 +118,28 @@ class Entry:
             self.wrong(name, str(error))
             return ()
 
-    def claims(self, name: str) -> dict[claims.Path, Any]:
-        """A table that has a value for each claim path. Empty only if the member is absent."""
+    def claims(self, name: str) -> tuple[claims.Claim, ...]:
+        """A table that has a value, or a list of values, for each claim path. Empty only if the member is absent."""
         table = self.members.get(name)
         if table is None:
-            return {}
+            return ()
         if not isinstance(table, Mapping) or not table:
             self.wrong(name, f'{name} must be a non-empty table of claims, such as {{ "org.plan" = "gold" }}.')
-            return {}
-        found: dict[claims.Path, Any] = {}
+            return ()
+        found: dict[claims.Path, claims.Claim] = {}
         try:
             for path, value in claims.flatten(table):
+                values = value if isinstance(value, list) else [value]
                 if path in found:
-                    self.wrong(name, f"The claim {'.'.join(path)!r} appears twice. Remove one of them.")
-                found[path] = value
+                    self.wrong(name, f"The claim {claims.write_path(path)} appears twice. Remove one of them.")
+                elif values and all(map(is_scalar, values)):
+                    found[path] = claims.Claim(path, values)
+                else:
+                    self.wrong(
+                        name,
+                        f"The claim {claims.write_path(path)} must be a string, a number, true, false, or a list of "
+                        "them.",
+                    )
         except claims.PathError as error:
             self.wrong(name, str(error))
-        return found
+        return tuple(found.values())

@@ -1,11 +1,10 @@
 """The checks of a token's claims (RFC 7519, section 4.1), and the identity that they describe."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from authorizer.claims import MISSING, Path, find, pick
-from authorizer.identity import Identity
+from authorizer.identity import SCOPE_PATTERN, Identity
 from authorizer.provider import Provider
 from authorizer.refusal import Reason, Refusal
 
@@ -46,20 +45,18 @@ def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
     azp = claims.get("azp")
     if provider.authorized_parties and not (isinstance(azp, str) and azp in provider.authorized_parties):
         raise refused(Reason.WRONG_PARTY)
-    for path, value in provider.required_claims.items():
-        found = find(claims, path)
-        if found is MISSING or not _is_same(found, value):
-            raise refused(Reason.WRONG_CLAIM)
+    if not all(claim.is_in(claims) for claim in provider.required_claims):
+        raise refused(Reason.WRONG_CLAIM)
     scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
     passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
     return Identity("jwt", sub, passed_on, scopes, issuer=provider.issuer)
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    """A NumericDate in seconds (RFC 7519, section 2), or None if the claim is absent."""
-    if name not in claims:
+    """A NumericDate in seconds (RFC 7519, section 2), or None if the claim is absent or null."""
+    value = claims.get(name)
+    if value is None:
         return None
-    value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST_TIME:
         raise refused(Reason.MALFORMED_CLAIMS)
     return value
@@ -79,11 +76,15 @@ def _audiences(claims: Mapping[str, Any], provider: Provider) -> list[str]:
     return [] if found is MISSING else _text_list(found)
 
 
-def _scopes(value: object) -> Iterator[str]:
+def _scopes(value: object) -> Iterable[str]:
+    """The scopes of a claim. Only U+0020 separates scopes (RFC 6749, section 3.3). What is no scope is left out."""
     if value is MISSING or value is None:
-        return
-    for text in _text_list(value):
-        yield from text.split() if isinstance(value, str) else (text,)
+        return ()
+    if isinstance(value, str):
+        texts = value.split(" ")
+    else:
+        texts = list(value) if isinstance(value, dict) else _text_list(value)
+    return filter(SCOPE_PATTERN.fullmatch, texts)
 
 
 def _text_list(value: object) -> list[str]:
@@ -91,11 +92,6 @@ def _text_list(value: object) -> list[str]:
     if not all(isinstance(item, str) for item in values):
         raise refused(Reason.MALFORMED_CLAIMS)
     return values
-
-
-def _is_same(value: object, expected: object) -> bool:
-    """Whether the values are equal and of the same JSON type. Python considers True equal to 1, also in lists."""
-    return json.dumps(value, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
 def refused(reason: Reason) -> Refusal:

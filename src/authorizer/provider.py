@@ -2,14 +2,14 @@
 
 import re
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from authorizer import bearer, claims
 from authorizer.algorithms import ALGORITHMS
-from authorizer.entry import Entry, is_scalar
+from authorizer.entry import Entry
 from authorizer.urls import is_fetchable
 
 MEMBERS: Final = (
@@ -65,13 +65,15 @@ class Provider:
     """The claims to read the audience from. The first one that exists and is not empty is used."""
     authorized_parties: frozenset[str] = frozenset()
     """The accepted values of the token's `azp`. If the list is not set, `azp` is not checked."""
-    required_claims: Mapping[claims.Path, Any] = field(default_factory=dict)
-    """A table of claims. The token must have each of them with exactly this value."""
+    required_claims: tuple[claims.Claim, ...] = ()
+    """A table of claims, each with a value or a list of values. The token must have each of them with one of its
+    values. A claim that is a list must contain one of them. Access rules compare in the same way."""
     subject_claims: tuple[claims.Path, ...] = (("sub",),)
     """The claims to read the caller's `sub` from. The first one that exists and is not empty is used."""
     scope_claims: tuple[claims.Path, ...] = (("scope",), ("scp",))
-    """The claims to read scopes from. The scopes of all of them are used. A claim can be a list, or a string of scopes
-    separated by spaces."""
+    """The claims to read scopes from. The scopes of all of them are used. A claim can be a string of scopes with
+    spaces between them, a list, or an object whose names are the scopes. Any text that is not a scope by RFC 6749 is
+    ignored."""
     data_claims: tuple[claims.Path, ...] | None = None
     """The claims to pass to the backend, in their nested objects. If it is not set, all claims are passed."""
 
@@ -130,7 +132,7 @@ def _read(entry: Entry) -> Provider:
         max_token_bytes=entry.number("max_token_bytes", 1024, bearer.MAX_LENGTH) or Provider.max_token_bytes,
         audience_claims=entry.paths("audience_claims") or Provider.audience_claims,
         authorized_parties=frozenset(entry.texts("authorized_parties")),
-        required_claims=_required_claims(entry),
+        required_claims=entry.claims("required_claims"),
         subject_claims=entry.paths("subject_claims") or Provider.subject_claims,
         scope_claims=entry.paths("scope_claims") or Provider.scope_claims,
         data_claims=entry.paths("data_claims") or None,
@@ -150,24 +152,3 @@ def _authorities(entry: Entry) -> Path | None:
         except OSError:  # ssl.SSLError is one.
             entry.wrong("ca_bundle", f"{path.name} has no valid PEM certificate. Add the certificate of the authority.")
     return path
-
-
-def _required_claims(entry: Entry) -> Mapping[claims.Path, Any]:
-    required = entry.claims("required_claims")
-    for path, value in required.items():
-        if not _is_json(value):
-            name = ".".join(path)
-            entry.wrong(
-                "required_claims",
-                f"The claim {name!r} cannot be {value} in any token. Use a string, a number, true, false, or a list.",
-            )
-    return required
-
-
-def _is_json(value: object) -> bool:
-    """Whether JSON can represent the value; see `is_scalar`."""
-    if isinstance(value, list):
-        return all(map(_is_json, value))
-    if isinstance(value, Mapping):
-        return all(map(_is_json, value.values()))
-    return value is None or is_scalar(value)

@@ -1,14 +1,14 @@
 """Reads the `[[rule]]` tables of a file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from authorizer.access import KINDS, AccessRules, Claim, Condition, Rule
-from authorizer.entry import Entry, is_scalar
+from authorizer.access import KINDS, AccessRules, Condition, Rule
+from authorizer.entry import Entry
 from authorizer.identity import SCOPE_PATTERN
 from authorizer.route import Route, RouteError
 
-CONDITION: Final = ("credentials", "scopes", "any_scopes", "consumers", "claims")
+CONDITION: Final = ("credentials", "scopes", "any_scopes", "consumers", "issuers", "claims")
 MEMBERS: Final = ("route", *CONDITION, "any")
 
 
@@ -55,12 +55,18 @@ def _condition(entry: Entry) -> Condition:
     consumers = frozenset(entry.texts("consumers"))
     if consumers and "api_key" not in credentials:
         entry.wrong("consumers", 'Only API keys have a consumer. Add "api_key" to credentials, or use claims.')
+    issuers = frozenset(entry.texts("issuers"))
+    if issuers and "jwt" not in credentials:
+        entry.wrong("issuers", 'Only JWTs have an issuer. Add "jwt" to credentials, or use consumers.')
+    if issuers and consumers:
+        entry.wrong("issuers", "No credential has both an issuer and a consumer. Use any = [...] for alternatives.")
     return Condition(
         credentials=credentials,
         scopes=_scopes(entry, "scopes"),
         any_scopes=_scopes(entry, "any_scopes"),
         consumers=consumers,
-        claims=tuple(_claims(entry)),
+        issuers=issuers,
+        claims=entry.claims("claims"),
     )
 
 
@@ -82,13 +88,3 @@ def _scopes(entry: Entry, name: str) -> frozenset[str]:
         if not SCOPE_PATTERN.fullmatch(scope):
             entry.wrong(name, f"{scope!r} is not a scope. Use visible ASCII without spaces, quotes and backslashes.")
     return scopes
-
-
-def _claims(entry: Entry) -> Iterator[Claim]:
-    for path, value in entry.claims("claims").items():
-        values = value if isinstance(value, list) else [value]
-        if values and all(map(is_scalar, values)):
-            yield Claim(path, tuple(values))
-        else:
-            name = ".".join(path)
-            entry.wrong("claims", f"The claim {name!r} must be a string, a number, true, false, or a list of them.")

@@ -14,13 +14,20 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from authorizer.access import KEPT_GRANTS, KINDS, AccessRules, Claim, Condition, PolicyTooLarge, Rule
+from authorizer.access import KEPT_GRANTS, KINDS, AccessRules, Condition, PolicyTooLarge, Rule
+from authorizer.claims import Claim
 from authorizer.identity import Identity
 from authorizer.route import DEFAULT, METHODS, Route
 
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
 KEY = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"a"}), "key_1")
-USER = Identity("jwt", "user-1", {"groups": ["admins", "staff"], "org": {"level": 3}}, frozenset({"a", "b"}))
+USER = Identity(
+    "jwt",
+    "user-1",
+    {"groups": ["admins", "staff"], "org": {"level": 3}},
+    frozenset({"a", "b"}),
+    issuer="https://a.example/",
+)
 
 # Few names, so that rules often match each other's routes and the requests.
 SEGMENTS = ("a", "b", "ab", "me")
@@ -311,7 +318,10 @@ def test_no_policy_is_larger_than_the_bound(rules: list[Rule], identity: Identit
         ({"claims": (Claim(("groups",), ("admin",)),)}, []),
         ({"claims": (Claim(("org", "level"), (3,)),)}, [USER]),
         ({"claims": (Claim(("org", "level"), ("3",)),)}, []),
-        ({"claims": (Claim(("org", "level"), (3.0,)),)}, []),
+        ({"claims": (Claim(("org", "level"), (3.0,)),)}, [USER]),
+        ({"claims": (Claim(("org", "level"), (True,)),)}, []),
+        ({"issuers": frozenset({"https://a.example/"})}, [USER]),
+        ({"issuers": frozenset({"https://b.example/"})}, []),
         ({"claims": (Claim(("org",), (3,)),)}, []),
         ({"claims": (Claim(("org", "level", "x"), (3,)),)}, []),
     ],

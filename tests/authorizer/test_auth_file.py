@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from authorizer import auth_file
+from authorizer.claims import Claim
 from authorizer.entry import SettingsError
 from authorizer.provider import Provider
 
@@ -41,7 +42,7 @@ def test_settings_providers_and_rules_are_read() -> None:
             "https://a.example/",
             frozenset({"api", "other"}),
             scope_claims=(("realm_access", "roles"), ("https://a.example/roles",)),
-            required_claims={("org", "plan"): "gold", ("hd",): "example.com"},
+            required_claims=(Claim(("org", "plan"), ["gold"]), Claim(("hd",), ["example.com"])),
             data_claims=(("org", "plan"),),
         ),
     )
@@ -90,11 +91,11 @@ issuer = "http://a.example"
         ("jwks_url = 7", "jwks_url must be a non-empty string"),
         ("required_claims = ['a']", "required_claims must be a non-empty table"),
         ("required_claims = { 'a..b' = 1 }", "empty part"),
-        ("required_claims = { 'a.b' = 1, a = { b = 1 } }", "'a.b' appears twice"),
+        ("required_claims = { 'a.b' = 1, a = { b = 1 } }", "a.b appears twice"),
         ("scope_claims = ['a.']", "empty part"),
-        ("required_claims = { a = 2026-01-01 }", "'a' cannot be 2026-01-01 in any token"),
-        ("required_claims = { a = { b = [1, inf] } }", "'a.b' cannot be [1, inf] in any token"),
-        ("required_claims = { a = nan }", "'a' cannot be nan in any token"),
+        ("required_claims = { a = 2026-01-01 }", "a must be a string"),
+        ("required_claims = { a = { b = [1, inf] } }", "a.b must be a string"),
+        ("required_claims = { a = nan }", "a must be a string"),
         ("key_uses = ['sig', 'enc']", "key_uses accepts only sig and jwt-svid"),
         ("ca_bundle = 'authority.pem'", "names 'authority.pem', which does not exist. Add the file"),
         ("ca_bundle = 'template.yaml'", "template.yaml has no valid PEM certificate"),

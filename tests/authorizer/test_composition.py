@@ -1,5 +1,6 @@
 """The start of the authorizer: it fails if its settings have a mistake."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,18 @@ def test_simple_responses_cannot_go_with_rules(tmp_path: Path) -> None:
         SettingsError, match=r"SIMPLE_RESPONSES: A simple response allows every route, .* with \[\[rule"
     ):
         build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml", "SIMPLE_RESPONSES": "true"}, tmp_path)
+
+
+def test_the_start_line_says_that_one_value_of_a_list_of_required_claims_is_sufficient(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "[[provider]]\nissuer = 'https://a.example'\naudience = 'api'\n"
+    (tmp_path / "auth.toml").write_text(
+        f"{entry}required_claims = {{ typ = 'Bearer', hd = ['a.example', 'b.example'] }}", encoding="utf-8"
+    )
+    build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}, tmp_path)
+    detail = json.loads(capsys.readouterr().out)["detail"]
+    assert detail.endswith('; https://a.example requires: hd is one of "a.example", "b.example"')
 
 
 def test_a_provider_in_a_variable_replaces_those_of_the_file_and_the_start_says_so(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from authorizer.claims import Claim
 from authorizer.identity import Identity
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
@@ -174,9 +175,19 @@ GOOD = [
            with_header(jku="https://evil.example", x5u="https://evil.example", x5c=["AA"], jwk={"kty": "oct"}), ALLOWED),
     Vector("an unknown header member", with_header(foo="bar"), ALLOWED),
     Vector("a required claim with its value", with_claims(hd="example.com"), ALLOWED,
-           provider=provider(required_claims={("hd",): "example.com"})),
-    Vector("a required claim that is a list", with_claims(groups=["a", "b"]), ALLOWED,
-           provider=provider(required_claims={("groups",): ["a", "b"]})),
+           provider=provider(required_claims=(Claim(("hd",), ["example.com"]),))),
+    *(
+        Vector(f"one of two required values as {value!r}", with_claims(groups=value), ALLOWED,
+               provider=provider(required_claims=(Claim(("groups",), ["b", True]),)))
+        for value in ["b", ["a", "b"], True, [True]]
+    ),
+    *(
+        Vector(f"a required 2 that is {value!r}", with_claims(level=value), ALLOWED,
+               provider=provider(required_claims=(Claim(("level",), [2]),)))
+        for value in [2, 2.0, [2.0]]
+    ),
+    Vector("nbf is null", with_raw_claim("nbf", "null"), ALLOWED),
+    Vector("iat is null", with_raw_claim("iat", "null"), ALLOWED),
     Vector("the authorized party", with_claims(azp="web"), ALLOWED,
            provider=provider(authorized_parties=frozenset({"web"}))),
     Vector("an access token of Cognito", with_claims(iss=COGNITO, aud=None, client_id="second", token_use="access"),
@@ -194,7 +205,7 @@ GOOD = [
     Vector("the subject in the second claim, the first empty", with_claims(sub="", common_name="machine"), ALLOWED,
            provider=provider(subject_claims=(("sub",), ("common_name",)))),
     Vector("a required claim within an object", with_claims(org={"plan": "gold", "x": 1}), ALLOWED,
-           provider=provider(required_claims={("org", "plan"): "gold"})),
+           provider=provider(required_claims=(Claim(("org", "plan"), ["gold"]),))),
     Vector("lists within each other, 64 deep with the claims themselves", with_raw_claim("x", "[" * 63 + "]" * 63), ALLOWED),
     Vector("many lists beside each other", with_claims(x=[[]] * 500), ALLOWED),
     Vector("brackets in a text", with_claims(x="[" * 500), ALLOWED),
@@ -322,8 +333,9 @@ CLAIMS = [
     *(
         Vector(f"{name} {text}", with_raw_claim(name, text), Reason.MALFORMED_CLAIMS)
         for name in ("exp", "nbf", "iat")
-        for text in ['"1790000600"', "true", "null", "[]", "{}", "NaN", "Infinity", "-Infinity", "-1", "1e400", "1e30", "1" + "0" * 400, "253402300800"]
+        for text in ['"1790000600"', "true", "[]", "{}", "NaN", "Infinity", "-Infinity", "-1", "1e400", "1e30", "1" + "0" * 400, "253402300800"]
     ),
+    Vector("exp null", with_raw_claim("exp", "null"), Reason.MALFORMED_CLAIMS),
     Vector("no exp", with_claims(exp=None), Reason.MALFORMED_CLAIMS),
     Vector("exp in the past", with_claims(exp=NOW - 600), Reason.EXPIRED_TOKEN),
     Vector("exp at the end of the leeway", with_claims(exp=NOW - LEEWAY), Reason.EXPIRED_TOKEN),
@@ -381,8 +393,8 @@ CLAIMS = [
            provider=provider(authorized_parties=frozenset({"web"}))),
     *(
         Vector(f"a required true that is {value!r}", with_claims(ok=value), Reason.WRONG_CLAIM,
-               provider=provider(required_claims={("ok",): True}))
-        for value in [None, False, 1, 1.0, "true", [True]]
+               provider=provider(required_claims=(Claim(("ok",), [True]),)))
+        for value in [None, False, 1, 1.0, "true", ["true"], [[True]], {"true": True}]
     ),
     Vector("an access token of Cognito for another client",
            with_claims(iss=COGNITO, aud=None, client_id="other", token_use="access"), Reason.WRONG_AUDIENCE,
@@ -529,7 +541,11 @@ def test_scopes_within_an_object_are_read() -> None:
     [
         ({"scope": "a b"}, ("scope", "scp"), {"a", "b"}),
         ({"scope": " a  b "}, ("scope", "scp"), {"a", "b"}),
-        ({"scp": ["a", "b c"]}, ("scope", "scp"), {"a", "b c"}),
+        ({"scope": "a read\u00a0admin"}, ("scope",), {"a"}),
+        ({"scope": "a\tadmin b\nadmin \u2003admin c"}, ("scope",), {"c"}),
+        ({"scp": ["a", "b c", "d\u00a0e", "é", ""]}, ("scope", "scp"), {"a"}),
+        ({"roles": {"admin": {"314": "acme.example"}, "user": {}, "two words": {}}}, ("roles",), {"admin", "user"}),
+        ({"roles": {}}, ("roles",), set()),
         ({"scp": "a b"}, ("scope", "scp"), {"a", "b"}),
         ({"scope": "a", "scp": ["b"]}, ("scope", "scp"), {"a", "b"}),
         ({"scope": "a", "permissions": ["b"]}, ("permissions",), {"b"}),

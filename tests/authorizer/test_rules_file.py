@@ -2,7 +2,8 @@
 
 import pytest
 
-from authorizer.access import Claim, Condition, Rule
+from authorizer.access import Condition, Rule
+from authorizer.claims import Claim
 from authorizer.entry import SettingsError
 from authorizer.route import Route
 from tests.support.rules_text import rules_of
@@ -28,6 +29,7 @@ def test_every_member_is_read() -> None:
             frozenset({"a", "b"}),
             frozenset({"c"}),
             frozenset({"acme"}),
+            frozenset(),
             (Claim(("plan",), ("gold",)), Claim(("org", "level"), (3,)), Claim(("roles",), ("x", "y"))),
         ),
         (
@@ -76,14 +78,17 @@ def test_a_claim_named_by_a_url_is_one_name() -> None:
         ("claims = {}", "must be a non-empty table"),
         ("claims = 'a'", "must be a non-empty table"),
         ("claims = { 'a..b' = 1 }", "empty part"),
-        ("claims = { since = 2026-01-01 }", "'since' must be a string"),
-        ("claims = { n = nan }", "'n' must be a string"),
-        ("claims = { n = [] }", "'n' must be a string"),
-        ("claims = { n = [['a']] }", "'n' must be a string"),
+        ("claims = { since = 2026-01-01 }", "since must be a string"),
+        ("claims = { n = nan }", "n must be a string"),
+        ("claims = { n = [] }", "n must be a string"),
+        ("claims = { n = [['a']] }", "n must be a string"),
         ("any = []", "any must be a list of tables"),
         ("any = { scopes = ['a'] }", "any must be a list of tables"),
         ("any = [{}]", "An alternative without conditions"),
         ("any = [{ route = 'GET /' }]", "'route' is unknown. An alternative accepts credentials"),
+        ("issuers = []", "Remove issuers instead"),
+        ("any = [{ credentials = ['api_key'], issuers = ['https://a.example/'] }]", "Only JWTs have an issuer"),
+        ("issuers = ['https://a.example/']\nconsumers = ['acme']", "both an issuer and a consumer"),
         ("any = [{ credentials = ['jwt'], consumers = ['acme'] }]", "Only API keys have a consumer"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authorizer import VERSION, api_key
+from authorizer.claims import Claim
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.provider import Provider
 from keys.deployment import probe
@@ -100,7 +101,7 @@ class TestSyntheticCredentials:
                 audience_claims=(("org", "aud"),),
                 subject_claims=(("org", "user"),),
                 authorized_parties=frozenset({"app"}),
-                required_claims={("org", "id"): 7},
+                required_claims=(Claim(("org", "id"), [7]),),
             ),
         ],
         ids=["plain", "cognito", "all members"],

@@ -12,6 +12,7 @@ from keys.cli.app import App, note
 from keys.cli.commands import Command
 from keys.core.errors import BadInput
 from keys.deployment import rules, rules_check, template
+from keys.deployment.claim_notes import claim_notes
 from keys.deployment.rules_check import RouteAnswer, RulesCheck
 from keys.deployment.words import plural
 
@@ -53,9 +54,13 @@ def check(ctx: click.Context, file: Path, template_paths: tuple[Path, ...]) -> N
     found = rules_check.examine(read.rules, api) if read.rules else RulesCheck()
     count = len(read.rules.rules) if read.rules else 0
     if app.json:
-        output.print_json({"rules": count, "providers": len(read.providers), **_check_object(found)})
+        checked = _check_object(found)
+        checked["notes"] += claim_notes(read)
+        output.print_json({"rules": count, "providers": len(read.providers), **checked})
     else:
         _show(found, file)
+        for text in claim_notes(read):
+            note(f"Note: {file}: {text}.")
         counts = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
         looked_at = f"{file}: {', '.join(plural(*each) for each in counts)}"
         if not read.rules:

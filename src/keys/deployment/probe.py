@@ -77,8 +77,8 @@ def synthetic_jwt(provider: Provider, now: float) -> str:
     _put(payload, provider.subject_claims[0], REQUEST_ID)
     if provider.authorized_parties:
         payload["azp"] = min(provider.authorized_parties)
-    for path, value in provider.required_claims.items():
-        _put(payload, path, value)
+    for claim in provider.required_claims:
+        _put(payload, claim.path, claim.values[0])
     parts = (json.dumps(header).encode(), json.dumps(payload).encode(), secrets.token_bytes(64))
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authorizer.access import KINDS, Claim, Condition, Rule
-from authorizer.claims import Path
+from authorizer.access import KINDS, Condition, Rule
+from authorizer.claims import Claim, Path, write_path
 
 SCALARS: Final = frozenset({("iss",), ("sub",), ("azp",), ("client_id",), ("jti",), ("token_use",)})
 """Claims that are never a list (RFC 7519, 4.1; RFC 8693, 4.3; OpenID Connect Core, 2; Cognito)."""
@@ -24,12 +24,22 @@ class Requirement:
     @property
     def kinds(self) -> frozenset[str]:
         kinds = KINDS.intersection(*(condition.credentials for condition in self.conditions))
-        return kinds & {"api_key"} if any(condition.consumers for condition in self.conditions) else kinds
+        if any(condition.consumers for condition in self.conditions):
+            kinds &= {"api_key"}
+        if any(condition.issuers for condition in self.conditions):
+            kinds &= {"jwt"}
+        return kinds
 
     @property
     def consumers(self) -> frozenset[str] | None:
         """The permitted consumers; None for any consumer."""
         asked = [condition.consumers for condition in self.conditions if condition.consumers]
+        return frozenset.intersection(*asked) if asked else None
+
+    @property
+    def issuers(self) -> frozenset[str] | None:
+        """The permitted issuers; None for any issuer."""
+        asked = [condition.issuers for condition in self.conditions if condition.issuers]
         return frozenset.intersection(*asked) if asked else None
 
     @property
@@ -46,12 +56,14 @@ class Requirement:
             return "a credential cannot be both an API key and a JWT"
         if self.consumers is not None and not self.consumers:
             return "a key has only one consumer"
+        if self.issuers is not None and not self.issuers:
+            return "a token has only one issuer"
         for one, other in self._pairs():
             if one.path == other.path and one.path in SCALARS and _are_disjoint(one, other):
-                return f"the claim {'.'.join(one.path)} has only one value"
+                return f"the claim {write_path(one.path)} has only one value"
             shorter, longer = sorted((one.path, other.path), key=len)
             if len(shorter) < len(longer) and longer[: len(shorter)] == shorter:
-                return f"the claim {'.'.join(shorter)} cannot be both a value and the parent of {'.'.join(longer)}"
+                return f"the claim {write_path(shorter)} cannot be both a value and the parent of {write_path(longer)}"
         return None
 
     def lists(self) -> frozenset[Path]:
@@ -64,6 +76,8 @@ class Requirement:
         """Who satisfies it, such as `an API key of acme with the scope a`."""
         if self.consumers:
             who = f"an API key of {_either(sorted(self.consumers))}"
+        elif self.issuers:
+            who = f"a JWT of {_either(sorted(self.issuers))}"
         else:
             who = {1: f"{'an API key' if 'api_key' in self.kinds else 'a JWT'}"}.get(
                 len(self.kinds), "any accepted credential"
@@ -74,7 +88,7 @@ class Requirement:
         for any_scopes in dict.fromkeys(condition.any_scopes for condition in self.conditions):
             if any_scopes and not any_scopes & self.scopes:
                 asked.append(f"with the scope {_either(sorted(any_scopes))}")
-        asked += [f"with {'.'.join(claim.path)} {_either(map(_written, claim.values))}" for claim in self.claims]
+        asked += [f"with {write_path(claim.path)} {_either(map(_written, claim.values))}" for claim in self.claims]
         return " ".join([who, *([" and ".join(asked)] if asked else [])])
 
     def _pairs(self) -> Iterator[tuple[Claim, Claim]]:
@@ -121,7 +135,7 @@ def who(rules: Sequence[Rule]) -> str:
 
 
 def _are_disjoint(one: Claim, other: Claim) -> bool:
-    return not {(type(value), value) for value in one.values} & {(type(value), value) for value in other.values}
+    return one.accepted.isdisjoint(other.accepted)
 
 
 def _either(texts: Iterable[str]) -> str:

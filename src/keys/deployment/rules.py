@@ -12,6 +12,7 @@ import authorizer
 from authorizer import auth_file
 from authorizer.access import AccessRules, Condition, Rule
 from authorizer.auth_file import AuthFile
+from authorizer.claims import write_path
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.route import Route, RouteError
@@ -103,7 +104,7 @@ def _refused_parts(condition: Condition, identity: Identity) -> Iterator[str]:
         if part == "credentials":
             yield f"credentials ({', '.join(sorted(condition.credentials))}; this is {identity.kind})"
         elif part == "claims":
-            lacking = (".".join(claim.path) for claim in condition.claims if not claim.is_in(identity.data))
+            lacking = (write_path(claim.path) for claim in condition.claims if not claim.is_in(identity.data))
             yield f"claims ({', '.join(lacking)})"
         else:
             yield part

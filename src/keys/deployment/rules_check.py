@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authorizer.access import AccessRules, Rule
+from authorizer.claims import write_path
 from authorizer.route import DEFAULT, Route
 from keys.deployment import requirement
 from keys.deployment.endpoint import Endpoint
@@ -116,7 +117,7 @@ def _conflicts(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> tuple[li
         if reason := requirement.conflict([one, other]):
             mistakes.append(f"{pair}: no credential can satisfy both: {reason}. {REMEDY}")
         elif paths := requirement.lists([one, other]):
-            named = ", ".join(sorted(".".join(path) for path in paths))
+            named = ", ".join(sorted(write_path(path) for path in paths))
             notes.append(f"{pair} are both satisfied only if {named} is a list with both values. {REMEDY}")
     return mistakes, notes
 
