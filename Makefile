@@ -14,7 +14,7 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadscope
 # These need no build and no emulator.
 UNIT := tests/authorizer tests/keys tests/local tests/template tests/docs tests/bench
 UV := $(DOWNLOAD) .venv/bin/uv
-SAM := $(DOWNLOAD) .tools/sam/bin/sam
+SAM := $(DOWNLOAD) --build .tools/sam/bin/sam
 
 FOR ?= 60
 EVENT ?= events/api_key.json

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from local.environment import LAMBDA_UMASK
 from local.step import run
 
 SAM: Final = Path(".tools/sam/bin/sam")
@@ -56,7 +57,7 @@ def build(
         command: list[str | Path] = [SAM, "build", "--parallel", "--config-env", "local", "--build-dir", folder]
         command += ["--parameter-overrides", *overrides(target(architecture))]
         given = {**environment, **({"HOST_WHEELS": "1"} if host_wheels else {})}
-        run("sam build", command, environment=given, log=log)
+        run("sam build", command, environment=given, log=log, umask=LAMBDA_UMASK)
         state.write_text(json.dumps({"inputs": inputs, "built": _digest(_files(folder))}), encoding="utf-8")
         return True
 

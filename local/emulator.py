@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from local import environment
 from local.step import StepError, tail
 
@@ -23,14 +27,22 @@ START_SECONDS: Final = 60
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The URL of an emulator, and the access key that it accepts."""
+    """The URL of an emulator, and the access key of one of its users: of the root of this run, or of an IAM user.
+
+    The secret of the root is its access key.
+    """
 
     endpoint_url: str
     access_key: str = field(repr=False)
+    secret_key: str | None = field(default=None, repr=False, kw_only=True)
+
+    @property
+    def secret(self) -> str:
+        return self.secret_key or self.access_key
 
     def environment(self) -> dict[str, str]:
         """Return variables with which AWS tools reach the emulator and no AWS account."""
-        return environment.aws(self.endpoint_url, self.access_key, REGION)
+        return environment.aws(self.endpoint_url, self.access_key, REGION, self.secret)
 
 
 @dataclass(frozen=True)
@@ -53,16 +65,18 @@ def running_emulator(directory: Path) -> Iterator[Emulator]:
     log = directory / "emulator.log"
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
+    temporary.chmod(0o700)
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         port = listener.getsockname()[1]
         process = subprocess.Popen(
-            [PYTHON, "-I", Path(__file__).with_name("guard.py"), str(listener.fileno()), str(port)],
+            [PYTHON, "-I", Path(__file__).with_name("serve.py"), str(listener.fileno()), str(port)],
             env=_environment(port, access_key, temporary.resolve()),
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,
         )
     emulator = Emulator(f"http://127.0.0.1:{port}", access_key, log, process)
     try:
@@ -80,17 +94,26 @@ def _environment(port: int, access_key: str, temporary: Path) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         # Keeps it from Docker: it would remove containers that look like its own, such as those of another emulator.
         "DOCKER_HOST": f"unix://{temporary}/no-docker",
+        # Everything that it writes, such as the private keys of user pools, is deleted with this folder.
         "TMPDIR": str(temporary),
+        "STATE_DIR": str(temporary / "state"),
+        "S3_DATA_DIR": str(temporary / "s3"),
         "MINISTACK_REGION": REGION,
-        # The emulator passes these to its functions, which send them with their calls.
-        "AWS_SESSION_TOKEN": access_key,
+        # Enforce IAM: signatures, and the policies of users and roles. This run's key is the account's root.
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": access_key,
     }
 
 
-def signed(url: str, access_key: str, body: bytes | None = None) -> urllib.request.Request:
-    """Return a request that the guard permits: a GET, or a POST if there is a body."""
-    return urllib.request.Request(url, body, {"X-Amz-Security-Token": access_key})
+def signed(
+    user: Endpoint, path: str, body: bytes | None = None, service: str = "dynamodb", **headers: str
+) -> urllib.request.Request:
+    """Return a request that is signed as this user: a GET, or a POST if there is a body."""
+    url = user.endpoint_url + path
+    request = AWSRequest("GET" if body is None else "POST", url, headers, body)
+    SigV4Auth(Credentials(user.access_key, user.secret), service, REGION).add_auth(request)
+    return urllib.request.Request(url, body, dict(request.headers.items()))
 
 
 def free_port() -> int:
@@ -102,7 +125,7 @@ def free_port() -> int:
 
 def _await(emulator: Emulator) -> None:
     """Wait for the first response. The socket already listens, so a failed start breaks the connection."""
-    request = signed(f"{emulator.endpoint_url}/_ministack/health", emulator.access_key)
+    request = signed(emulator, "/_ministack/health")
     try:
         with urllib.request.urlopen(request, timeout=START_SECONDS):
             return

@@ -3,7 +3,7 @@
 Every program (`python -m local`, the tests, the benchmark) calls `enter` first, so that its child processes and clients
 inherit this environment. The Makefile runs its steps through this file, before .venv exists:
 
-    python3 -I local/environment.py [--alone] [--download] COMMAND ...
+    python3 -I local/environment.py [--alone] [--download] [--build] COMMAND ...
 """
 
 import fcntl
@@ -16,6 +16,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / ".local" / "home"
+LAMBDA_UMASK: Final = 0o022
+"""For a build. SAM puts the modes of files into the zip, and Lambda runs a function as a user who does not own them."""
 
 # Variables that a program needs to start and to write to this terminal.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "TZ")
@@ -63,14 +65,14 @@ def docker(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return clean(environ) | configuration | {name: aside[name] for name in _WAY_TO_DOCKER if name in aside}
 
 
-def aws(endpoint_url: str, access_key: str, region: str) -> dict[str, str]:
+def aws(endpoint_url: str, access_key: str, region: str, secret: str | None = None) -> dict[str, str]:
     """Return the environment of AWS tools and clients that reach this emulator and no AWS account."""
     return clean() | {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret or access_key,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -84,8 +86,10 @@ def enter() -> None:
     given = clean() | {_SET_ASIDE: json.dumps(_set_aside(os.environ))}
     os.environ.clear()
     os.environ.update(given)
-    os.umask(0o022)
+    os.umask(0o077)
     HOME.mkdir(parents=True, exist_ok=True)
+    # Whatever the programs write in there, such as events with tokens, only its owner can read.
+    HOME.parent.chmod(0o700)
 
 
 def _set_aside(environ: Mapping[str, str]) -> dict[str, str]:
@@ -98,19 +102,22 @@ def _set_aside(environ: Mapping[str, str]) -> dict[str, str]:
 def main() -> None:
     """Execute the command in the arguments in the clean environment or, with `--download`, in that of a download.
 
-    With `--alone`, only one such command runs at a time in this checkout.
+    With `--alone`, only one such command runs at a time in this checkout. With `--build`, other users can read the
+    files that it creates.
     """
     words = sys.argv[1:]
+    options = set()
+    while words[0] in ("--alone", "--download", "--build"):
+        options.add(words.pop(0))
     try:
         enter()
-        if words[0] == "--alone":
-            words = words[1:]
+        if "--alone" in options:
             _wait_for_turn()
     except OSError as error:
         sys.exit(f"{error.filename}: {error.strerror}. The checkout must be writable.")
-    given = dict(os.environ)
-    if words[0] == "--download":
-        words, given = words[1:], download()
+    if "--build" in options:
+        os.umask(LAMBDA_UMASK)
+    given = download() if "--download" in options else dict(os.environ)
     os.execvpe(words[0], words, given)  # noqa: S606 - it is the purpose of this program
 
 

@@ -35,9 +35,8 @@ def forwarding(emulator: Endpoint, table: str, access_key: str, address: str = "
             if self.path != "/" or not _is_permitted(self.headers, body, table, access_key):
                 self._refuse()
                 return
-            request = signed(emulator.endpoint_url, emulator.access_key, body)
-            request.add_header("X-Amz-Target", GET_ITEM)
-            request.add_header("Content-Type", "application/x-amz-json-1.0")
+            names = {"X-Amz-Target": GET_ITEM, "Content-Type": "application/x-amz-json-1.0"}
+            request = signed(emulator, "/", body, **names)
             try:
                 answer = urllib.request.urlopen(request, timeout=10)
             except urllib.error.HTTPError as error:

@@ -1,34 +1,46 @@
-"""Guard the emulator, which has no authentication and runs code for every client.
+"""Guard the emulator, which takes several access keys for root, and serves paths of its own without any check.
 
-The guard permits a request that has this run's access key. Without the key, it permits only what a deployed system
-offers to the internet: its APIs, its key set, its sign-in page. Web pages, other users and other hosts cannot do more.
-The guard wraps the emulator's application in the emulator's process, so that there is no unguarded port.
+The guard permits three kinds of requests:
 
-As a program, with the emulator's interpreter, it serves the emulator on an inherited listening socket:
+- Everything, to a request whose signature names this run's access key, which is the emulator's root.
+- What a deployed system offers to the internet: its APIs, its key set, its sign-in page.
+- The paths of AWS services, to a request whose signature header names an access key of AWS's form: of an IAM user
+  (AKIA) or of a session, such as a function's (ASIA). The emulator checks the signature and the permissions.
 
-    python -I local/guard.py FILE_DESCRIPTOR PORT      (the access key is the variable AWS_SESSION_TOKEN)
-
-It leads a process group, and ends it when its standard input ends. The process that started it holds the other end of
-that pipe, so that nothing continues to run without it.
+Web pages, other users and other hosts cannot do more. The guard wraps the emulator's application in the emulator's
+process, so that there is no unguarded port.
 """
 
-import asyncio
 import hmac
 import json
-import os
 import re
-import signal
-import sys
-import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Callable[[], Awaitable[Any]], Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-_SIGNATURE = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
+_SIGNATURE: Final = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
+# The forms of access keys in AWS's documentation (IAM user guide, "IAM identifiers": unique IDs), and the scope.
+_AWS_SIGNATURE: Final = re.compile(
+    rb"AWS4-HMAC-SHA256 Credential=A[KS]IA[A-Z0-9]{16}/\d{8}/[a-z0-9-]+/(?P<service>[a-z0-9-]+)/aws4_request, ?"
+    rb"SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}"
+)
+_SIGNED_QUERY: Final = frozenset({"x-amz-credential", "x-amz-algorithm", "x-amz-security-token", "awsaccesskeyid"})
+# Paths of AWS APIs: of the JSON and Query protocols, of RPC over CBOR, of APIs with a date (AWS Lambda), and of API
+# Gateway. Everything else that the emulator serves at a path is refused.
+_SERVICE_PATH: Final = re.compile(
+    r"/|/service/\w+/operation/\w+|/\d{4}-\d{2}-\d{2}/.+"
+    r"|/(?:restapis|v2/apis|apikeys|usageplans|account|domainnames|tags|clientcertificates|vpclinks)(?:/.*)?",
+    re.DOTALL,
+)
+# A bucket, as Amazon S3 permits names ("General purpose bucket naming rules"), and an object in it.
+_BUCKET_PATH: Final = re.compile(r"/(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/.*)?", re.DOTALL)
+_NO_BUCKETS: Final = frozenset({"graphql", "health", "iceberg", "login", "logout", "oauth2"})
+"""First segments of paths of the emulator's own that have the form of a bucket."""
 # As the emulator parses it: API ID, stage, and path.
 _API_PATH: Final = re.compile(
     r"/(?:restapis/[^/]+/[^/]+/_user_request_|_aws/execute-api/[^/]+/[^/]+)(?P<path>/.*)?", re.DOTALL
@@ -53,15 +65,11 @@ _SIGN_IN: Final = frozenset(
 def carries_key(headers: Headers, access_key: str) -> bool:
     """Return whether a request has this access key in the credential of its signature, as AWS tools send it.
 
-    Functions of the emulator have an account number there, and send the key as their session token. The signature is
-    not checked, because only permitted clients know the key.
+    The signature is not checked, because only permitted clients know the key.
     """
-    for name, value in headers:
-        signature = _SIGNATURE.match(value) if name == b"authorization" else None
-        given = signature[1] if signature else value if name == b"x-amz-security-token" else b""
-        if hmac.compare_digest(given, access_key.encode()):
-            return True
-    return False
+    signatures = [_SIGNATURE.match(value) for name, value in headers if name == b"authorization"]
+    named = [signature[1] for signature in signatures if signature]
+    return len(signatures) == 1 and bool(named) and hmac.compare_digest(named[0], access_key.encode())
 
 
 class Guard:
@@ -96,6 +104,9 @@ class Guard:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:
             return None
+        service = _aws_service(scope)
+        if service is None and _names_a_key(scope):
+            return None  # The emulator takes twelve digits, `test` and no key at all for root.
         method, path = scope["method"], scope["path"]
         if hosts[0] not in self._hosts:
             return self._by_api_host(scope, hosts[0].decode("latin-1"), path)
@@ -105,7 +116,9 @@ class Guard:
         if method == "GET" and _KEY_SET.fullmatch(path):
             # For an unknown pool, the emulator would run any action that query and headers name.
             return {**scope, "query_string": b"", "headers": [(b"host", hosts[0])]}
-        return scope if (method, path) in _SIGN_IN else None
+        if (method, path) in _SIGN_IN:
+            return scope
+        return scope if service is not None and method != "OPTIONS" and _is_service_path(service, path) else None
 
     def _by_api_host(self, scope: Scope, host: str, path: str) -> Scope | None:
         """Rewrite a request by host name to one by path, because the emulator tries other paths first."""
@@ -126,33 +139,38 @@ class Guard:
         }
 
 
+def _aws_service(scope: Scope) -> str | None:
+    """Return the service in the signature header of a request whose access key has AWS's form, or None."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    signature = _AWS_SIGNATURE.fullmatch(given[0]) if len(given) == 1 else None
+    return signature["service"].decode() if signature and not _has_signed_query(scope) else None
+
+
+def _names_a_key(scope: Scope) -> bool:
+    """Return whether the emulator could find an access key in a request, in any form that AWS has had."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    return any(value.lstrip().upper().startswith((b"AWS4-", b"AWS ")) for value in given) or _has_signed_query(scope)
+
+
+def _has_signed_query(scope: Scope) -> bool:
+    query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return any(name.lower() in _SIGNED_QUERY for name, _value in query)
+
+
+def _is_service_path(service: str, path: str) -> bool:
+    if _SERVICE_PATH.fullmatch(path):
+        return True
+    bucket = _BUCKET_PATH.fullmatch(path) if service == "s3" else None
+    return bucket is not None and bucket["bucket"] not in _NO_BUCKETS
+
+
 async def _refuse(send: Send) -> None:
     """Refuse with 403 and JSON, without CORS headers, as AWS does."""
-    message = "Without the access key of this run (.local/outputs.json), only the deployed API, its key set and its"
-    body = json.dumps({"__type": "AccessDeniedException", "message": f"{message} sign-in page are available."}).encode()
+    message = (
+        "Without the access key of this run (.local/outputs.json), only the deployed APIs, their key set and sign-in "
+        "page, and AWS services for signed requests of IAM users and roles are available."
+    )
+    body = json.dumps({"__type": "AccessDeniedException", "message": message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def main() -> None:
-    """Serve the guarded emulator until its standard input ends."""
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
-    from ministack.app import app
-
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    descriptor, port = sys.argv[1:]
-    config = Config()
-    config.bind = [f"fd://{descriptor}"]
-    config.keep_alive_timeout = 75
-    asyncio.run(serve(Guard(app, os.environ["AWS_SESSION_TOKEN"], int(port)), config))
-
-
-def _end_with_input() -> None:
-    sys.stdin.buffer.read()
-    os.killpg(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

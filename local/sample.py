@@ -37,7 +37,9 @@ def copy_build(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(FOR_LAMBDA, folder, copy_function=os.link)
     seed = read("jwks.json") | {"fetched_at": int(time.time())}
-    (folder / "Authorizer" / "authorizer" / SEED).write_text(json.dumps(seed), encoding="utf-8")
+    file = folder / "Authorizer" / "authorizer" / SEED
+    file.write_text(json.dumps(seed), encoding="utf-8")
+    file.chmod(0o644)
 
 
 def read(name: str) -> Any:

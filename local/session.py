@@ -16,6 +16,6 @@ def client(emulator: Endpoint, service: str) -> Any:
         endpoint_url=emulator.endpoint_url,
         region_name=REGION,
         aws_access_key_id=emulator.access_key,
-        aws_secret_access_key=emulator.access_key,
+        aws_secret_access_key=emulator.secret,
         config=Config(proxies={}),
     )

@@ -37,14 +37,22 @@ def step(what: str) -> Iterator[None]:
     _console.print(f"  {what} [dim]({time.monotonic() - started:.1f} s)[/dim]")
 
 
-def run(what: str, command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:
-    """Run a command with its output in `log`.
+def run(
+    what: str, command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, umask: int = -1
+) -> None:
+    """Run a command with its output in `log`, and with this umask or that of this process.
 
     :raises StepError: its exit code is not 0.
     """
     with log.open("wb") as output:
         code = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            umask=umask,
+            check=False,
         ).returncode
     if code:
         raise StepError(f"{what} failed with exit code {code}. Its output is in {log}.", tail(log))

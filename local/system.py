@@ -12,7 +12,7 @@ from typing import Final
 from local import environment
 from local.build import HOST_WHEELS, build
 from local.deployment import Deployment, deploy
-from local.emulator import REGION, Emulator, running_emulator
+from local.emulator import REGION, Emulator, Endpoint, running_emulator
 from local.provider import Provider, make_provider, sign_in
 from local.step import StepError, say, step
 
@@ -93,7 +93,7 @@ def running_system(
         yield System(emulator, provider, deployment, created["key"], jwt)
 
 
-def create_key(emulator: Emulator, table: str, *arguments: str) -> dict[str, str]:
+def create_key(emulator: Endpoint, table: str, *arguments: str) -> dict[str, str]:
     """Run `keys create` with these arguments, and return its JSON output.
 
     :raises StepError: the command failed.
@@ -105,7 +105,7 @@ def create_key(emulator: Emulator, table: str, *arguments: str) -> dict[str, str
     return created
 
 
-def run_keys(emulator: Emulator, table: str, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_keys(emulator: Endpoint, table: str, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a `keys` command on the emulator's table, with JSON output."""
     return subprocess.run(
         [KEYS, command, "--table", table, "--output", "json", *arguments],

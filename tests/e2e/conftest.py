@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import pytest
 
+from local.emulator import Endpoint
 from local.provider import Provider
 from local.session import client
 from local.step import StepError, tail
 from local.system import System, create_key, run_keys, running_system
+from tests.support.iam_users import iam_user
 from tests.support.issuer import Issuer
 from tests.support.tokens import ALL_TYPES
 
@@ -129,3 +131,9 @@ class Keys:
 @pytest.fixture
 def keys(system: System) -> Keys:
     return Keys(system)
+
+
+@pytest.fixture(scope="session")
+def administrator(system: System) -> Endpoint:
+    """An IAM user who may do everything that IAM governs."""
+    return iam_user(system.emulator, {"Effect": "Allow", "Action": "*", "Resource": "*"})

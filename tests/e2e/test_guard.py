@@ -1,14 +1,18 @@
 """Nothing but the deployed system's public side answers without the run's access key: asked with raw requests."""
 
+import re
 import shutil
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from local import http_server
+from local.emulator import Endpoint, signed
 from local.session import client
 from local.system import System
 
@@ -33,6 +37,7 @@ MANAGEMENT = (
     "/_ministack/config",
     "/_ministack/lambda-code/x",
     "/_localstack/health",
+    "/health",
     "/_aws/ses",
     "/_aws/sqs/messages",
     "/_aws/lambda-url/x/",
@@ -64,6 +69,10 @@ def raw(system: System, *lines: str, body: str = "") -> tuple[int, str]:
     return int(text.split(" ", 2)[1]), text
 
 
+def names_of_users(system: System) -> str:
+    return " ".join(user["UserName"] for user in client(system.emulator, "iam").list_users()["Users"])
+
+
 def host(system: System) -> str:
     return f"Host: {urlsplit(system.emulator.endpoint_url).netloc}"
 
@@ -82,13 +91,61 @@ def test_a_management_path_is_refused_without_the_key(
     assert "access-control" not in answer.lower()
 
 
-@pytest.mark.parametrize("credential", ["", "test", "000000000000", "AKIAIOSFODNN7EXAMPLE"])
+def signature(key: str, service: str = "dynamodb") -> str:
+    scope = f"20260101/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+
+
+FORGED = (
+    *(f"Authorization: {signature(key)}" for key in ("", "test", "000000000000", "123456789012")),
+    f"Authorization: {signature('test').replace('Credential', 'Credential=AKIAIOSFODNN7EXAMPLE/x, Credential')}",
+    "Authorization: AWS test:c2lnbmF0dXJl",
+    "X-Amz-Security-Token: test",
+)
+QUERIES = tuple(
+    f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={key}/x&X-Amz-Signature=0" for key in ("", "test", "0" * 12)
+)
+
+
+def own_paths() -> list[str]:
+    """The paths that the installed emulator has for itself, as its source names them."""
+    (source,) = Path(".tools/emulator").glob("lib/python3*/site-packages/ministack/app.py")
+    return sorted(set(re.findall(r"[\"'](/(?:_[a-z]+|health)[\w./-]*)", source.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("path", sorted({*own_paths(), *MANAGEMENT}))
+def test_a_forged_request_is_refused_on_every_path(path: str, system: System) -> None:
+    name, _, query = path.partition("?")
+    for method in ("GET", "POST", "PUT"):
+        lines = [host(system), "X-Amz-Date: 20260101T000000Z", "Content-Length: 0"]
+        for authorization in FORGED:
+            assert raw(system, f"{method} {path} HTTP/1.1", *lines, authorization)[0] == 403
+        for forged in QUERIES:
+            assert raw(system, f"{method} {name}?{query}&{forged} HTTP/1.1", *lines)[0] == 403
+
+
+@pytest.mark.parametrize("path", own_paths())
+def test_a_valid_user_reaches_no_path_of_the_emulators_own(path: str, administrator: Endpoint) -> None:
+    for service in ("dynamodb", "s3", "execute-api"):
+        for body in (None, b"{}"):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(signed(administrator, path, body, service))
+            assert caught.value.code == 403
+            assert "Without the access key of this run" in caught.value.read().decode()
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_another_access_key_opens_no_service(target: str, credential: str, system: System) -> None:
-    signature = f"AWS4-HMAC-SHA256 Credential={credential}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host"
+def test_an_unknown_or_badly_signed_key_of_awss_form_is_refused_by_the_emulator(
+    target: str, system: System, administrator: Endpoint
+) -> None:
     lines = ["POST / HTTP/1.1", host(system), f"X-Amz-Target: {target}", "Content-Type: application/x-amz-json-1.0"]
-    for authorization in ([], [f"Authorization: {signature}, Signature=0"], [f"X-Amz-Security-Token: {credential}"]):
-        assert raw(system, *lines, *authorization, "Content-Length: 2", body="{}")[0] == 403
+    lines += ["X-Amz-Date: 20260101T000000Z", "Content-Length: 2"]
+    for key in ("AKIAIOSFODNN7EXAMPLE", administrator.access_key):
+        status, answer = raw(system, *lines, f"Authorization: {signature(key)}", body="{}")
+        assert status in (400, 403), answer
+        assert re.search("UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch", answer), (
+            answer
+        )
 
 
 def test_a_form_of_another_site_makes_no_function(system: System) -> None:
@@ -106,13 +163,12 @@ def test_a_query_or_target_on_a_public_path_makes_nothing(system: System) -> Non
     for path in (f"/{system.provider.user_pool}/.well-known/jwks.json", "/us-east-1_None/.well-known/jwks.json", stage):
         raw(system, f"GET {path}?Action=CreateUser&UserName=mallory&Version=2010-05-08 HTTP/1.1", host(system))
         raw(system, f"GET {path} HTTP/1.1", host(system), "X-Amz-Target: DynamoDB_20120810.ListTables")
-    users = client(system.emulator, "iam").list_users()["Users"]
-    assert "mallory" not in [user["UserName"] for user in users]
+    assert "mallory" not in names_of_users(system)
 
 
 def test_an_image_tag_makes_no_user(system: System) -> None:
     raw(system, "GET /?Action=CreateUser&UserName=mallory&Version=2010-05-08 HTTP/1.1", host(system))
-    assert client(system.emulator, "iam").list_users()["Users"] == []
+    assert "mallory" not in names_of_users(system)
 
 
 def test_the_public_side_answers_whoever_asks_it_by_its_own_name(system: System) -> None:
@@ -203,6 +259,6 @@ Promise.allSettled(tries).then(all => setTimeout(() => {{
             check=True,
         ).stdout
     assert "tried 5, could read 0" in seen
-    assert client(system.emulator, "iam").list_users()["Users"] == []
+    assert "mallory" not in names_of_users(system)
     names = [function["FunctionName"] for function in client(system.emulator, "lambda").list_functions()["Functions"]]
     assert all(name.startswith(("multi-auth", "authorizer", "reports")) for name in names)

@@ -84,7 +84,7 @@ def test_as_a_program_it_becomes_a_command_in_that_environment(download: bool) -
     )
     mask, written = finished.stdout.splitlines()
     found, _ = json.loads(written)
-    assert int(mask, 8) == 0o022
+    assert int(mask, 8) == 0o077
     expected = environment.download(odd) if download else environment.clean(odd)
     carried = {"MULTI_AUTH_SET_ASIDE", "PWD", "SHLVL", "_", "OLDPWD"}
     assert {name: value for name, value in found.items() if name not in carried} == expected

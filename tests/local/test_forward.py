@@ -61,8 +61,8 @@ def test_get_item_on_the_table_is_passed_on_with_the_runs_key(url: str, emulator
     status, body, headers = ask(url)
     assert (status, body, headers["x-amz-crc32"]) == (200, ITEM, "7")
     ((passed, asked),) = emulator.received
-    assert passed["X-Amz-Security-Token"] == "LOCALOFTHERUN"
-    assert "Authorization" not in passed
+    assert passed["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=LOCALOFTHERUN/")
+    assert "/us-east-1/dynamodb/aws4_request, SignedHeaders=" in passed["Authorization"]
     assert json.loads(asked)["TableName"] == "sample-keys"
 
 

@@ -20,6 +20,7 @@ def ask(
     query: str = "",
     hosts: Any = (HOST,),
     kind: str = "http",
+    more: Any = (),
     **headers: str,
 ) -> dict[str, Any] | None:
     """What reaches the emulator of a request; None when it is refused."""
@@ -35,7 +36,11 @@ def ask(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    given = [*(("host", host) for host in hosts), *((name.replace("_", "-"), value) for name, value in headers.items())]
+    given = [
+        *(("host", host) for host in hosts),
+        *more,
+        *((name.replace("_", "-"), value) for name, value in headers.items()),
+    ]
     scope = {
         "type": kind,
         "method": method,
@@ -73,6 +78,8 @@ def ask(
         ("/_ministack/config", ""),
         ("/_aws/lambda-url/abc/", ""),
         ("/_aws/sqs/messages", ""),
+        ("/_localstack/health", ""),
+        ("/health", ""),
         ("/_aws/execute-api/1a2b3c4d/v1/@connections/1", ""),
         ("/restapis/1a2b3c4d/v1/_user_request_/@connections/1", ""),
         ("//restapis/1a2b3c4d/v1/_user_request_/me", ""),
@@ -87,23 +94,118 @@ def test_what_manages_is_refused_without_the_key(method: str, path: str, query: 
 
 
 @pytest.mark.parametrize("path", ["/", "/2015-03-31/functions", "/_ministack/reset", "/_ministack/health"])
-@pytest.mark.parametrize("header", [{"authorization": SIGNED}, {"x_amz_security_token": KEY}])
-def test_the_key_opens_everything(path: str, header: dict[str, str]) -> None:
-    assert ask("POST", path, **header) is not None
+def test_the_key_opens_everything(path: str) -> None:
+    assert ask("POST", path, authorization=SIGNED) is not None
+
+
+OWN_PATHS = (
+    *(
+        "/_ministack/reset",
+        "/_ministack/health",
+        "/_ministack/config",
+        "/_ministack/lambda-code/f",
+        "/_localstack/health",
+    ),
+    *("/_ministack/cfn-response/t", "/_ministack/rds/iam-auth", "/_ministack/sqs/messages", "/_aws/lambda-url/abc/"),
+    *(
+        "/_aws/execute-api/1a2b3c4d/v1/@connections/1",
+        "/_alb/x/",
+        "/health",
+        "/health/",
+        "/iceberg/v1/config",
+        "/graphql",
+    ),
+    *("/v2/", "/v2/_catalog", "/v2/r/manifests/x", "/v2/email/identities", "/v1/apis/a/graphql", "/Execute"),
+    *("/v4/12345678/task", "/oauth2/x", "/login/x", "/logout/x", "//", "/./", "/../", "", "/_", "*"),
+    "/restapis/1a2b3c4d/v1/_user_request_/@connections/1",
+)
+SERVICES = (
+    *(("POST", "/", service) for service in ("dynamodb", "iam", "sts", "logs", "lambda", "events")),
+    ("POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", "monitoring"),
+    ("POST", "/2015-03-31/functions/f/invocations", "lambda"),
+    ("GET", "/restapis/1a2b3c4d/gatewayresponses", "apigateway"),
+    ("GET", "/v2/apis", "apigateway"),
+    ("GET", "/", "s3"),
+    ("PUT", "/multi-auth-artifacts/a/../b", "s3"),
+)
+
+
+def signature(key: str, service: str = "dynamodb") -> str:
+    scope = f"20260101/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+
+
+AWS_KEYS = ("AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE")
+
+
+@pytest.mark.parametrize("key", AWS_KEYS)
+@pytest.mark.parametrize(("method", "path", "service"), SERVICES)
+def test_a_signature_of_a_user_or_role_reaches_aws_services(method: str, path: str, service: str, key: str) -> None:
+    assert ask(method, path, authorization=signature(key, service)) is not None
+
+
+@pytest.mark.parametrize("key", AWS_KEYS)
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "execute-api", "apigateway"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("path", OWN_PATHS)
+def test_a_signature_of_a_user_or_role_reaches_no_path_of_the_emulators_own(
+    path: str, method: str, service: str, key: str
+) -> None:
+    assert ask(method, path, authorization=signature(key, service)) is None
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+@pytest.mark.parametrize("path", ["/", "/bucket/object", "/2015-03-31/functions", API, "/oauth2/token", *OWN_PATHS])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        *(signature(key) for key in ("", "test", "000000000000", "123456789012", "akiaiosfodnn7example", "AKIA")),
+        *(signature(key) for key in ("AKIAIOSFODNN7EXAMPLE0", "AKIAIOSFODNN7EXAMPLE/000000000000", "AKIA/test")),
+        signature("test").replace("Credential", "Credential=AKIAIOSFODNN7EXAMPLE/x, Credential"),
+        signature("test").replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256  "),
+        signature("test").replace("AWS4-HMAC-SHA256", "aws4-hmac-sha256"),
+        signature("AKIAIOSFODNN7EXAMPLE").replace("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"),
+        "AWS test:c2lnbmF0dXJl",
+        "AWS 000000000000:c2lnbmF0dXJl",
+        "AWS AKIAIOSFODNN7EXAMPLE:c2lnbmF0dXJl",
+    ],
+)
+def test_a_forged_key_is_refused_on_every_path(forged: str, path: str, method: str) -> None:
+    assert ask(method, path, authorization=forged) is None
+
+
+@pytest.mark.parametrize("header", [{}, {"authorization": signature(AWS_KEYS[0])}, {"authorization": "Bearer x"}])
+@pytest.mark.parametrize("key", ["", "test", "000000000000", *AWS_KEYS])
+@pytest.mark.parametrize("path", ["/", "/bucket/object", "/2015-03-31/functions", API, "/oauth2/token", *OWN_PATHS])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=0",
+        "x-amz-credential={}/20260101/us-east-1/iam/aws4_request",
+        "X%2DAmz%2DCredential={}/20260101/us-east-1/iam/aws4_request",
+        "AWSAccessKeyId={}&Signature=0",
+    ],
+)
+def test_a_query_signature_is_refused_on_every_path(query: str, path: str, key: str, header: dict[str, str]) -> None:
+    assert ask("GET", path, query.format(key), **header) is None
+
+
+@pytest.mark.parametrize("second", [SIGNED, signature("test"), signature(AWS_KEYS[0]), "Bearer x"])
+def test_a_second_signature_opens_no_service(second: str) -> None:
+    for first in (SIGNED, signature(AWS_KEYS[0])):
+        assert ask("POST", "/", more=[("authorization", first), ("authorization", second)]) is None
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {"authorization": SIGNED.replace(KEY, "test")},
-        {"authorization": SIGNED.replace(KEY, "")},
         {"authorization": SIGNED.replace(KEY, KEY + "x")},
         {"authorization": SIGNED.replace(KEY, KEY[:-1])},
         {"authorization": f"Bearer {KEY}"},
         {"authorization": f"x {SIGNED}"},
-        {"authorization": SIGNED.replace(KEY, "000000000000")},
         {"x_amz_security_token": ""},
         {"x_amz_security_token": "test"},
+        {"x_amz_security_token": KEY},
         {"x_access_key": KEY},
         {"cookie": f"key={KEY}"},
     ],

@@ -1,0 +1,17 @@
+"""What the emulator lacks and AWS documents: each module adds one thing, and names the AWS document that it follows.
+
+`install` is the only place that knows all modules. The emulator's process calls it before it serves (`local/serve.py`).
+The modules run in the emulator's interpreter, so they import only its packages and the standard library. They reach the
+emulator's private functions through `wrapping.py` alone.
+"""
+
+from local.gateway import sessions
+from local.gateway.wrapping import Wrapper, wrap
+
+WRAPPERS: tuple[Wrapper, ...] = sessions.WRAPPERS
+
+
+def install() -> None:
+    """Add everything to the emulator in this process."""
+    for wrapper in WRAPPERS:
+        wrap(wrapper)
