@@ -152,7 +152,8 @@ data_claims = ["oid", "roles"]
     file.write_text(
         "".join(entry.format(number=number) for number in range(count - 1))
         + "[[provider]]\n"
-        + "".join(f'{name} = "{value}"\n' for name, value in last.items()),
+        + "".join(f'{name} = "{value}"\n' for name, value in last.items())
+        + '[[rule]]\nroute = "* /*"\n',
         encoding="utf-8",
     )
     return {"AUTH_CONFIG": str(file), "JWT_ISSUER": "", "JWT_AUDIENCE": "", "JWT_JWKS_URL": ""}

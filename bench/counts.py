@@ -14,10 +14,10 @@ from authorizer.decision import Decider, Unauthorized
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import every_route
 from authorizer.provider import Provider
 from authorizer.telemetry import Telemetry
 from bench.backend import event
+from tests.support.rules_text import EVERY_ROUTE
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
 HOLDERS: Final = 1_000
@@ -144,7 +144,7 @@ class _Mixed:
                 ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=clock),
                 JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
             ],
-            every_route,
+            EVERY_ROUTE.answer,
             telemetry,
         )
 

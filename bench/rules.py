@@ -39,7 +39,6 @@ def many_rules(count: int) -> tuple[AccessRules, Identity]:
         for number in range(count)
     )
     rules = auth_file.parse(text).rules
-    assert rules is not None
     scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.condition.scopes)
     return rules, Identity("jwt", "user-1", {}, scopes)
 

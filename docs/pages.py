@@ -79,7 +79,7 @@ def _configuration() -> Iterator[str]:
             for name, kind in {**TUNING, **FILE_ONLY}.items()
         ),
     )
-    yield from ("## `[[provider]]` in the file", "", "The objects in `JwtProviders` have the same members.", "")
+    yield from ("## `[[provider]]` in the file", "")
     of_provider = _docstrings(Provider)
     yield from _table(
         ("member", "default", "description"),

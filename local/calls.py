@@ -84,7 +84,7 @@ def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path
         f"curl -i {me}",
         f"curl -i {key} {me}",
         f"curl -i {token} {me}",
-        "A route with a rule in src/authorizer/auth.toml (AuthConfig=auth.toml), 200 and 403:",
+        "A route with a rule in src/authorizer/auth.toml, 200 and 403:",
         f"curl -i -X POST {key} {reports}",
         f"curl -i -X POST {token} {reports}",
         "",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local.build import FOLDER, SAM, overrides, target
+from local.build import SAM, overrides, target
 from local.emulator import Emulator
 from local.session import client
 from local.step import run
@@ -36,14 +36,14 @@ class Deployment:
     url: str
 
 
-def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path) -> Deployment:
-    """Run `sam deploy` for the build.
+def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path, built: Path) -> Deployment:
+    """Run `sam deploy` for a build; `built` is its template.
 
     :raises StepError: the deployment failed.
     """
     client(emulator, "s3").create_bucket(Bucket=BUCKET)
     given = local_parameters() | dict(parameters)
-    physical = deploy_template(emulator, FOLDER / "template.yaml", STACK, given, log)
+    physical = deploy_template(emulator, built, STACK, given, log)
     template = load(Path("template.yaml"))
     values = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()} | given
     api_id, stage = physical["Api"], str(values["StageName"])

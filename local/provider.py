@@ -21,6 +21,10 @@ class Provider:
     user_pool: str
     password: str = field(repr=False)
 
+    def entry(self) -> dict[str, str]:
+        """Return the members of the provider's `[[provider]]` table."""
+        return {"issuer": self.issuer, "audience": self.audience, "jwks_url": self.jwks_url}
+
 
 def make_provider(emulator: Endpoint) -> Provider:
     """Create a user pool with a client and a user."""

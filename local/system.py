@@ -1,16 +1,19 @@
 """Run the whole local system: emulator, identity provider, deployed stack, one API key."""
 
 import json
+import os
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from local import environment
-from local.build import HOST_WHEELS, build
+from local import environment, toml
+from local.build import FOLDER, HOST_WHEELS, build
 from local.deployment import Deployment, deploy
 from local.emulator import REGION, Emulator, Endpoint, running_emulator
 from local.provider import Provider, make_provider, sign_in
@@ -58,11 +61,12 @@ class System:
 
 @contextmanager
 def running_system(
-    directory: Path, parameters: Callable[[Provider], Mapping[str, str]] = lambda _provider: {}
+    directory: Path, parameters: Mapping[str, str] = MappingProxyType({}), others: Sequence[Mapping[str, Any]] = ()
 ) -> Iterator[System]:
-    """Start the system, with its logs in `directory`. Stop it at the end.
+    """Start the system, with its logs and its copy of the build in `directory`. Stop it at the end.
 
-    `parameters` returns template parameters that differ from those of `make run`. Several systems can run at a time.
+    `parameters`: template parameters that differ from those of `make run`. `others`: identity providers beside the
+    user pool. The providers are written into the copy's `auth.toml`. Several systems can run at a time.
 
     :raises StepError: a step failed.
     """
@@ -79,18 +83,24 @@ def running_system(
         if not is_new:
             say("  (no input has changed, so the last build is reused)")
         with step("sam deploy"):
-            given = {
-                "JwtIssuer": provider.issuer,
-                "JwtAudience": provider.audience,
-                "JwtJwksUrl": provider.jwks_url,
-                "AuthConfig": "auth.toml",
-            }
-            deployment = deploy(emulator, given | dict(parameters(provider)), directory / "sam-deploy.log")
+            copy = directory / "deployed"
+            copy_with_providers(copy, [provider.entry(), *others])
+            deployment = deploy(emulator, parameters, directory / "sam-deploy.log", copy / "template.yaml")
         with step("keys create"):
             arguments = ("--consumer", CONSUMER, "--data", '{"plan": "gold"}', "--scopes", "reports:write")
             created = create_key(emulator, deployment.table, *arguments)
         jwt = sign_in(emulator, provider)["IdToken"]
         yield System(emulator, provider, deployment, created["key"], jwt)
+
+
+def copy_with_providers(folder: Path, providers: Sequence[Mapping[str, Any]]) -> None:
+    """Copy the build to `folder`, and add these identity providers to its `auth.toml`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(FOLDER, folder, copy_function=os.link)
+    file = folder / "Authorizer" / "authorizer" / "auth.toml"
+    text = file.read_text(encoding="utf-8") + toml.array_of_tables("provider", providers)
+    file.unlink()  # A link to the build, which must not change.
+    file.write_text(text, encoding="utf-8")
 
 
 def create_key(emulator: Endpoint, table: str, *arguments: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ from authorizer.grant import Grant, Grants
 from authorizer.identity import DataEncoding, Identity
 from authorizer.route import Route
 
+EVERY_ROUTE: Final = 'route = "* /*"'
+"""The only member of the one rule that permits every route to every accepted credential."""
 KINDS: Final = frozenset({"api_key", "jwt"})
 MAX_POLICY_BYTES: Final = 8192
 """The default. AWS documents no limit for REST and HTTP APIs. The limit for WebSocket APIs is 8 KB."""
@@ -97,10 +99,10 @@ class AccessRules:
         self._grants = Grants([rule.route for rule in self.rules])
         self._grant = lru_cache(maxsize=KEPT_GRANTS)(self._grants.grant)
 
-    @classmethod
-    def allow_all(cls) -> "AccessRules":
-        """The rules that apply to a file without rules: every route for every accepted credential."""
-        return cls([Rule(Route("*", "*"))])
+    @property
+    def permit_every_route(self) -> bool:
+        """Whether the only rule is `* /*` without a condition: every route for every accepted credential."""
+        return self.rules == (Rule(Route("*", "*")),)
 
     def answer(self, identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
         """The response for an identity; see `policy.answer`.

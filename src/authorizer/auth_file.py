@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from authorizer import rules_file, settings
-from authorizer.access import MAX_POLICY_BYTES, AccessRules
+from authorizer.access import EVERY_ROUTE, MAX_POLICY_BYTES, AccessRules
 from authorizer.entry import Entry, SettingsError
 from authorizer.provider import Provider, read_providers
 
 TABLES: Final = ("settings", "provider", "rule")
 
+_NO_RULE: Final = (
+    "The file has no [[rule]], so it permits no route. Add a [[rule]] for each route, such as "
+    'route = "GET /me". To permit every route to every accepted credential, add one [[rule]] that has only '
+    f"{EVERY_ROUTE}."
+)
+
 
 @dataclass(frozen=True)
 class AuthFile:
-    """The contents of a file. `settings` has the ones that the file sets. `rules` is None if it has no rule."""
+    """The contents of a file. `settings` has the ones that the file sets. A file that was loaded has a rule."""
 
+    rules: AccessRules
     settings: Mapping[str, Any] = field(default_factory=dict)
     providers: tuple[Provider, ...] = ()
-    rules: AccessRules | None = None
 
 
 def load(path: Path) -> AuthFile:
@@ -50,19 +56,19 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     lines = _Lines(text)
     top = Entry(document, lines.top, directory, mistakes)
     top.check_names(TABLES, "The file")
-    if not document:
-        top.wrong(None, "The file is empty. Add [settings], [[provider]] or [[rule]].")
     tables = {name: list(_tables(top, name, lines, directory, mistakes)) for name in TABLES}
     given = settings.read_entries(tables["settings"])
     providers = read_providers(tables["provider"])
-    rules = None
-    if tables["rule"]:
+    rules = AccessRules(())
+    if "rule" not in document:
+        top.wrong(None, _NO_RULE)
+    elif tables["rule"]:
         rules = rules_file.read(tables["rule"], given.get("max_policy_bytes", MAX_POLICY_BYTES))
-    for name, problem in settings.conflicts(given, providers=len(providers), has_rules=rules is not None):
+    for name, problem in settings.conflicts(given, providers=len(providers), rules=rules):
         tables["settings"][0].wrong(name, problem)
     if mistakes:
         raise SettingsError(sorted(mistakes, key=_line_number))
-    return AuthFile(given, providers, rules)
+    return AuthFile(rules, given, providers)
 
 
 def _tables(top: Entry, name: str, lines: "_Lines", directory: Path, mistakes: list[str]) -> Iterable[Entry]:

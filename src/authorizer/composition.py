@@ -79,7 +79,7 @@ def _summary(settings: Settings) -> str:
     return "; ".join(
         [
             f"identity providers: {len(settings.providers)}, from {settings.providers_from}",
-            f"{len(settings.rules.rules)} rules" if settings.rules else "no rules: every route",
+            f"access rules: {len(settings.rules.rules)}{', every route' if settings.rules.permit_every_route else ''}",
             *lists,
         ]
     )
@@ -133,5 +133,5 @@ def _jwt_authenticator(
 
 
 def _responder(settings: Settings) -> Callable[[Identity, object], dict[str, Any]]:
-    respond = settings.rules.answer if settings.rules else policy.every_route
-    return partial(policy.simple_answer if settings.simple_responses else respond, encoding=settings.data_encoding)
+    respond = policy.simple_answer if settings.simple_responses else settings.rules.answer
+    return partial(respond, encoding=settings.data_encoding)

@@ -42,14 +42,6 @@ def answer(
     }
 
 
-def every_route(identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
-    """The response without access rules: a policy that allows every route of the stage.
-
-    :raises MalformedArn: see `stage_arn`.
-    """
-    return answer(identity, stage_arn(arn), {"Allow": ("*",)}, (), encoding)
-
-
 def simple_answer(identity: Identity, _arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
     """The simple response of HTTP APIs. It always allows every route.
 

@@ -1,20 +1,19 @@
 """The settings of the authorizer: environment variables, and the file that `AUTH_CONFIG` names."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from authorizer.access import EVERY_ROUTE, AccessRules
 from authorizer.api_key import PREFIX_PATTERN
-from authorizer.entry import Entry, SettingsError, unique_members
+from authorizer.entry import Entry, SettingsError
 from authorizer.identity import DataEncoding
 from authorizer.provider import Provider, read_providers
 
-if TYPE_CHECKING:
-    from authorizer.access import AccessRules
-
+DEFAULT_FILE: Final = "auth.toml"
+"""The file of settings, providers and rules if `AUTH_CONFIG` is not set."""
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 MOST_WAITING_SECONDS: Final = 8
 """Less than the function's timeout of 10 seconds, so that an outage is answered and logged before Lambda ends it."""
@@ -26,6 +25,8 @@ class Settings:
 
     api_keys_table: str
     """The DynamoDB table of the API keys."""
+    rules: AccessRules
+    """The access rules of the file."""
     api_key_prefix: str = "mak"
     """The first part of every API key."""
     api_key_cache_seconds: float = 30
@@ -65,47 +66,42 @@ class Settings:
     providers: tuple[Provider, ...] = ()
     providers_from: str = "none"
     """Where the providers are configured, for the log."""
-    rules: "AccessRules | None" = None
-    """None: every accepted credential can call every route."""
 
     @classmethod
     def read(cls, env: Mapping[str, str], directory: Path) -> "Settings":
-        """Read the environment variables and the file of `AUTH_CONFIG`. Its path is relative to `directory`.
+        """Read the environment variables and the file of `AUTH_CONFIG` (default: `auth.toml`), a path in `directory`.
 
         An empty variable counts as unset. A variable takes precedence over the file's entry of the same name.
 
         :raises SettingsError: a setting is missing or invalid.
         """
         variables = {name: value for name, text in env.items() if (value := text.strip())}
-        path = variables.get("AUTH_CONFIG")
+        path = variables.get("AUTH_CONFIG", DEFAULT_FILE)
         mistakes: list[str] = []
-        given: dict[str, Any] = {}
-        file_providers: tuple[Provider, ...] = ()
-        rules = None
-        if path is not None:
-            # Imported here because most deployments have no such file.
-            from authorizer import auth_file
+        # Imported here because `auth_file` uses this module.
+        from authorizer import auth_file
 
-            try:
-                file = auth_file.load(directory / path)
-                given, file_providers, rules = dict(file.settings), file.providers, file.rules
-            except SettingsError as error:
-                mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
-        given |= _read_variables(variables, mistakes)
+        try:
+            file = auth_file.load(directory / path)
+        except SettingsError as error:
+            mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
+            file = auth_file.AuthFile(AccessRules(()))
+        given = {**file.settings, **_read_variables(variables, mistakes)}
         if "api_keys_table" not in given:
             mistakes.append("API_KEYS_TABLE is missing. Set it to the name of the DynamoDB table of the API keys.")
-        providers, providers_from = _providers(variables, directory, mistakes)
-        if providers_from is None:
-            providers, providers_from = file_providers, path or "none"
-        elif file_providers:
-            providers_from += f" in place of the {len(file_providers)} [[provider]] of {path}"
+        providers, providers_from = file.providers, path if file.providers else "none"
+        if named := [name for name in _PROVIDER_VARIABLES.values() if name in variables]:
+            if file.providers:
+                mistakes.append(_two_places(named, len(file.providers), path))
+            else:
+                providers, providers_from = _provider_in_variables(variables, directory, mistakes), "JWT_ISSUER"
         mistakes += [
             f"{name.upper()}: {problem}"
-            for name, problem in conflicts(given, providers=len(providers), has_rules=rules is not None)
+            for name, problem in conflicts(given, providers=len(providers), rules=file.rules)
         ]
         if mistakes:
             raise SettingsError(mistakes)
-        return cls(**given, providers=providers, providers_from=providers_from, rules=rules)
+        return cls(**given, rules=file.rules, providers=providers, providers_from=providers_from)
 
 
 @dataclass(frozen=True)
@@ -190,16 +186,17 @@ def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
     return found
 
 
-def conflicts(given: Mapping[str, Any], *, providers: int, has_rules: bool) -> Iterator[tuple[str, str]]:
+def conflicts(given: Mapping[str, Any], *, providers: int, rules: AccessRules) -> Iterator[tuple[str, str]]:
     """The conflicts between valid settings: for each one, the setting to change and the mistake."""
     timeouts = ("jwks_timeout_seconds", "api_key_timeout_seconds")
     if sum(given.get(name, getattr(Settings, name)) for name in timeouts) > MOST_WAITING_SECONDS:
         problem = f"{' and '.join(timeouts)} together must be at most {MOST_WAITING_SECONDS} seconds. "
         problem += "One decision can wait for both, and Lambda ends the function after 10 seconds."
         yield next(name for name in timeouts if name in given), problem
-    if given.get("simple_responses") and has_rules:
-        problem = "A simple response allows every route, so it cannot be combined with [[rule]]. "
-        problem += "Remove simple_responses and disable simple responses in the HTTP API, or remove all [[rule]]."
+    # A file without rules has a mistake of its own.
+    if given.get("simple_responses") and rules.rules and not rules.permit_every_route:
+        problem = "A simple response allows every route, so its only [[rule]] must be "
+        problem += f"{EVERY_ROUTE}. Write that one, or remove simple_responses and disable simple responses in the API."
         yield "simple_responses", problem
     if given.get("jwks_seed") and providers > 1:
         yield "jwks_seed", "A seed requires a single provider. Remove jwks_seed, or deploy one stack for each provider."
@@ -217,37 +214,26 @@ def _read_variables(variables: Mapping[str, str], mistakes: list[str]) -> dict[s
     return found
 
 
-def _providers(
-    variables: Mapping[str, str], directory: Path, mistakes: list[str]
-) -> tuple[tuple[Provider, ...], str | None]:
-    """The providers in the variables, and the name of the variable that defines them. None if no variable does."""
-    if several := variables.get("JWT_PROVIDERS"):
-        return _several_providers(several, directory, mistakes), "JWT_PROVIDERS"
-    names = {"issuer": "JWT_ISSUER", "audience": "JWT_AUDIENCE", "jwks_url": "JWT_JWKS_URL"}
-    members: dict[str, Any] = {member: variables[name] for member, name in names.items() if name in variables}
-    if not members:
-        return (), None
+_PROVIDER_VARIABLES: Final = {"issuer": "JWT_ISSUER", "audience": "JWT_AUDIENCE", "jwks_url": "JWT_JWKS_URL"}
+
+
+def _two_places(named: Sequence[str], count: int, path: str) -> str:
+    verb = "is" if len(named) == 1 else "are"
+    parameters = ", ".join("".join(map(str.capitalize, name.split("_"))) for name in named)
+    return (
+        f"{', '.join(named)} {verb} set, and {path} has {count} [[provider]]. Configure providers in one place. To use "
+        f'the file, set {parameters} to "": the SAM CLI keeps the previous value of a parameter that you omit.'
+    )
+
+
+def _provider_in_variables(variables: Mapping[str, str], directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
+    members: dict[str, Any] = {
+        member: variables[name] for member, name in _PROVIDER_VARIABLES.items() if name in variables
+    }
     if "issuer" not in members:
         mistakes.append("JWT_ISSUER is missing, but JWT_AUDIENCE or JWT_JWKS_URL is set. Set it, or unset both.")
-        return (), None
+        return ()
     if "audience" in members:
         members["audience"] = [part.strip() for part in members["audience"].split(",") if part.strip()]
-    entry = Entry(members, lambda member: names[member or "issuer"], directory, mistakes)
-    return read_providers([entry]), "JWT_ISSUER"
-
-
-def _several_providers(text: str, directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
-    try:
-        listed = json.loads(text, object_pairs_hook=unique_members)
-    except (ValueError, RecursionError) as error:
-        mistakes.append(f"JWT_PROVIDERS cannot be read as JSON: {error}")
-        return ()
-    if not isinstance(listed, list) or not listed or not all(isinstance(members, dict) for members in listed):
-        mistakes.append("JWT_PROVIDERS must be a non-empty JSON list of objects.")
-        return ()
-    return read_providers(
-        [
-            Entry(members, lambda _member, index=index: f"JWT_PROVIDERS[{index}]", directory, mistakes)  # type: ignore[misc]
-            for index, members in enumerate(listed)
-        ]
-    )
+    entry = Entry(members, lambda member: _PROVIDER_VARIABLES[member or "issuer"], directory, mistakes)
+    return read_providers([entry])

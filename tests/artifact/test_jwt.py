@@ -14,23 +14,22 @@ from authorizer.provider import Provider
 from tests.authorizer.test_jwt_vectors import ALLOWED, UNAVAILABLE, VECTORS, Vector
 from tests.support.interpreter import Artifact, ArtifactError, running
 from tests.support.key_table import MAY, rows
+from tests.support.rules_text import auth_toml
 from tests.support.tokens import ALGORITHMS, ALL_TYPES, AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
 BEARER_REASONS = ("malformed_authorization",)
 """The token has characters that a header cannot contain, so it is refused before the checks of JWTs."""
 
 
-def environment(provider: Provider) -> dict[str, str]:
-    """The configuration of a provider."""
+def configuration(provider: Provider, directory: Path) -> dict[str, str]:
+    """The variables for a file with a provider."""
     entry: dict[str, Any] = {"jwks_url": "https://issuer.example/jwks.json"}
     for field in dataclasses.fields(provider):
         value = getattr(provider, field.name)
         if field.default is dataclasses.MISSING or value != field.default:
             entry[{"audiences": "audience"}.get(field.name, field.name)] = _written(value)
-    return {
-        "API_KEYS_TABLE": "keys",
-        "JWT_PROVIDERS": json.dumps([{name: value for name, value in entry.items() if value not in (None, {})}]),
-    }
+    members = {name: value for name, value in entry.items() if value not in (None, {})}
+    return {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": auth_toml(directory, members)}
 
 
 def _written(value: Any) -> Any:
@@ -44,8 +43,8 @@ def _written(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.what.encode("unicode_escape").decode())
-def test_a_token_comes_to_its_outcome(vector: Vector, authorizer: Artifact) -> None:
-    authorizer.build(environment(vector.provider), now=NOW, key_set=vector.keys())
+def test_a_token_comes_to_its_outcome(vector: Vector, authorizer: Artifact, tmp_path: Path) -> None:
+    authorizer.build(configuration(vector.provider, tmp_path), now=NOW, key_set=vector.keys())
     text = vector.make()
     outcome, reason = authorizer.bearer(text).outcome
     # Spaces before a token belong to the header field (RFC 9110, 11.4).
@@ -60,7 +59,8 @@ def test_a_token_comes_to_its_outcome(vector: Vector, authorizer: Artifact) -> N
 
 def verdicts(authorizer: Artifact, keys: Iterable[object] = ALL_TYPES) -> dict[str, list[str]]:
     """By algorithm: the outcomes of a valid, a forged and a random signature."""
-    authorizer.build(environment(Provider(ISSUER, frozenset({AUDIENCE}))), now=NOW, key_set=key_set(*keys))
+    variables = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": "https://issuer.example/jwks.json"}
+    authorizer.build({"API_KEYS_TABLE": "keys", **variables}, now=NOW, key_set=key_set(*keys))
     found: dict[str, list[str]] = {}
     for algorithm, kind in ALGORITHMS.items():
         right = token(alg=algorithm, header={"kid": f"the {kind} key"})

@@ -3,13 +3,11 @@
 import json
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authorizer import auth_file
 from authorizer.settings import Settings
 from docs.pages import parameters
 from local import environment
@@ -19,6 +17,7 @@ from tests.support.authority import Authority
 from tests.support.fault_server import FaultServer
 from tests.support.interpreter import Artifact, ArtifactError
 from tests.support.provider_tokens import FOLDER, TOKENS, with_other_signature
+from tests.support.rules_text import auth_toml, providers_of, written
 from tests.support.tokens import NOW, claims, jwk, key_set, token
 
 PAGE = Path("docs/providers.md")
@@ -52,37 +51,27 @@ def variables(given: dict[str, str]) -> dict[str, str]:
 
 
 def settings(given: dict[str, str]) -> Settings:
-    return Settings.read(variables(given), Path())
+    return Settings.read(variables(given), Path("src/authorizer"))
 
 
 @pytest.fixture(scope="module")
 def read_by_sam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """The parameters of each recipe: as a JSON list in a table of samconfig.toml, and as three parameters."""
+    """The three parameters of each recipe that fits into them."""
     environments: dict[str, Any] = {}
     for name in NAMES:
-        providers = json.dumps(tomllib.loads(recipe(name).read_text(encoding="utf-8"))["provider"])
-        environments[name] = f"[{name}.deploy.parameters.parameter_overrides]\nJwtProviders = '{providers}'\n"
         if words := parameters(recipe(name).read_text(encoding="utf-8")):
-            environments[f"{name}-text"] = f"[{name}-text.deploy.parameters]\nparameter_overrides = '{words}'\n"
+            environments[name] = f"[{name}.deploy.parameters]\nparameter_overrides = '{words}'\n"
     file = tmp_path_factory.mktemp("sam") / "samconfig.toml"
     file.write_text("version = 0.1\n" + "\n".join(environments.values()), encoding="utf-8")
     return {name: overrides("--config-file", file, "--config-env", name) for name in environments}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_as_a_list_in_a_table_of_samconfig_is_read_whole(
-    name: str, read_by_sam: dict[str, dict[str, str]]
-) -> None:
-    assert settings(read_by_sam[name]).providers == auth_file.load(recipe(name)).providers
-
-
 def test_recipes_that_fit_into_parameters_are_the_same_providers_but_for_what_is_said_to_be_left_out(
     read_by_sam: dict[str, dict[str, str]],
 ) -> None:
-    fitting = [name for name in NAMES if f"{name}-text" in read_by_sam]
-    assert {"auth0", "okta", "entra-v1", "entra-v2", "supabase"} <= set(fitting)
-    for name in fitting:
-        (given,), (full,) = settings(read_by_sam[f"{name}-text"]).providers, auth_file.load(recipe(name)).providers
+    assert {"auth0", "okta", "entra-v1", "entra-v2", "supabase"} <= read_by_sam.keys()
+    for name, read in read_by_sam.items():
+        (given,), (full,) = settings(read).providers, providers_of(recipe(name))
         assert (given.issuer, given.audiences, given.jwks_url) == (full.issuer, full.audiences, full.jwks_url)
         assert given.audience_claims == full.audience_claims
         assert (given.subject_claims, given.key_uses, given.token_types) == (
@@ -102,32 +91,15 @@ def test_a_page_s_command_line_gives_its_provider(page: Path) -> None:
     assert provider.audiences == {"https://api.example.com"}
 
 
-def test_the_page_s_table_for_samconfig_gives_its_providers(tmp_path: Path) -> None:
-    (table,) = re.findall(r"```toml\n(\[prod\.deploy.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "samconfig.toml").write_text(f"version = 0.1\n{table}", encoding="utf-8")
-    providers = settings(overrides("--config-file", tmp_path / "samconfig.toml", "--config-env", "prod")).providers
-    assert [provider.issuer for provider in providers] == [
-        "https://TENANT.eu.auth0.com/",
-        "https://ORG.okta.com/oauth2/default",
-    ]
-
-
-def test_as_a_text_such_a_list_is_cut_which_the_template_refuses(tmp_path: Path) -> None:
-    text = """parameter_overrides = 'JwtProviders=[{"issuer":"https://a.example","audience":"a"}]'"""
-    (tmp_path / "samconfig.toml").write_text(f"version = 0.1\n[prod.deploy.parameters]\n{text}\n", encoding="utf-8")
-    with pytest.raises(AssertionError):
-        variables(overrides("--config-file", tmp_path / "samconfig.toml", "--config-env", "prod"))
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_what_ships_decides_about_the_provider_s_tokens(name: str, authorizer: Artifact) -> None:
+def test_what_ships_decides_about_the_provider_s_tokens(name: str, authorizer: Artifact, tmp_path: Path) -> None:
     tokens = TOKENS[name]
     # The result of every fetch: discovery document and key set in one.
     served = json.loads(tokens.key_set) | {
         "issuer": tokens.samples[0].claims["iss"],
         "jwks_uri": "https://issuer.example/jwks",
     }
-    variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": str(recipe(name))}
+    variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": written(tmp_path, recipe(name).read_text(encoding="utf-8"))}
     authorizer.build(variables, now=NOW, key_set=json.dumps(served).encode())
     for sample in tokens.samples:
         decision = authorizer.bearer(tokens.text(sample))
@@ -140,10 +112,16 @@ def test_what_ships_decides_about_the_provider_s_tokens(name: str, authorizer: A
 
 
 def test_200_providers_stand_in_a_file_and_each_has_its_own_tokens(authorizer: Artifact, tmp_path: Path) -> None:
-    entry = '[[provider]]\nissuer = "https://tenant-{0}.example"\naudience = "api-{0}"\njwks_url = "https://keys.example/{0}"\n'
-    file = tmp_path / "auth.toml"
-    file.write_text("\n".join(entry.format(number) for number in range(200)), encoding="utf-8")
-    authorizer.build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": str(file)}, now=NOW, key_set=key_set(jwk()))
+    entries = [
+        {
+            "issuer": f"https://tenant-{number}.example",
+            "audience": f"api-{number}",
+            "jwks_url": f"https://keys.example/{number}",
+        }
+        for number in range(200)
+    ]
+    variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": auth_toml(tmp_path, *entries)}
+    authorizer.build(variables, now=NOW, key_set=key_set(jwk()))
     decision = authorizer.bearer(token(claims(iss="https://tenant-137.example", aud="api-137")))
     assert (decision.outcome, decision.fetched) == (("allow", None), ["https://keys.example/137"])
     other = authorizer.bearer(token(claims(iss="https://tenant-137.example", aud="api-138")))
@@ -162,12 +140,13 @@ def test_200_providers_stand_in_a_file_and_each_has_its_own_tokens(authorizer: A
     ],
 )
 def test_a_token_with_many_groups_passes_when_the_entry_says_how(
-    members: dict[str, Any], encoding: str, outcome: tuple[str, str | None], authorizer: Artifact
+    members: dict[str, Any], encoding: str, outcome: tuple[str, str | None], authorizer: Artifact, tmp_path: Path
 ) -> None:
     large = token(claims(groups=[f"{number:036}" for number in range(180)], roles=["reader"]))
     assert 9_400 < len(large) < 10_233
     provider = {"issuer": claims()["iss"], "audience": claims()["aud"], "jwks_url": "https://issuer.example/jwks"}
-    variables = {"API_KEYS_TABLE": "keys", "DATA_ENCODING": encoding, "JWT_PROVIDERS": json.dumps([provider | members])}
+    file = auth_toml(tmp_path, provider | members)
+    variables = {"API_KEYS_TABLE": "keys", "DATA_ENCODING": encoding, "AUTH_CONFIG": file}
     authorizer.build(variables, now=NOW, key_set=key_set(jwk()))
     assert authorizer.bearer(large).outcome == outcome
 
@@ -193,5 +172,6 @@ def test_a_private_authority_is_trusted_when_the_provider_names_it_and_not_else(
         server.behaviour = faults.body(key_set(jwk()))
         entry = {"issuer": claims()["iss"], "audience": claims()["aud"], "jwks_url": server.url}
         named = {"ca_bundle": str(authority.ca_bundle)} if is_named else {}
-        authorizer.build({"API_KEYS_TABLE": "keys", "JWT_PROVIDERS": json.dumps([entry | named])}, now=NOW)
+        variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": auth_toml(tmp_path, entry | named)}
+        authorizer.build(variables, now=NOW)
         assert authorizer.bearer(token()).outcome[0] == outcome

@@ -8,6 +8,7 @@ from authorizer import auth_file
 from authorizer.claims import Claim
 from authorizer.entry import SettingsError
 from authorizer.provider import Provider
+from tests.support.rules_text import PERMIT_ALL
 
 SAMPLE = Path(auth_file.__file__).with_name("auth.toml")
 
@@ -46,12 +47,38 @@ def test_settings_providers_and_rules_are_read() -> None:
             data_claims=(("org", "plan"),),
         ),
     )
-    assert read.rules is not None
     assert len(read.rules.rules) == 1
 
 
-def test_a_file_without_rules_has_none() -> None:
-    assert auth_file.parse("[settings]\n").rules is None
+@pytest.mark.parametrize(
+    "text", ["", "# nothing", "[settings]\n", "[[provider]]\nissuer = 'https://a.example'\naudience = 'a'\n"]
+)
+def test_a_file_without_a_rule_is_refused_and_the_remedy_is_to_list_the_routes_before_it_is_to_permit_all(
+    text: str,
+) -> None:
+    (mistake,) = mistakes(text)
+    assert mistake.startswith("line 1: The file has no [[rule]], so it permits no route. Add a [[rule]] for each route")
+    assert mistake.index('route = "GET /me"') < mistake.index('route = "* /*"')
+
+
+@pytest.mark.parametrize(
+    ("text", "permits_all"),
+    [
+        ("[[rule]]\nroute = '* /*'", True),
+        ("[[rule]]\nroute = '* /*'\ncredentials = ['jwt']", False),
+        ("[[rule]]\nroute = '* /*'\nany = [{ scopes = ['a'] }]", False),
+        ("[[rule]]\nroute = '* /*'\n[[rule]]\nroute = 'GET /me'", False),
+        ("[[rule]]\nroute = 'GET /*'", False),
+    ],
+)
+def test_exactly_one_rule_without_conditions_permits_every_route(text: str, permits_all: bool) -> None:
+    assert auth_file.parse(text).rules.permit_every_route == permits_all
+    simple = f"[settings]\nsimple_responses = true\n{text}"
+    if permits_all:
+        assert auth_file.parse(simple).settings == {"simple_responses": True}
+    else:
+        (mistake,) = mistakes(simple)
+        assert mistake.startswith("line 2: A simple response allows every route, so its only [[rule]] must be")
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_line_in_their_order() -> None:
@@ -105,7 +132,8 @@ issuer = "http://a.example"
 )
 def test_a_wrong_member_of_a_provider_is_told_with_its_line(line: str, problem: str) -> None:
     text = f"[[provider]]\nissuer = 'https://a.example'\n{line}\n"
-    (mistake,) = mistakes(text if line.startswith("audience =") else f"{text}audience = 'a'\n")
+    text += PERMIT_ALL if line.startswith("audience =") else f"audience = 'a'\n{PERMIT_ALL}"
+    (mistake,) = mistakes(text)
     assert mistake.startswith("line 3: ")
     assert problem in mistake
 
@@ -123,7 +151,7 @@ def test_a_wrong_member_of_a_provider_is_told_with_its_line(line: str, problem: 
     ],
 )
 def test_a_wrong_setting_is_told_with_its_line(line: str, problem: str) -> None:
-    (mistake,) = mistakes(f"[settings]\n{line}\n")
+    (mistake,) = mistakes(f"[settings]\n{line}\n{PERMIT_ALL}")
     assert mistake.startswith("line 2: ")
     assert problem in mistake
 
@@ -136,35 +164,37 @@ def test_settings_that_cannot_go_together_are_told_with_the_line_of_one() -> Non
     told = mistakes(settings + provider.format("a") + provider.format("b") + rule)
     assert [mistake.split(":")[0] for mistake in told] == ["line 3", "line 4", "line 5"]
     for name in ("jwks_timeout_seconds", "api_key_timeout_seconds"):
-        (mistake,) = mistakes(f"[settings]\n{name} = 7\n")
+        (mistake,) = mistakes(f"[settings]\n{name} = 7\n{PERMIT_ALL}")
         assert mistake.startswith("line 2: jwks_timeout_seconds and api_key_timeout_seconds together must be at most 8")
-    assert auth_file.parse("[settings]\njwks_timeout_seconds = 6\n").settings
+    assert auth_file.parse(f"[settings]\njwks_timeout_seconds = 6\n{PERMIT_ALL}").settings
 
 
 def test_a_media_type_in_full_is_the_same_as_in_short() -> None:
     (provider,) = auth_file.parse(
         "[[provider]]\nissuer = 'https://a.example'\naudience = 'a'\ntoken_types = ['application/AT+JWT']\n"
+        + PERMIT_ALL
     ).providers
     assert provider.token_types == {"at+jwt"}
 
 
 def test_an_issuer_of_two_providers_is_told_with_both_lines() -> None:
     provider = "[[provider]]\nissuer = 'https://a.example'\naudience = 'a'\n"
-    (mistake,) = mistakes(provider * 2)
+    (mistake,) = mistakes(provider * 2 + PERMIT_ALL)
     assert mistake.startswith("line 5: line 1 has the same issuer")
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "line 1: The file is empty"),
-        ("# nothing", "line 1: The file is empty"),
         ("rule = 1", "line 1: rule must be a table with the header [[rule]]"),
         ("rule = []", "line 1: rule must be a table with the header [[rule]]"),
         ("[rule]\nroute = 'GET /'", "line 1: rule must be a table with the header [[rule]]"),
-        ("\n[[rules]]\nroute = 'GET /'", "line 2: 'rules' is unknown. The file accepts settings, provider, rule"),
-        ("[[settings]]", "line 1: settings must be a table with the header [settings]"),
-        ("provider = [1]", "line 1: provider must be a table with the header [[provider]]"),
+        (
+            "\n[[rules]]\nroute = 'GET /'\n[[rule]]\nroute = 'GET /'",
+            "line 2: 'rules' is unknown. The file accepts settings, provider, rule",
+        ),
+        ("[[settings]]\n[[rule]]\nroute = 'GET /'", "line 1: settings must be a table with the header [settings]"),
+        ("provider = [1]\n[[rule]]\nroute = 'GET /'", "line 1: provider must be a table with the header [[provider]]"),
         ("[[rule]]\nroute = 'GET /'\n[a]", "line 3: 'a' is unknown"),
     ],
 )
@@ -180,9 +210,7 @@ def test_what_is_not_toml_is_told_with_tomls_own_place(text: str) -> None:
 
 
 def test_the_sample_file_is_valid() -> None:
-    rules = auth_file.load(SAMPLE).rules
-    assert rules is not None
-    assert len(rules.rules) == 3
+    assert len(auth_file.load(SAMPLE).rules.rules) == 3
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:

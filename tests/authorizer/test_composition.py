@@ -35,6 +35,7 @@ def test_a_seed_that_is_missing_or_no_key_set_stops_the_start(tmp_path: Path) ->
         "JWT_AUDIENCE": "api",
         "JWKS_SEED": "seed.json",
     }
+    (tmp_path / "auth.toml").write_text("[[rule]]\nroute = 'GET /me'", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"JWKS_SEED names 'seed\.json', .*: FileNotFoundError"):
         build(variables, tmp_path)
     (tmp_path / "seed.json").write_text("{}", encoding="utf-8")
@@ -45,7 +46,7 @@ def test_a_seed_that_is_missing_or_no_key_set_stops_the_start(tmp_path: Path) ->
 def test_simple_responses_cannot_go_with_rules(tmp_path: Path) -> None:
     (tmp_path / "auth.toml").write_text("[[rule]]\nroute = 'GET /me'", encoding="utf-8")
     with pytest.raises(
-        SettingsError, match=r"SIMPLE_RESPONSES: A simple response allows every route, .* with \[\[rule"
+        SettingsError, match=r"SIMPLE_RESPONSES: A simple response allows every route, so its only \[\[rule"
     ):
         build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml", "SIMPLE_RESPONSES": "true"}, tmp_path)
 
@@ -55,25 +56,26 @@ def test_the_start_line_says_that_one_value_of_a_list_of_required_claims_is_suff
 ) -> None:
     entry = "[[provider]]\nissuer = 'https://a.example'\naudience = 'api'\n"
     (tmp_path / "auth.toml").write_text(
-        f"{entry}required_claims = {{ typ = 'Bearer', hd = ['a.example', 'b.example'] }}", encoding="utf-8"
+        f"{entry}required_claims = {{ typ = 'Bearer', hd = ['a.example', 'b.example'] }}\n[[rule]]\nroute = 'GET /me'",
+        encoding="utf-8",
     )
     build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}, tmp_path)
     detail = json.loads(capsys.readouterr().out)["detail"]
     assert detail.endswith('; https://a.example requires: hd is one of "a.example", "b.example"')
 
 
-def test_a_provider_in_a_variable_replaces_those_of_the_file_and_the_start_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_start_reports_the_providers_and_the_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry = "[[provider]]\nissuer = 'https://{}.example'\naudience = 'api'\n"
-    (tmp_path / "auth.toml").write_text(entry.format("a") + entry.format("b"), encoding="utf-8")
-    variables = {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}
-    build(variables, tmp_path)
-    build(variables | {"JWT_ISSUER": "https://c.example", "JWT_AUDIENCE": "api"}, tmp_path)
+    rule = "[[rule]]\nroute = '{}'\n"
+    (tmp_path / "auth.toml").write_text(entry.format("a") + entry.format("b") + rule.format("* /*"), encoding="utf-8")
+    (tmp_path / "other.toml").write_text(rule.format("GET /a") + rule.format("GET /b"), encoding="utf-8")
+    build({"API_KEYS_TABLE": "keys"}, tmp_path)
+    variables = {"AUTH_CONFIG": "other.toml", "JWT_ISSUER": "https://c.example", "JWT_AUDIENCE": "api"}
+    build({"API_KEYS_TABLE": "keys", **variables}, tmp_path)
     of_file, of_variable = capsys.readouterr().out.splitlines()
-    assert "identity providers: 2, from auth.toml; no rules: every route" in of_file
-    assert "identity providers: 1, from JWT_ISSUER in place of the 2 [[provider]] of auth.toml; no rules" in of_variable
+    assert "identity providers: 2, from auth.toml; access rules: 1, every route" in of_file
+    assert 'identity providers: 1, from JWT_ISSUER; access rules: 2"' in of_variable
 
 
 def test_the_sample_rules_start() -> None:
-    build({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml"}, Path("src/authorizer"))
+    build({"API_KEYS_TABLE": "keys"}, Path("src/authorizer"))

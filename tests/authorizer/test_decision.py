@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from authorizer import policy
 from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.identity import Identity
 from authorizer.refusal import Reason, Refusal
 from tests.authorizer.test_authentication import Answering
 from tests.support.events import Recorder
+from tests.support.rules_text import EVERY_ROUTE
 
 EVENT: dict[str, Any] = {
     "headers": {"authorization": "Bearer secret-token"},
@@ -23,7 +23,7 @@ def decide(answer: Identity | Exception | None, event: object = EVENT) -> tuple[
     """The result or error, and the record."""
     recorder = Recorder()
     try:
-        outcome: object = Decider([Answering(answer)], policy.every_route, recorder).decide(event, "lambda-1")
+        outcome: object = Decider([Answering(answer)], EVERY_ROUTE.answer, recorder).decide(event, "lambda-1")
     except Exception as error:
         outcome = error
     (recorded,) = recorder.decisions

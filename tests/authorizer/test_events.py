@@ -1,6 +1,7 @@
 """The authorizer decides the sample events as events/README.md says."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +10,10 @@ from authorizer.decision import Decider, Unauthorized
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import every_route
 from authorizer.settings import Settings
 from me.handler import lambda_handler as me
 from tests.support.events import EVENTS, EXPECTED, EXPECTED_OF_ME, Recorder, load
+from tests.support.rules_text import EVERY_ROUTE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,7 +37,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             "JWT_AUDIENCE": "https://api.example",
             "JWT_JWKS_URL": "https://issuer.example/jwks.json",
         },
-        EVENTS,
+        Path("src/authorizer"),
     )
     store = KeyStore(dynamodb, table_name, cache_seconds=30, clock=lambda: NOW)
     provider = settings.providers[0]
@@ -53,7 +54,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=False, clock=lambda: NOW),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
         ],
-        every_route,
+        EVERY_ROUTE.answer,
         recorder,
     )
 

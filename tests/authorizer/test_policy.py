@@ -6,10 +6,10 @@ import pytest
 
 from authorizer.access import AccessRules
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity
-from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, every_route, simple_answer, stage_arn
+from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, simple_answer, stage_arn
 from authorizer.refusal import Reason, Refusal
 from authorizer.route import METHODS
-from tests.support.rules_text import rules_of
+from tests.support.rules_text import EVERY_ROUTE, rules_of
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1/GET/me"
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
@@ -42,9 +42,8 @@ def statements(identity: Identity, rules: AccessRules) -> dict[str, list[str]]:
     }
 
 
-def test_without_rules_every_route_of_the_stage_is_allowed() -> None:
-    assert statements(KEY, AccessRules.allow_all()) == {"Allow": ["*"]}
-    assert every_route(KEY, ARN) == AccessRules.allow_all().answer(KEY, ARN)
+def test_one_rule_for_every_route_allows_the_whole_stage() -> None:
+    assert statements(KEY, EVERY_ROUTE) == {"Allow": ["*"]}
 
 
 def test_satisfied_rules_allow_and_the_others_are_left_out_where_they_take_nothing_away() -> None:
@@ -118,7 +117,7 @@ def test_an_arn_of_another_form_makes_no_policy(arn: object) -> None:
 
 def test_the_context_of_an_api_key_tells_kind_key_and_scopes() -> None:
     key = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"b", "a"}), "key_1")
-    assert every_route(key, ARN)["context"] == {
+    assert EVERY_ROUTE.answer(key, ARN)["context"] == {
         "sub": "acme",
         "data": '{"plan":"gold"}',
         "credential": "api_key",
@@ -129,7 +128,7 @@ def test_the_context_of_an_api_key_tells_kind_key_and_scopes() -> None:
 
 def test_the_context_of_a_jwt_tells_kind_and_issuer_so_that_a_sub_is_no_consumers_name() -> None:
     user = Identity("jwt", "acme", {"email": "ü@example.com"}, issuer="https://i.example/")
-    assert every_route(user, ARN)["context"] == {
+    assert EVERY_ROUTE.answer(user, ARN)["context"] == {
         "sub": "acme",
         "data": '{"email":"ü@example.com"}',
         "credential": "jwt",
@@ -143,7 +142,7 @@ def test_a_scope_that_would_read_as_others_is_not_in_the_list() -> None:
 
 
 def test_data_can_be_base64url_of_the_same_text() -> None:
-    context = every_route(USER, ARN, "base64url")["context"]
+    context = EVERY_ROUTE.answer(USER, ARN, "base64url")["context"]
     padded = context["data"] + "=" * (-len(context["data"]) % 4)
     assert base64.urlsafe_b64decode(padded) == '{"email":"ü@example.com"}'.encode()
     assert simple_answer(USER, ARN, "base64url")["context"] == context
@@ -156,7 +155,7 @@ def test_a_simple_response_has_the_same_context() -> None:
 def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
     large = Identity("jwt", "u", {"x": "y" * 8192})
     with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
-        AccessRules.allow_all().answer(large, ARN)
+        EVERY_ROUTE.answer(large, ARN)
     with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
         simple_answer(large, ARN)
 

@@ -16,10 +16,10 @@ from authorizer.entry import Entry, SettingsError
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
-from authorizer.policy import every_route
 from authorizer.provider import MEMBERS, Provider, read_providers
 from tests.authorizer.test_key_store import NOT_FOUND
 from tests.support.events import Recorder
+from tests.support.rules_text import EVERY_ROUTE
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, jwk, key_set, token
 
 ARN = "arn:aws:execute-api:eu-west-1:1:abc/v1/GET/me"
@@ -62,7 +62,7 @@ def decider() -> Decider:
             ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=clock),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
         ],
-        every_route,
+        EVERY_ROUTE.answer,
         Recorder(),
     )
 

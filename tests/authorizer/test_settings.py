@@ -1,20 +1,23 @@
 """Settings from the environment: each missing or invalid one is named."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import botocore
 import pytest
 
+import authorizer
 from authorizer.entry import SettingsError
 from authorizer.settings import Settings
+from tests.support.rules_text import EVERY_ROUTE, PERMIT_ALL, auth_toml
 
+CODE = Path(authorizer.__path__[0])
+"""The function's code, with the sample file."""
 PROVIDER = {"issuer": "https://issuer.example/", "audience": "api"}
 
 
 def read(**env: str) -> Settings:
-    return Settings.read({"API_KEYS_TABLE": "keys", **env}, Path())
+    return Settings.read({"API_KEYS_TABLE": "keys", **env}, CODE)
 
 
 def test_a_table_is_enough_for_api_keys_only() -> None:
@@ -23,7 +26,9 @@ def test_a_table_is_enough_for_api_keys_only() -> None:
 
 
 def test_empty_variables_are_as_good_as_none() -> None:
-    assert read(JWT_ISSUER="", JWT_AUDIENCE=" ", API_KEY_CACHE_SECONDS="", AUTH_CONFIG="") == read()
+    empty = read(JWT_ISSUER="", JWT_AUDIENCE=" ", API_KEY_CACHE_SECONDS="", AUTH_CONFIG="")
+    assert replace(empty, rules=EVERY_ROUTE) == replace(read(), rules=EVERY_ROUTE)
+    assert empty.rules.rules == read().rules.rules
 
 
 def test_one_provider_is_read_with_its_audiences() -> None:
@@ -32,13 +37,8 @@ def test_one_provider_is_read_with_its_audiences() -> None:
     assert provider.audiences == {"a", "b"}
 
 
-def test_several_providers_replace_the_one() -> None:
-    settings = read(
-        JWT_ISSUER="https://unused.example",
-        JWT_PROVIDERS=json.dumps([PROVIDER, {**PROVIDER, "issuer": "https://other.example", "algorithms": ["ES256"]}]),
-    )
-    assert [provider.issuer for provider in settings.providers] == ["https://issuer.example/", "https://other.example"]
-    assert settings.providers[1].algorithms == {"ES256"}
+def test_a_value_in_the_removed_variable_of_provider_lists_configures_nothing() -> None:
+    assert read(JWT_PROVIDERS='[{"issuer": "https://issuer.example", "audience": "a"}]').providers == ()
 
 
 @pytest.mark.parametrize(
@@ -58,38 +58,11 @@ def test_several_providers_replace_the_one() -> None:
         ({"JWT_ISSUER": "https://user:pw@issuer.example", "JWT_AUDIENCE": "a"}, "JWT_ISSUER"),
         ({"JWT_ISSUER": "issuer.example", "JWT_AUDIENCE": "a"}, "JWT_ISSUER"),
         ({"JWT_ISSUER": "https://i.example", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "ftp://i.example"}, "JWT_JWKS_URL"),
-        ({"JWT_PROVIDERS": "{"}, "JWT_PROVIDERS"),
-        ({"JWT_PROVIDERS": "[]"}, "JWT_PROVIDERS"),
-        (
-            {"JWT_PROVIDERS": '[{"issuer": "https://i.example", "audience": "a", "audience": "b"}]'},
-            "same member twice",
-        ),
-        ({"JWT_PROVIDERS": json.dumps([PROVIDER, PROVIDER])}, "JWT_PROVIDERS.0. has the same issuer"),
     ],
 )
 def test_a_wrong_setting_is_named(env: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         read(**env)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"issuer": None}, "issuer"),
-        ({"audience": None}, "audience"),
-        ({"audience": []}, "audience"),
-        ({"audience": [""]}, "audience"),
-        ({"algorithms": ["HS256"]}, "HS256"),
-        ({"algorithms": ["none"]}, "none"),
-        ({"algorithms": []}, "algorithms"),
-        ({"jwks_url": "http://i.example"}, "jwks_url"),
-        ({"required_claims": ["a"]}, "required_claims"),
-        ({"audiences": "a"}, "audiences"),
-    ],
-)
-def test_a_wrong_member_of_a_provider_is_named_with_its_place(change: dict[str, Any], named: str) -> None:
-    with pytest.raises(SettingsError, match=rf"JWT_PROVIDERS\[0\].*{named}"):
-        read(JWT_PROVIDERS=json.dumps([{**PROVIDER, **change}]))
 
 
 def test_plain_http_is_for_loopback_alone() -> None:
@@ -140,14 +113,24 @@ def test_timeouts_that_do_not_fit_the_function_s_own_are_refused() -> None:
     assert read(JWKS_TIMEOUT_SECONDS="5", API_KEY_TIMEOUT_SECONDS="3").jwks_timeout_seconds == 5
 
 
-def test_an_authority_s_file_must_be_there() -> None:
-    def several(ca_bundle: str) -> Settings:
-        return read(JWT_PROVIDERS=json.dumps([{**PROVIDER, "ca_bundle": ca_bundle}]))
+def test_an_authority_s_file_must_be_there(tmp_path: Path) -> None:
+    def settings(ca_bundle: str) -> Settings:
+        return read(AUTH_CONFIG=auth_toml(tmp_path, {**PROVIDER, "ca_bundle": ca_bundle}))
 
     authorities = Path(botocore.__file__).with_name("cacert.pem")
-    assert several(str(authorities)).providers[0].ca_bundle == authorities
+    assert settings(str(authorities)).providers[0].ca_bundle == authorities
     with pytest.raises(SettingsError, match=r"ca_bundle names 'no\.pem', which does not exist"):
-        several("no.pem")
+        settings("no.pem")
+
+
+@pytest.mark.parametrize("content", [None, "", "[settings]\njwt_leeway_seconds = 5\n"])
+def test_without_a_file_or_without_a_rule_the_start_fails(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "auth.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(
+        SettingsError, match=r"AUTH_CONFIG, auth\.toml, (the file cannot be read|line 1: .*no \[\[rule)"
+    ):
+        Settings.read({"API_KEYS_TABLE": "keys"}, tmp_path)
 
 
 class TestFile:
@@ -162,6 +145,8 @@ class TestFile:
         [[provider]]
         issuer = "https://b.example"
         audience = "b"
+        [[rule]]
+        route = "GET /me"
     """
 
     @pytest.fixture
@@ -170,10 +155,10 @@ class TestFile:
         return tmp_path
 
     def read(self, directory: Path, **env: str) -> Settings:
-        return Settings.read({"API_KEYS_TABLE": "keys", "AUTH_CONFIG": "auth.toml", **env}, directory)
+        return Settings.read({"API_KEYS_TABLE": "keys", **env}, directory)
 
     def test_an_empty_variable_leaves_the_entry_in_force(self, directory: Path) -> None:
-        settings = self.read(directory, JWT_LEEWAY_SECONDS="", JWT_ISSUER="", JWT_PROVIDERS=" ")
+        settings = self.read(directory, JWT_LEEWAY_SECONDS="", JWT_ISSUER="", JWT_AUDIENCE=" ")
         assert settings.jwt_leeway_seconds == 5
         assert [provider.issuer for provider in settings.providers] == ["https://a.example", "https://b.example"]
         assert settings.providers_from == "auth.toml"
@@ -182,31 +167,39 @@ class TestFile:
         assert self.read(directory, JWT_LEEWAY_SECONDS="7").jwt_leeway_seconds == 7
 
     @pytest.mark.parametrize(
-        ("variable", "value"),
-        [("JWT_ISSUER", "https://c.example"), ("JWT_PROVIDERS", '[{"issuer": "https://c.example", "audience": "c"}]')],
+        ("variables", "told"),
+        [
+            ({"JWT_ISSUER": "https://c.example", "JWT_AUDIENCE": "c"}, "JWT_ISSUER, JWT_AUDIENCE are set"),
+            ({"JWT_JWKS_URL": "https://a.example/jwks"}, "JWT_JWKS_URL is set"),
+        ],
     )
-    def test_a_provider_in_a_variable_replaces_all_of_the_file_and_it_is_said(
-        self, variable: str, value: str, directory: Path
+    def test_a_provider_in_variables_beside_those_of_the_file_is_a_mistake_that_names_both(
+        self, variables: dict[str, str], told: str, directory: Path
     ) -> None:
-        settings = self.read(directory, **{variable: value, "JWT_AUDIENCE": "c"})
-        assert [provider.issuer for provider in settings.providers] == ["https://c.example"]
-        assert settings.providers_from == f"{variable} in place of the 2 [[provider]] of auth.toml"
+        with pytest.raises(SettingsError) as caught:
+            self.read(directory, **variables)
+        (mistake,) = caught.value.mistakes
+        assert mistake.startswith(f"{told}, and auth.toml has 2 [[provider]]. Configure providers in one place.")
+        parameters = {"JWT_ISSUER": "JwtIssuer", "JWT_AUDIENCE": "JwtAudience", "JWT_JWKS_URL": "JwtJwksUrl"}
+        assert f'set {", ".join(parameters[name] for name in variables)} to ""' in mistake
 
-    def test_a_half_configured_provider_in_variables_is_an_error_beside_a_file_too(self, directory: Path) -> None:
+    def test_a_half_configured_provider_in_variables_is_a_mistake(self) -> None:
         with pytest.raises(SettingsError, match="JWT_ISSUER is missing"):
-            self.read(directory, JWT_AUDIENCE="c")
+            read(JWT_AUDIENCE="c")
 
     def test_mistakes_in_the_file_and_in_variables_are_told_all_at_once(self, directory: Path) -> None:
         (directory / "auth.toml").write_text(f"{self.FILE}\n        colour = 'red'\n", encoding="utf-8")
         with pytest.raises(SettingsError) as caught:
             self.read(directory, API_KEY_PREFIX="Mak", JWT_AUDIENCE="c")
         in_file, *in_variables = caught.value.mistakes
-        assert in_file.startswith("AUTH_CONFIG, auth.toml, line 11: 'colour' is unknown")
+        assert in_file.startswith("AUTH_CONFIG, auth.toml, line 13: 'colour' is unknown")
         assert [mistake.split()[0] for mistake in in_variables] == ["API_KEY_PREFIX", "JWT_ISSUER"]
 
     def test_a_seed_is_beside_the_file(self, directory: Path) -> None:
         (directory / "stages").mkdir()
-        (directory / "stages" / "prod.toml").write_text("[settings]\njwks_seed = 'seed.json'", encoding="utf-8")
+        (directory / "stages" / "prod.toml").write_text(
+            f"[settings]\njwks_seed = 'seed.json'\n{PERMIT_ALL}", encoding="utf-8"
+        )
         with pytest.raises(SettingsError, match=r"line 2: jwks_seed names 'seed\.json'"):
             self.read(directory, AUTH_CONFIG="stages/prod.toml")
         (directory / "stages" / "seed.json").write_text("{}", encoding="utf-8")

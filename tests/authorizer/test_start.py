@@ -27,7 +27,7 @@ except Exception as error:
 """
 PROVIDER = {"JWT_ISSUER": "https://issuer.example/", "JWT_AUDIENCE": "https://api.example"}
 JWT_HALF = {"jwt", "cryptography", "authorizer.jwt_bearer", "authorizer.signing_key", "authorizer.jwks"}
-NEVER = {"authorizer.access", "authorizer.rules_file", "keys", "me"}
+NEVER = {"keys", "me"}
 
 
 def start(variables: dict[str, str]) -> tuple[set[str], dict[str, str]]:

@@ -22,6 +22,7 @@ from authorizer.entry import SettingsError
 from local import environment
 from local.template_file import load
 from tests.docs.pages import PAGES, Block, blocks
+from tests.support.rules_text import whole
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SAM_PYTHON = Path(".tools/sam/bin/python")
@@ -34,9 +35,7 @@ def read_toml(text: str, folder: Path) -> None:
     if table.keys() & {"settings", "provider", "rule"}:
         for name in re.findall(r'"([\w.-]+\.(?:pem|json))"', text):
             (folder / name).touch()
-        file = folder / "auth.toml"
-        file.write_text(text, encoding="utf-8")
-        auth_file.load(file)
+        auth_file.parse(whole(text), folder)
     for name, commands in table.items():
         if isinstance(commands, dict) and "deploy" in commands:
             known = load(Path("template.yaml"))["Parameters"].keys()

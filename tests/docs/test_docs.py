@@ -7,6 +7,7 @@ import pytest
 
 from authorizer import auth_file
 from docs.pages import PAGES, renewed
+from tests.support.rules_text import whole
 
 FILES = re.compile(r"```toml\n(\[(?:settings\]|\[provider\]\]|\[rule\]\]).*?)```", re.DOTALL)
 SAMPLES = [
@@ -23,4 +24,4 @@ def test_a_page_is_what_the_code_makes(path: Path) -> None:
 
 @pytest.mark.parametrize("text", SAMPLES)
 def test_a_sample_of_the_file_is_one(text: str) -> None:
-    auth_file.parse(text)
+    auth_file.parse(whole(text))

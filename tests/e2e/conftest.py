@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 
 from local.emulator import Endpoint
-from local.provider import Provider
 from local.session import client
 from local.step import StepError, tail
 from local.system import System, create_key, run_keys, running_system
@@ -46,19 +45,9 @@ def issuer() -> Iterator[Issuer]:
 def system(issuer: Issuer) -> Iterator[System]:
     """The whole system, with the tests' own issuer beside Cognito, and short caches."""
 
-    def parameters(cognito: Provider) -> dict[str, str]:
-        providers = [
-            {"issuer": cognito.issuer, "audience": cognito.audience, "jwks_url": cognito.jwks_url},
-            issuer.provider(),
-        ]
-        return {
-            "JwtProviders": json.dumps(providers),
-            "AuthorizerCacheSeconds": str(CACHE_SECONDS),
-            "ApiKeyCacheSeconds": str(CACHE_SECONDS),
-        }
-
+    caches = dict.fromkeys(("AuthorizerCacheSeconds", "ApiKeyCacheSeconds"), str(CACHE_SECONDS))
     try:
-        with running_system(DIRECTORY, parameters) as system:
+        with running_system(DIRECTORY, caches, [issuer.provider()]) as system:
             yield system
     except StepError as error:
         pytest.fail(f"{error.what}\n{error.details}", pytrace=False)

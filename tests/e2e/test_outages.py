@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from local.session import client
 from local.system import System
 from tests.e2e.conftest import Answer, Caller, Keys
 from tests.support.issuer import Issuer
+from tests.support.rules_text import auth_toml
 
 
 @contextmanager
@@ -51,14 +53,14 @@ def test_a_missing_table_is_a_503_and_not_a_401(system: System, caller: Caller, 
 
 
 def test_the_key_server_down_is_a_503_for_jwts_while_api_keys_are_accepted(
-    system: System, caller: Caller, keys: Keys
+    system: System, caller: Caller, keys: Keys, tmp_path: Path
 ) -> None:
     with Issuer().serving() as other:
         token = other.token()
-        providers = f'[{{"issuer": "{other.url}", "audience": "https://api.example", "jwks_url": "{other.jwks_url}"}}]'
-        with changed_environment(system, JWT_PROVIDERS=providers):
+        file = auth_toml(tmp_path, other.provider())
+        with changed_environment(system, AUTH_CONFIG=file):
             assert caller.bearer(token).status == 200
-    with changed_environment(system, JWT_PROVIDERS=providers):
+    with changed_environment(system, AUTH_CONFIG=file):
         assert_unavailable(caller.bearer(other.token(sub="user-2")))
         assert caller.bearer(other.token(exp=1_700_000_000)).status == 401
         assert caller.bearer(keys.create()["key"]).status == 200
@@ -71,7 +73,7 @@ def test_signing_keys_are_fetched_once_for_many_tokens(caller: Caller, issuer: I
     assert issuer.fetches == fetches
 
 
-@pytest.mark.parametrize("variable", ["JWT_PROVIDERS", "API_KEY_PREFIX"])
+@pytest.mark.parametrize("variable", ["AUTH_CONFIG", "API_KEY_PREFIX", "JWT_AUDIENCE"])
 def test_a_wrong_setting_is_a_503_and_never_opens_a_route(variable: str, system: System, caller: Caller) -> None:
     with changed_environment(system, **{variable: "[nonsense"}):
         assert_unavailable(caller.bearer(system.api_key))

@@ -69,7 +69,6 @@ def proxy(system: System, issuer: Issuer) -> Proxy:
     (build / "Authorizer" / "authorizer" / "auth.toml").write_text(RULES, encoding="utf-8")
     given = local_parameters() | {
         "SampleApi": "None",
-        "AuthConfig": "auth.toml",
         "JwtIssuer": issuer.url,
         "JwtAudience": issuer.provider()["audience"],
         "JwtJwksUrl": issuer.jwks_url,

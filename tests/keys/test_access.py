@@ -19,6 +19,7 @@ from keys.deployment.doctor import Finding, State, examine
 from keys.deployment.stack import Deployment, find
 from tests.support.deployed_function import REFUSED, SETTINGS_ERROR, DeployedFunction
 from tests.support.keys_command import KeysCommand
+from tests.support.rules_text import auth_toml
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class TestExplain:
         answer = run("explain", "--jwt", "-", stdin=token(claims(iss="https://other.example/")))
         assert answer.exit_code == 0
         assert "Using the issuer and the audience of the token" in answer.stderr
-        assert "can call every route" in answer.stderr
+        assert "Using the access rules of auth.toml in this checkout" in answer.stderr
 
     def test_an_invalid_variable_is_named(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})
@@ -308,8 +309,13 @@ class TestDoctor:
         assert "no Date header" in examined(date=None)["clock, compared with the provider"].detail
 
     def test_the_rules_are_reported_with_the_policy_size(self, examined: Any) -> None:
-        detail = examined(AUTH_CONFIG="auth.toml")["access"].detail
+        detail = examined()["access"].detail
         assert "3 rules in auth.toml of this checkout, policies of at most" in detail
+
+    def test_a_rule_that_permits_every_route_is_a_warning(self, examined: Any, tmp_path: Path) -> None:
+        found = examined(AUTH_CONFIG=auth_toml(tmp_path))["access"]
+        assert found.state is State.NOTE
+        assert "Every accepted credential can call every route: the only rule is * /*" in found.detail
 
     def test_a_fault_has_its_own_exit_code(self, dynamodb: "DynamoDBClient") -> None:
         deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})
@@ -360,10 +366,11 @@ class TestFind:
             find(Target(), {}, tmp_path)
 
 
-def test_an_explanation_without_rules_says_that_every_route_is_permitted() -> None:
-    answer = run("explain", "--jwt", "-", "--route", "GET /x", stdin=token(claims()))
+def test_an_explanation_without_a_stack_uses_the_file_of_this_checkout() -> None:
+    answer = run("explain", "--jwt", "-", "--route", "GET /me", stdin=token(claims()))
     assert answer.exit_code == 0
-    assert "Rule          no rules: every route: satisfied\n" in answer.stdout
+    assert "Using the access rules of auth.toml in this checkout." in answer.stderr
+    assert ": GET /me: satisfied\n" in answer.stdout
     assert "kid           " in answer.stdout
     assert "Key ID" not in answer.stdout
     assert "Exit code 0 then does not mean that the token is genuine." in " ".join(

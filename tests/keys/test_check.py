@@ -374,12 +374,16 @@ class TestCheck:
             in answer.stderr
         )
 
-    def test_a_file_without_rules_needs_no_template(self, check: Check) -> None:
-        answer = check("[settings]\ndata_encoding = 'base64url'")
+    def test_a_file_without_rules_is_a_mistake(self, check: Check) -> None:
+        answer = check("[settings]\ndata_encoding = 'base64url'", ME)
+        assert answer.exit_code == 2
+        assert "auth.toml, line 1: The file has no [[rule]], so it permits no route." in answer.stderr
+
+    def test_a_rule_that_permits_every_route_is_a_warning(self, check: Check) -> None:
+        answer = check(rule("* /*"), ME)
         assert answer.exit_code == 0
-        assert (
-            "1 setting, 0 identity providers, 0 rules: no mistakes found. Without rules, an accepted" in answer.stderr
-        )
+        assert "Warning: Every accepted credential can call every route: the only rule is * /*" in answer.stderr
+        assert "Warning" not in check(rule("* /*", "credentials = ['jwt']"), ME).stderr
 
     @pytest.mark.parametrize(
         ("rules", "path", "told"),
@@ -451,11 +455,11 @@ class TestCheck:
                 ["auth.toml, line 2: The route has", "auth.toml, line 3: 'scope'"],
             ),
             (
-                "[settings]\nleeway = 1\n[[provider]]\nissuer = 7",
+                "[settings]\nleeway = 1\n[[provider]]\nissuer = 7\n[[rule]]\nroute = 'GET /me'",
                 ["auth.toml, line 2: 'leeway'", "auth.toml, line 3: audience is missing", "auth.toml, line 4: issuer"],
             ),
             ("[[rule", ["auth.toml, not TOML"]),
-            ("", ["auth.toml, line 1: The file is empty"]),
+            ("", ["auth.toml, line 1: The file has no [[rule]]"]),
         ],
     )
     def test_every_mistake_is_reported_with_its_line(self, text: str, told: list[str], check: Check) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.deployed_function import (
     refused,
     undecided,
 )
+from tests.support.rules_text import auth_toml
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set
 
 if TYPE_CHECKING:
@@ -75,13 +77,12 @@ class TestSyntheticCredentials:
         assert wrong(findings) == []
 
     def test_a_key_is_sent_as_api_gateway_sends_it_and_a_jwt_for_each_provider(
-        self, dynamodb: "DynamoDBClient", table_name: str
+        self, dynamodb: "DynamoDBClient", table_name: str, tmp_path: Path
     ) -> None:
         function = DeployedFunction(dynamodb)
-        providers = json.dumps(
-            [{"issuer": f"https://{name}.example", "audience": "a", "jwks_url": URL} for name in "ab"]
-        )
-        variables = {"API_KEYS_TABLE": table_name, "API_KEY_PREFIX": "shop", "JWT_PROVIDERS": providers}
+        providers = [{"issuer": f"https://{name}.example", "audience": "a", "jwks_url": URL} for name in "ab"]
+        file = auth_toml(tmp_path, *providers)
+        variables = {"API_KEYS_TABLE": table_name, "API_KEY_PREFIX": "shop", "AUTH_CONFIG": file}
         examine(function.deployment(variables), lambda: NOW, lambda _url, _seconds: b"{}", lambda _url: None)
         key, *tokens = [event["headers"]["Authorization"].removeprefix("Bearer ") for event in function.sent]
         assert api_key.is_well_formed(key, "shop")

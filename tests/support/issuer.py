@@ -46,7 +46,7 @@ class Issuer:
             yield self
 
     def provider(self) -> dict[str, str]:
-        """This issuer as a member of `JWT_PROVIDERS`."""
+        """This issuer as a `[[provider]]` table."""
         return {"issuer": self.url, "audience": AUDIENCE, "jwks_url": self.jwks_url}
 
     def claims(self, **changes: Any) -> dict[str, Any]:

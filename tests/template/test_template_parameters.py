@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authorizer.entry import SettingsError
-from authorizer.settings import MOST_WAITING_SECONDS, PARAMETERS, TUNING, Settings
+from authorizer.settings import DEFAULT_FILE, MOST_WAITING_SECONDS, PARAMETERS, TUNING, Settings
 from local.template_file import load
 
 TEMPLATE: dict[str, Any] = load(Path("template.yaml"))
 AUTHORIZER: dict[str, Any] = TEMPLATE["Resources"]["Authorizer"]["Properties"]
+REMOVED = ("JwtProviders",)
+"""Parameters that only the empty text fits, so that an update with a value fails before it changes anything."""
 VARIABLES: dict[str, Any] = AUTHORIZER["Environment"]["Variables"]
 
 
@@ -26,7 +28,7 @@ def pattern(parameter: str) -> str:
 
 def starts(**variables: str) -> bool:
     with contextlib.suppress(SettingsError):
-        return bool(Settings.read({"API_KEYS_TABLE": "keys", **variables}, Path()))
+        return bool(Settings.read({"API_KEYS_TABLE": "keys", **variables}, Path("src/authorizer")))
     return False
 
 
@@ -54,13 +56,27 @@ def test_the_parameters_that_only_the_sample_api_uses_are_named_in_the_template_
     def is_used_always(parameter: str) -> bool:
         return any(using(name, resources) & always for name in (parameter, *using(parameter, conditions)))
 
-    without_effect = {name for name in TEMPLATE["Parameters"] if not is_used_always(name)} - {"SampleApi"}
+    without_effect = {name for name in TEMPLATE["Parameters"] if not is_used_always(name)} - {"SampleApi", *REMOVED}
     described = re.findall(r"\w+", TEMPLATE["Parameters"]["SampleApi"]["Description"])
     assert set(described) & TEMPLATE["Parameters"].keys() == without_effect
     page = Path("docs/operations.md").read_text(encoding="utf-8")
     section = page.partition("## The stage of your API\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     assert set(re.findall(r"\w+", " ".join(rows))) == without_effect
+
+
+def test_the_file_of_rules_cannot_be_left_out() -> None:
+    assert TEMPLATE["Parameters"]["AuthConfig"]["Default"] == "auth.toml" == DEFAULT_FILE
+    assert not re.fullmatch(pattern("AuthConfig"), "")
+    assert "cannot be empty" in TEMPLATE["Parameters"]["AuthConfig"]["ConstraintDescription"]
+
+
+@pytest.mark.parametrize("parameter", REMOVED)
+def test_a_value_of_a_removed_parameter_is_refused_with_the_file_as_the_remedy(parameter: str) -> None:
+    assert TEMPLATE["Parameters"][parameter]["Default"] == ""
+    assert re.fullmatch(pattern(parameter), "")
+    assert not re.fullmatch(pattern(parameter), "[{}]")
+    assert "src/authorizer/auth.toml" in TEMPLATE["Parameters"][parameter]["ConstraintDescription"]
 
 
 def test_every_setting_has_a_variable_and_one_that_the_file_may_have_is_empty_there() -> None:

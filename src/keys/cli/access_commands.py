@@ -15,7 +15,7 @@ from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
 from authorizer.refusal import Refusal
 from authorizer.route import Route
-from authorizer.settings import Settings
+from authorizer.settings import DEFAULT_FILE, Settings
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, Parsed
@@ -53,12 +53,9 @@ def access_rules(app: App, path: Path | None) -> AccessRules:
 
     :raises BadInput: the file does not exist or is invalid.
     """
-    if path is None and (named := app.settings.get("AUTH_CONFIG")):
-        path = rules.FUNCTION_CODE / named
-        note(f"Using the access rules of {path.name} in this checkout.")
     if path is None:
-        note("There are no access rules: an accepted credential can call every route.")
-        return AccessRules.allow_all()
+        path = rules.FUNCTION_CODE / (app.settings.get("AUTH_CONFIG") or DEFAULT_FILE)
+        note(f"Using the access rules of {path.name} in this checkout.")
     return rules.read(path)
 
 
@@ -131,8 +128,8 @@ def explain(
     """Explain how the authorizer decides about a JWT.
 
     Shows the identity, the rules and the policy. The output names each rule that refuses the credential, and the
-    reason. The settings are those of --stack, else of the environment variables JWT_ISSUER, JWT_AUDIENCE, JWT_PROVIDERS
-    and AUTH_CONFIG, else of the local system. The token is checked on this machine. It is not stored, shown or sent.
+    reason. The settings are those of --stack, else of the environment variables JWT_ISSUER, JWT_AUDIENCE and
+    AUTH_CONFIG, else of the local system. The token is checked on this machine. It is not stored, shown or sent.
 
     Without --jwks the signature is not checked. Exit code 0 then does not mean that the token is genuine.
     """

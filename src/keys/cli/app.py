@@ -33,7 +33,7 @@ SAMPLE: Final = 5_000
 """How many keys are read to find the prefix of a table's keys."""
 
 _DECLINED: Final = "Not confirmed. Nothing was changed."
-_SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "JWT_PROVIDERS", "AUTH_CONFIG")
+_SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "AUTH_CONFIG")
 
 
 def note(text: str) -> None:

@@ -38,8 +38,8 @@ def check(ctx: click.Context, file: Path, template_paths: tuple[Path, ...]) -> N
     and who can call each route. cfn-lint reads the SAM or CloudFormation template. For the CDK, specify the output of
     `cdk synth`.
 
-    The exit code is 10 if there are no mistakes, but there are rules and no route was found, or some rules match no
-    route and a part of the template could not be read.
+    The exit code is 10 if there are no mistakes, but no route was found, or some rules match no route and a part of
+    the template could not be read.
     """
     app: App = ctx.obj
     try:
@@ -50,9 +50,8 @@ def check(ctx: click.Context, file: Path, template_paths: tuple[Path, ...]) -> N
         raise BadInput(f"{error}\nFILE is the auth.toml file. Specify the template with --template.") from None
     if not template_paths and Path("template.yaml").is_file():
         template_paths = (Path("template.yaml"),)
-    api = template.read(*template_paths) if template_paths and read.rules else None
-    found = rules_check.examine(read.rules, api) if read.rules else RulesCheck()
-    count = len(read.rules.rules) if read.rules else 0
+    found = rules_check.examine(read.rules, template.read(*template_paths) if template_paths else None)
+    count = len(read.rules.rules)
     if app.json:
         checked = _check_object(found)
         checked["notes"] += claim_notes(read)
@@ -63,10 +62,9 @@ def check(ctx: click.Context, file: Path, template_paths: tuple[Path, ...]) -> N
             note(f"Note: {file}: {text}.")
         counts = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
         looked_at = f"{file}: {', '.join(plural(*each) for each in counts)}"
-        if not read.rules:
-            note(f"{looked_at}: no mistakes found. Without rules, an accepted credential can call every route.")
-        else:
-            note(_summary(looked_at, found, template_paths))
+        if read.rules.permit_every_route:
+            note(f"Warning: {rules.EVERY_ROUTE}.")
+        note(_summary(looked_at, found, template_paths))
     if found.mistakes:
         ctx.exit(WRONG)
     if found.unchecked:

@@ -19,7 +19,7 @@ from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import KeySet, parse_object
 from authorizer.provider import Provider
 from authorizer.refusal import Reason
-from authorizer.settings import Settings
+from authorizer.settings import DEFAULT_FILE, Settings
 from keys.core import record
 from keys.core.database import Database
 from keys.core.errors import MalformedItem
@@ -85,7 +85,7 @@ def examine(
     for provider in settings.providers:
         findings += _provider(provider, fetch or HttpsFetch(provider.ca_bundle), clock, date_of or _date_of)
     findings += _table(settings, deployment, clock)
-    findings.append(_rules(settings, deployment.environment.get("AUTH_CONFIG", "")))
+    findings.append(_rules(settings, deployment.environment.get("AUTH_CONFIG") or DEFAULT_FILE))
     findings += _ends(settings, deployment)
     return findings
 
@@ -361,8 +361,9 @@ def _clock(check: str, date: str | None, now: float) -> Finding:
 
 
 def _rules(settings: Settings, file: str) -> Finding:
-    if settings.rules is None:
-        return Finding("access rules", State.NOTE, "there are none: an accepted credential can call every route")
+    if settings.rules.permit_every_route:
+        detail = f"{rules.EVERY_ROUTE}. To limit it, replace that [[rule]] of {file} by one for each route"
+        return Finding("access rules", State.NOTE, detail)
     size = settings.rules.largest_policy_bytes()
     return Finding(
         "access rules",

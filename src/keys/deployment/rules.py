@@ -21,15 +21,17 @@ from keys.core.errors import BadInput
 FUNCTION_CODE: Final = Path(authorizer.__path__[0])
 """The function's code directory, which `AUTH_CONFIG` is relative to."""
 
+EVERY_ROUTE: Final = "Every accepted credential can call every route: the only rule is * /* without a condition"
+
 _ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
 
 
 def read(path: Path) -> AccessRules:
-    """The rules of a file; if it has none, rules that permit every route.
+    """The rules of a file.
 
     :raises BadInput: see `read_file`.
     """
-    return read_file(path).rules or AccessRules.allow_all()
+    return read_file(path).rules
 
 
 def read_file(path: Path) -> AuthFile:
@@ -60,7 +62,7 @@ class RuleFor:
 
     @property
     def place(self) -> str:
-        return f"{self.rule.where}: {self.rule.route}" if self.rule.where else "no rules: every route"
+        return f"{self.rule.where}: {self.rule.route}"
 
 
 @dataclass(frozen=True, slots=True)
