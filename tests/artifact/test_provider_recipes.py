@@ -31,7 +31,7 @@ def recipe(name: str) -> Path:
 
 def overrides(*arguments: str | Path) -> dict[str, str]:
     """The parameters that the SAM CLI reads from this text."""
-    command = [Path(".tools/sam/bin/python"), "-I", Path(__file__).with_name("sam_parameters.py"), *arguments]
+    command = [Path(".tools/sam/bin/python"), "-I", Path("tests/support/sam_parameters.py"), *arguments]
     done = subprocess.run(command, env=environment.clean(), capture_output=True, text=True, check=True)
     parsed: dict[str, str] = json.loads(done.stdout)
     return parsed
