@@ -58,8 +58,18 @@ class Relations:
     """The relations between distinct patterns, by their numbers.
 
     `covers[n]`: the other patterns that match everything that `n` matches. `overlaps[n]`: the patterns, including `n`,
-    that match something that `n` matches. `reach[n]`: `overlaps[n]`, and the patterns that match another spelling of
-    something that `n` matches.
+    that match something that `n` matches. `reach[n]`: `n`, and the patterns with a wildcard that match something that
+    `n` matches, or another spelling of it.
+
+    Example: the patterns 0 to 3 are the bits 0b0001 to 0b1000.
+
+    >>> relations = Relations(["a/*", "a/b", "*/c", "a"])
+    >>> [f"{others:04b}" for others in relations.covers]  # a/* covers a/b
+    ['0000', '0001', '0000', '0000']
+    >>> [f"{others:04b}" for others in relations.overlaps]  # a/* and */c both match a/c
+    ['0111', '0011', '0101', '1000']
+    >>> [f"{others:04b}" for others in relations.reach]  # a/* matches a/, which a server can treat as a
+    ['0101', '0011', '0101', '1001']
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:

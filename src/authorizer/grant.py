@@ -7,10 +7,13 @@ from typing import Final
 from authorizer import glob
 from authorizer.route import DEFAULT, METHODS, Route, resource
 
-OUTWARD: Final = ("*/..*", "*%*..*", "*%2e*", "*%2E*")
+OUTWARD: Final = ("*/..*", "*\\*", "*%*..*", "*%2e*", "*%2E*")
 """Paths with a parent segment. A rule for `/public/*` must not permit `/public/../admin`, nor the spellings that some
-servers treat like it: `..;`, two dots next to an encoded slash or backslash, and encoded dots."""
-SPELLINGS: Final = ("*/*/", "*//*", "*/.", "*/./*", *OUTWARD)
+servers treat like it: `..;`, two dots next to an encoded slash or backslash, and encoded dots. A backslash is not
+permitted in a URL (RFC 3986), and some servers treat it as a slash."""
+INNER: Final = ("*//*", "*/./*")
+"""Paths with an empty segment or a single dot. A rule for `/users/{id}/photos` must not permit `/users//photos`."""
+SPELLINGS: Final = ("*/*/", "*/.", *INNER, *OUTWARD)
 """Paths that servers can normalize to a shorter path (RFC 3986, section 6.2.2.3). The first pattern matches a slash at
 the end of any path except the root."""
 STAGE_ARN_BYTES: Final = 96
@@ -57,6 +60,20 @@ class Grants:
 
     The relations between the routes are computed once, in the constructor. A grant then takes time proportional to the
     number of rules.
+
+    Example: the identity satisfies the first and the third of four rules.
+
+    >>> grants = Grants([Route.parse(text) for text in ("GET /*", "GET /admin*", "GET /admin/me", "POST /a")])
+    >>> grant = grants.grant([True, False, True, False])
+
+    For GET, the allowed paths are 0b0101 (`*` and `admin/me`) and the denied ones 0b0010 (`admin*`). `*` covers
+    `admin/me`, so only `*` is allowed. `admin*` overlaps it, so it must be denied, and because `*` also matches
+    `x/../admin` and `//admin`, other spellings are denied too. POST has no allowed path, so it needs no Deny.
+
+    >>> grant.patterns["Allow"]
+    ('GET/*', 'HEAD/*')
+    >>> sorted(set(grant.patterns["Deny"]) - set(SPELLINGS))
+    ['GET/admin*', 'HEAD/admin*']
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
@@ -68,6 +85,7 @@ class Grants:
         self._paths = list(numbers)
         self._relations = glob.Relations(self._paths)
         self._wild = sum(1 << number for number, path in enumerate(self._paths) if "*" in path)
+        self._inner = sum(1 << number for number, path in enumerate(self._paths) if "*" in path[:-1])
 
     def largest_policy_bytes(self) -> int:
         """An upper bound for the policy of any identity: the size with every route of every rule."""
@@ -84,7 +102,7 @@ class Grants:
                 (allowed if holds else denied)[method] |= bit
         known: dict[tuple[int, int], tuple[int, int, bool]] = {}
         allow, deny = set[str](), set[str]()
-        spelled = outward = False
+        spelled = inner = outward = False
         for method in _EVERY_METHOD:
             pair = allowed[method], denied[method]
             if pair not in known:
@@ -93,12 +111,15 @@ class Grants:
             allow.update(resource(method, self._paths[number]) for number in glob.members(allowed_here))
             deny.update(resource(method, self._paths[number]) for number in glob.members(denied_here))
             spelled |= spelled_here
+            inner |= bool(allowed_here & self._inner)
             outward |= bool(allowed_here & self._wild)
         if not allow:
             return Grant({"Deny": ("*",)})
         if allow == _EVERYTHING and not deny:
             return Grant({"Allow": ("*",)})
-        deny.update(SPELLINGS if spelled else OUTWARD if outward else ())
+        deny.update(SPELLINGS if spelled else ())
+        deny.update(INNER if inner else ())
+        deny.update(OUTWARD if outward else ())
         return Grant({"Allow": tuple(sorted(allow)), **({"Deny": tuple(sorted(deny))} if deny else {})})
 
     def _reduce(self, allowed: int, denied: int) -> tuple[int, int, bool]:

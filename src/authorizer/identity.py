@@ -26,7 +26,7 @@ class Identity:
     """An authenticated caller.
 
     `sub`: the consumer's name or the token's subject. It is unique only together with `kind` and `issuer`. `data`: the
-    consumer's metadata or the token's claims. `scopes`: the scopes of the credential. `key_id`: of an API key.
+    consumer's metadata or the token's claims. `scopes`: each matches `SCOPE_PATTERN`. `key_id`: of an API key.
     `issuer`: of a JWT.
     """
 
@@ -41,15 +41,14 @@ class Identity:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
         `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT; `key_id` of an API
-        key; `scope`, a list separated by spaces, if there is any. A scope that OAuth does not permit, such as one with
-        a space, is left out, because it would be read as other scopes.
+        key; `scope`, a list separated by spaces, if there is any.
 
         :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """
         data = _JSON.encode(self.data)
         if encoding == "base64url":
             data = base64.urlsafe_b64encode(data.encode()).rstrip(b"=").decode()
-        scope = " ".join(sorted(filter(SCOPE_PATTERN.fullmatch, self.scopes)))
+        scope = " ".join(sorted(self.scopes))
         values = {"issuer": self.issuer, "key_id": self.key_id, "scope": scope}
         context = {"sub": self.sub, "data": data, "credential": self.kind}
         context |= {name: value for name, value in values.items() if value}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from authorizer.identity import Identity
+from authorizer import strict_json
+from authorizer.identity import SCOPE_PATTERN, Identity
 from authorizer.refusal import Reason
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+_UNSAFE: Final = frozenset('"\\')
 
 
 class MalformedRecord(Exception):
@@ -30,18 +32,21 @@ class KeyRecord:
 
     @classmethod
     def from_item(cls, item: Mapping[str, AttributeValueTypeDef]) -> KeyRecord:
-        """Read an item.
+        """Read an item, and check all that later code relies on. Scopes that OAuth does not permit are left out.
 
         :raises MalformedRecord: the item is not a valid API key.
         """
         consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
-        if not consumer or not key_id or not consumer.isprintable():
-            raise MalformedRecord("consumer or key_id is missing or not printable")
+        if not consumer or not consumer.isprintable():
+            raise MalformedRecord("consumer is missing or not printable")
+        # The access log writes the key ID into JSON without escaping it.
+        if not key_id or not key_id.isprintable() or not _UNSAFE.isdisjoint(key_id):
+            raise MalformedRecord("key_id is missing or not printable, or has a quotation mark or a backslash")
         enabled = _value(item, "enabled", "BOOL")
         if not isinstance(enabled, bool):
             raise MalformedRecord("enabled is missing")
-        scopes = _value(item, "scopes", "SS") or ()
-        identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), frozenset(scopes), key_id)
+        scopes = frozenset(filter(SCOPE_PATTERN.fullmatch, _value(item, "scopes", "SS") or ()))
+        identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), scopes, key_id)
         return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
 
     def refusal(self, now: float) -> Reason | None:
@@ -88,14 +93,6 @@ def _json_object(text: str | None) -> Mapping[str, Any]:
     if text is None:
         return {}
     try:
-        data = json.loads(text, parse_constant=_refuse)
-        text.encode()
-    except (ValueError, RecursionError):
-        raise MalformedRecord("data is not JSON") from None
-    if not isinstance(data, dict):
-        raise MalformedRecord("data is not a JSON object")
-    return data
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
+        return strict_json.parse_object(text.encode())
+    except ValueError:
+        raise MalformedRecord("data is not a JSON object that can be passed on") from None

@@ -93,6 +93,12 @@ odd_requests = st.builds(
     st.sampled_from(["", "/", "/.", "/.."]),
 ).filter(lambda request: tidied(request) != request)
 
+backslashes = st.builds(
+    lambda method, segments: f"{method}/{'/'.join(segments)}",
+    methods,
+    st.lists(st.sampled_from([*SEGMENTS, "\\", "\\..", "..\\a", "a\\b"]), min_size=1, max_size=4),
+)
+
 
 def tidied(request: str) -> str:
     """The requests that a server can interpret this request as."""
@@ -164,8 +170,9 @@ def rule(route: str, **asked: Any) -> Rule:
 
 
 ADMIN = frozenset({"admin"})
-OUTWARD = ("*%*..*", "*%2E*", "*%2e*", "*/..*")
-SPELLINGS = ("*%*..*", "*%2E*", "*%2e*", "*/*/", "*/.", "*/..*", "*/./*", "*//*")
+OUTWARD = ("*%*..*", "*%2E*", "*%2e*", "*/..*", "*\\*")
+SPELLINGS = ("*%*..*", "*%2E*", "*%2e*", "*/*/", "*/.", "*/..*", "*/./*", "*//*", "*\\*")
+INNER = ("*%*..*", "*%2E*", "*%2e*", "*/..*", "*/./*", "*//*", "*\\*")
 EVERYTHING = ("$default", *(f"{method}/*" for method in METHODS))
 
 
@@ -197,16 +204,38 @@ def test_no_other_spelling_of_a_path_gets_round_a_rule_that_is_not_satisfied(
 
 
 @given(rule_lists, odd_requests)
-def test_where_every_rule_is_satisfied_only_paths_that_lead_outwards_are_refused_for_their_spelling(
+def test_where_every_rule_is_satisfied_only_what_could_lead_elsewhere_is_refused_for_its_spelling(
     rules: list[Rule], request: str
 ) -> None:
     satisfied = [Rule(rule.route) for rule in rules]
-    permitted = iam_permits(policy(satisfied, KEY), f"{STAGE}/{request}")
+    document = policy(satisfied, KEY)
+    permitted = iam_permits(document, f"{STAGE}/{request}")
     everything = any(rule.route == Route("*", "*") for rule in satisfied)
-    if ".." in request.split("/") and not everything:
+    allowed = [
+        pattern.removeprefix(f"{STAGE}/")
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
+        for pattern in statement["Resource"]
+    ]
+    inner = any("*" in pattern[:-1] for pattern in allowed)
+    if (".." in request.split("/") and not everything) or (("//" in request or "/./" in request) and inner):
         assert not permitted
     else:
         assert permitted == rules_permit(satisfied, KEY, request)
+
+
+@example([rule("GET /users/{id}/photos")], KEY, "GET/users//photos")
+@example([rule("GET /users/{id}/photos")], KEY, "GET/users/./photos")
+@example([rule("GET /users/{id}/photos")], KEY, "GET/users/\\photos")
+@example([rule("GET /users/{id}/photos")], KEY, "GET/users/x\\..\\photos")
+@example([rule("GET /*b")], KEY, "GET/.\\a/b")
+@given(rule_lists, identities, odd_requests | backslashes)
+def test_another_spelling_reaches_no_route_that_no_rule_permits_except_by_a_slash_at_its_end(
+    rules: list[Rule], identity: Identity, request: str
+) -> None:
+    if iam_permits(policy(rules, identity), f"{STAGE}/{request}"):
+        normal = tidied(request.replace("\\", "/"))
+        assert any(rules_permit(rules, identity, f"{normal}{end}") for end in ("", "/"))
 
 
 @given(rule_lists, rules, identities, requests)

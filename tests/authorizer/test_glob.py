@@ -1,14 +1,16 @@
 """Patterns: their relations, compared with every short text that they can match."""
 
+import doctest
 import re
 from functools import lru_cache
 from itertools import product
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authorizer import glob
+from authorizer import glob, grant
 
 # "z" is in no pattern, so that only wildcards match it.
 TEXTS = ["".join(letters) for length in range(7) for letters in product("ab/z", repeat=length)]
@@ -19,6 +21,13 @@ patterns = st.text("ab/*", max_size=5).map(lambda text: re.sub(r"\*+", "*", text
 def matched(pattern: str) -> frozenset[str]:
     expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
     return frozenset(filter(expression.fullmatch, TEXTS))
+
+
+@pytest.mark.parametrize("module", [glob, grant])
+def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
+    failed, attempted = doctest.testmod(module)
+    assert attempted
+    assert failed == 0
 
 
 @given(st.lists(patterns, min_size=2, max_size=6, unique=True))

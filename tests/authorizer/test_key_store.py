@@ -82,6 +82,14 @@ def test_a_key_of_the_table_is_its_consumers_identity() -> None:
     assert identity.scopes == {"a", "b"}
 
 
+def test_a_stored_scope_that_would_read_as_others_is_left_out() -> None:
+    table = Table()
+    key = table.add(api_key.generate("mak"), scopes={"SS": ["read", "write admin", 'say "x"', "ü", "a\u00a0b"]})
+    identity = authenticator(table).authenticate(key)
+    assert identity is not None
+    assert identity.scopes == {"read"}
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda key: key[:-1] + ("0" if key[-1] != "0" else "1"), lambda key: key[:-1], lambda key: key + "0"],
@@ -118,6 +126,14 @@ def test_a_key_of_another_prefix_is_not_ours_and_costs_no_read() -> None:
         ({"data": {"S": '{"a": NaN}'}}, Reason.MALFORMED_RECORD),
         ({"data": {"S": "[" * 100_000}}, Reason.MALFORMED_RECORD),
         ({"data": {"M": {}}}, Reason.MALFORMED_RECORD),
+        ({"data": {"S": '{"a": "\\ud800"}'}}, Reason.MALFORMED_RECORD),
+        ({"data": {"S": '{"a": 1e999}'}}, Reason.MALFORMED_RECORD),
+        ({"data": {"S": '{"a": 1, "a": 2}'}}, Reason.MALFORMED_RECORD),
+        ({"data": {"S": '{"a": ' + "[" * 64 + "]" * 64 + "}"}}, Reason.MALFORMED_RECORD),
+        ({"data": {"S": '{"a": ' + "9" * 5000 + "}"}}, Reason.MALFORMED_RECORD),
+        ({"key_id": {"S": 'key"1'}}, Reason.MALFORMED_RECORD),
+        ({"key_id": {"S": "key\n1"}}, Reason.MALFORMED_RECORD),
+        ({"key_id": {"S": "key\\1"}}, Reason.MALFORMED_RECORD),
         ({"scopes": {"S": "a"}}, Reason.MALFORMED_RECORD),
         ({"expires_at": {"N": "1e3"}}, Reason.MALFORMED_RECORD),
         ({"expires_at": {"S": "never"}}, Reason.MALFORMED_RECORD),
