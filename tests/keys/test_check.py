@@ -1,12 +1,10 @@
 """`keys check`: access rules compared with the template of an API."""
 
-import builtins
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,13 +14,22 @@ from hypothesis import strategies as st
 from authorizer.route import Route
 from keys.cli.app import App
 from keys.cli.main import main
-from keys.core.errors import BadInput
-from keys.deployment import requirement, template
+from keys.deployment import requirement
 from keys.deployment.endpoint import Endpoint
 from tests.support.rules_text import rules_of
 
 Check = Callable[..., Result]
-FUNCTION = "{ Type: AWS::Serverless::Function, Properties: { Events: %s } }"
+AUTHORIZER = "FunctionArn: !Ref AuthorizerFunctionArn, Identity: { Headers: [Authorization] }"
+HEAD = f"""
+Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
+Parameters: {{ AuthorizerFunctionArn: {{ Type: String }} }}
+Globals:
+  Api: {{ Auth: {{ DefaultAuthorizer: M, Authorizers: {{ M: {{ {AUTHORIZER}, FunctionPayloadType: REQUEST }} }} }} }}
+  HttpApi:
+    Auth: {{ DefaultAuthorizer: M, Authorizers: {{ M: {{ {AUTHORIZER}, AuthorizerPayloadFormatVersion: "2.0" }} }} }}
+Resources:
+"""
+FUNCTION = "{ Type: AWS::Serverless::Function, Properties: { Runtime: python3.13, Handler: a.b, Events: %s } }"
 API = "Api: { Type: AWS::Serverless::Api, Properties: { StageName: v1 } }"
 
 
@@ -44,218 +51,19 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
 
 
 def written(resources: str) -> str:
-    return "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]\nResources:\n" + "".join(
-        f"  {line}\n" for line in resources.strip("\n").splitlines()
-    )
-
-
-def routes_of(resources: str, folder: Path, head: str = "") -> tuple[list[str], Mapping[str, str]]:
-    path = folder / "api.yaml"
-    path.write_text(head + written(resources), encoding="utf-8")
-    found = template.read(path)
-    return [str(endpoint) for endpoint in found.endpoints], found.unread
+    return HEAD + "".join(f"  {line}\n" for line in resources.strip("\n").splitlines())
 
 
 def rule(route: str, members: str = "") -> str:
     return f"[[rule]]\nroute = '{route}'\n{members}\n"
 
 
-def event(method: str, path: str, kind: str = "Api") -> str:
-    return f"{{ Type: {kind}, Properties: {{ Method: {method}, Path: '{path}' }} }}"
+def event(method: str, path: str, kind: str = "Api", auth: str | None = None) -> str:
+    member = f", Auth: {{ Authorizer: {auth} }}" if auth else ""
+    return f"{{ Type: {kind}, Properties: {{ Method: {method}, Path: '{path}'{member} }} }}"
 
 
 ME = f"F: {FUNCTION % ('{ Me: ' + event('get', '/me') + ' }')}"
-
-
-class TestTemplate:
-    @pytest.mark.parametrize(
-        ("resources", "routes"),
-        [
-            (f"F: {FUNCTION % ('{ A: ' + event('get', '/orders/{id}') + ' }')}", ["GET /orders/{id}"]),
-            (f"F: {FUNCTION % '{ A: { Type: HttpApi } }'}", ["$default"]),
-            (f"F: {FUNCTION % '{ A: { Type: Schedule, Properties: { Schedule: rate(1 day) } } }'}", []),
-            (
-                (
-                    "Api: { Type: AWS::Serverless::Api, Properties: { DefinitionBody: { paths: { /a: "
-                    "{ post: {}, parameters: [] }, '/b/{proxy+}': { x-amazon-apigateway-any-method: {} } } } } }"
-                ),
-                [
-                    "POST /a",
-                    *(f"{m} /b/{{proxy+}}" for m in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")),
-                ],
-            ),
-            (
-                (
-                    "Api: { Type: AWS::ApiGatewayV2::Api, Properties: { Body: { paths: { /$default: "
-                    "{ x-amazon-apigateway-any-method: { isDefaultRoute: true } } } } } }"
-                ),
-                ["$default"],
-            ),
-            (
-                (
-                    "Api: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: HTTP } }\n"
-                    "A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: DELETE /a } }\n"
-                    "B: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: $default } }"
-                ),
-                ["$default", "DELETE /a"],
-            ),
-        ],
-    )
-    def test_routes_are_found_in_each_kind_of_resource(self, resources: str, routes: list[str], tmp_path: Path) -> None:
-        assert routes_of(resources, tmp_path) == (routes, {})
-
-    def test_fn_foreach_is_expanded(self, tmp_path: Path) -> None:
-        each = FUNCTION % "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${N}' } } }"
-        resources = f"Fn::ForEach::Functions: [N, [orders, users], {{ 'F${{N}}': {each} }}]"
-        assert routes_of(resources, tmp_path) == (["GET /orders", "GET /users"], {})
-
-    def test_fn_foreach_over_an_unknown_collection_adds_no_route(self, tmp_path: Path) -> None:
-        each = FUNCTION % "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${N}' } } }"
-        head = "Parameters: { Names: { Type: CommaDelimitedList } }\n"
-        resources = f"{ME}\nFn::ForEach::Functions: [N, !Ref Names, {{ 'F${{N}}': {each} }}]"
-        routes, unread = routes_of(resources, tmp_path, head)
-        assert routes == ["GET /me"]
-        assert unread == {"Fn::ForEach::Functions": "its collection is not in the template"}
-
-    HEAD = (
-        "Parameters: { Version: { Type: String, Default: v1 }, Method: { Type: String, AllowedValues: [get, put] }, "
-        "Free: { Type: String } }\nConditions: { New: !Equals [!Ref Free, x] }\n"
-    )
-
-    @pytest.mark.parametrize(
-        ("events", "routes", "unread"),
-        [
-            ("{ A: { Type: Api, Properties: { Method: !Ref Method, Path: /a } } }", ["GET /a", "PUT /a"], []),
-            ("{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${Version}/a' } } }", ["GET /v1/a"], []),
-            ("{ A: { Type: Api, Properties: { Method: get, Path: !If [New, /a, /b] } } }", ["GET /a", "GET /b"], []),
-            (f"!If [New, {{ A: {event('get', '/a')} }}, !Ref AWS::NoValue]", ["GET /a"], []),
-            (f"{{ A: !If [New, {event('get', '/a')}, !Ref AWS::NoValue] }}", ["GET /a"], []),
-            (
-                "{ A: { Type: Api, Properties: { Method: get, Path: !Sub '/${Free}' } } }",
-                [],
-                ["F.Properties.Events.A.Properties.Path"],
-            ),
-            (
-                "{ A: { Type: Api, Properties: { Method: get, Path: !If [New, /a, !ImportValue path] } } }",
-                ["GET /a"],
-                ["F.Properties.Events.A.Properties.Path"],
-            ),
-            (f"{{ A: {event('trace', '/a')} }}", [], ["F.Properties.Events.A.Properties: trace /a"]),
-            ("{ A: [] }", [], ["F.Properties.Events.A"]),
-            ("[]", [], ["F.Properties.Events"]),
-        ],
-    )
-    def test_intrinsic_functions_are_resolved_or_named(
-        self, events: str, routes: list[str], unread: list[str], tmp_path: Path
-    ) -> None:
-        found = routes_of(f"F: {FUNCTION % events}", tmp_path, self.HEAD)
-        assert (found[0], list(found[1])) == (routes, unread)
-
-    REST = """
-Api: { Type: AWS::ApiGateway::RestApi, Properties: { Name: x } }
-Orders: { Type: AWS::ApiGateway::Resource, Properties: { RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId,
-  PathPart: orders } }
-Order: { Type: AWS::ApiGateway::Resource, Properties: { RestApiId: !Ref Api, ParentId: !Ref Orders, PathPart: "{id}" } }
-A: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, ResourceId: !Ref Order, HttpMethod: GET,
-  AuthorizationType: CUSTOM } }
-B: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMethod: POST, AuthorizationType: CUSTOM,
-  ResourceId: { Fn::GetAtt: Api.RootResourceId } } }
-C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMethod: POST, AuthorizationType: CUSTOM,
-  ResourceId: !ImportValue resource } }
-"""
-
-    def test_methods_have_the_paths_of_their_resources(self, tmp_path: Path) -> None:
-        routes, unread = routes_of(self.REST, tmp_path)
-        assert routes == ["POST /", "GET /orders/{id}"]
-        assert list(unread) == ["C.Properties.ResourceId"]
-
-    def test_a_circular_reference_of_resources_ends(self, tmp_path: Path) -> None:
-        circle = self.REST.replace("ParentId: !GetAtt Api.RootResourceId", "ParentId: !Ref Order")
-        routes, unread = routes_of(circle, tmp_path)
-        assert routes == ["POST /"]
-        assert "Orders.Properties.ParentId" in unread or "Order.Properties.ParentId" in unread
-
-    @pytest.mark.parametrize(
-        ("resources", "why"),
-        [
-            ("S: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: https://x.example } }", "its template"),
-            ("S: { Type: AWS::Serverless::Application, Properties: { Location: x } }", "its template"),
-            ("W: { Type: AWS::Serverless::WebSocketApi, Properties: {} }", "not supported"),
-            ("W: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: WEBSOCKET } }", "not supported"),
-            ("R: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: $connect } }", "not supported"),
-            ("Api: { Type: AWS::Serverless::Api, Properties: { DefinitionUri: s3://x/y } }", "nor in a file"),
-            ("Api: { Type: AWS::ApiGateway::RestApi, Properties: { BodyS3Location: { Bucket: x } } }", "nor in a file"),
-            (
-                (
-                    "Api: { Type: AWS::ApiGateway::RestApi, Properties: { Body: { Fn::Transform: { Name: AWS::Include, "
-                    "Parameters: { Location: s3://x/y } } } } }"
-                ),
-                "nor in a file",
-            ),
-            (
-                "Api: { Type: AWS::ApiGateway::RestApi, Properties: { Body: { paths: { /a: { $ref: x } } } } }",
-                "not in the template",
-            ),
-            ("Fn::Transform: { Name: AWS::Include }", "not in the template"),
-            ("X: { Properties: {} }", "no type"),
-            ("X: 7", "no type"),
-        ],
-    )
-    def test_a_part_that_might_have_routes_and_cannot_be_read_is_named(
-        self, resources: str, why: str, tmp_path: Path
-    ) -> None:
-        routes, unread = routes_of(resources, tmp_path)
-        assert routes == []
-        assert [told for told in unread.values() if why in told]
-
-    def test_a_macro_is_named(self, tmp_path: Path) -> None:
-        path = tmp_path / "api.yaml"
-        path.write_text(f"Transform: Mine\nResources:\n  {ME}\n", encoding="utf-8")
-        assert template.read(path).unread == {"Transform Mine": "this macro might add routes"}
-
-    @pytest.mark.parametrize(
-        "property_text",
-        ["DefinitionUri: api.json", "DefinitionBody: { Fn::Transform: { Parameters: { Location: ./api.json } } }"],
-    )
-    def test_an_openapi_file_next_to_the_template_is_read(self, property_text: str, tmp_path: Path) -> None:
-        (tmp_path / "api.json").write_text('{"paths": {"/a": {"get": {}}}}', encoding="utf-8")
-        resources = f"Api: {{ Type: AWS::Serverless::Api, Properties: {{ {property_text} }} }}"
-        assert routes_of(resources, tmp_path) == (["GET /a"], {})
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "",
-            "a: [",
-            "Resources: 7",
-            "\x00",
-            "[]",
-            "text",
-            "Resources: { A: {}, A: {} }",
-            "version = 0.1\n[a.b]\nc = 1",
-        ],
-    )
-    def test_an_invalid_template_is_refused_with_its_name(self, text: str, tmp_path: Path) -> None:
-        path = tmp_path / "broken.yaml"
-        path.write_text(text, encoding="utf-8")
-        with pytest.raises(BadInput, match=r"broken\.yaml is not a (?:valid template in YAML or JSON|template): "):
-            template.read(path)
-
-    def test_an_invalid_fn_foreach_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(BadInput, match="Fn::ForEach values must be a list of 3"):
-            routes_of("Fn::ForEach::X: [N]", tmp_path)
-
-    def test_without_cfn_lint_the_error_names_the_remedy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = builtins.__import__
-
-        def without(name: str, *rest: Any) -> Any:
-            if name.startswith("cfnlint"):
-                raise ImportError(name)
-            return real(name, *rest)
-
-        monkeypatch.setattr(builtins, "__import__", without)
-        with pytest.raises(BadInput, match=r"pip install '\.\[templates\]'"):
-            routes_of(ME, tmp_path)
 
 
 class TestCheck:
@@ -268,10 +76,8 @@ class TestCheck:
             "ANY /me                  any accepted credential with the scope api (line 1)",
             "GET /orders/{id}         any accepted credential with the scope api (line 1, line 4)",
         ]
-        assert (
-            "auth.toml: 0 settings, 0 identity providers, 2 rules, 8 routes of api.yaml: no mistakes found"
-            in answer.stderr
-        )
+        looked_at = "0 settings, 0 identity providers, 2 rules, 8 routes of api.yaml (8 behind this authorizer)"
+        assert f"auth.toml: {looked_at}: no mistakes found" in answer.stderr
 
     def test_a_rule_for_a_part_of_a_route_is_listed_below_it(self, check: Check) -> None:
         rules = rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
@@ -292,7 +98,57 @@ class TestCheck:
         method = "AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: GET /me, AuthorizationType: NONE }"
         answer = check(rule("GET /me"), f"R: {{ Type: {method} }}")
         assert answer.exit_code == 10
-        assert "GET /me                  anyone: it has no Lambda authorizer in the template" in answer.stdout
+        assert "GET /me                  anyone: it has no authorizer" in answer.stdout
+
+    def test_a_rule_for_a_route_that_another_authorizer_guards_is_a_mistake(self, check: Check) -> None:
+        routes = {"/a": None, "/b": "NONE", "/c": "AWS_IAM"}
+        events = ", ".join(f"E{n}: {event('get', path, auth=auth)}" for n, (path, auth) in enumerate(routes.items()))
+        answer = check("".join(rule(f"GET {path}") for path in routes), f"F: {FUNCTION % ('{ ' + events + ' }')}")
+        assert answer.exit_code == 2
+        assert "GET /b                   anyone: it has no authorizer" in answer.stdout
+        assert "GET /c                   another authorizer: IAM" in answer.stdout
+        assert "line 4: GET /b matches no route with this authorizer: anyone can call GET /b." in answer.stderr
+        assert (
+            "line 7: GET /c matches no route with this authorizer: GET /c has another authorizer: IAM" in answer.stderr
+        )
+        assert "3 routes of api.yaml (1 anyone, 1 behind this authorizer, 1 behind another authorizer)" in answer.stderr
+
+    API_WITH = """
+Api: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: HTTP } }
+M: { Type: AWS::ApiGatewayV2::Authorizer, Properties: { AuthorizerUri: !Sub
+  "arn:aws:apigateway:x:lambda:path/2015-03-31/functions/${AuthorizerFunctionArn}/invocations", %s } }
+A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GET /a, AuthorizationType: CUSTOM,
+  AuthorizerId: !Ref M } }"""
+    SOURCE = "AuthorizerType: REQUEST, IdentitySource: [$request.header.%s]"
+
+    @pytest.mark.parametrize(
+        ("authorizer", "told"),
+        [
+            ("AuthorizerType: TOKEN", "the authorizer M has the type TOKEN"),
+            (SOURCE % "X-Tenant", "the authorizer M has the identity source $request.header.X-Tenant without"),
+            (f"{SOURCE % 'Authorization'}, EnableSimpleResponses: true", "API Gateway expects simple responses of the"),
+            (SOURCE % "Authorization", None),
+        ],
+    )
+    def test_an_authorizer_that_is_attached_wrongly_is_a_mistake(
+        self, authorizer: str, told: str | None, check: Check
+    ) -> None:
+        answer = check(rule("GET /a", "credentials = ['jwt']"), self.API_WITH % authorizer)
+        assert answer.exit_code == (2 if told else 0)
+        assert (f"Error: GET /a: {told}" in answer.stderr) == bool(told)
+
+    def test_simple_responses_belong_in_the_file_and_in_the_api(self, check: Check) -> None:
+        file = "[settings]\nsimple_responses = true\n" + rule("* /*")
+        source = self.SOURCE % "Authorization"
+        assert check(file, self.API_WITH % f"{source}, EnableSimpleResponses: true").exit_code == 0
+        answer = check(file, self.API_WITH % source)
+        assert (answer.exit_code, "API Gateway expects policies" in answer.stderr) == (2, True)
+
+    def test_a_greedy_route_is_named(self, check: Check) -> None:
+        answer = check(rule("* /*"), f"F: {FUNCTION % ('{ A: ' + event('get', '/{proxy+}') + ' }')}")
+        assert (
+            "Note: the route /{proxy+} is greedy: it also receives each path that no other route has" in answer.stderr
+        )
 
     def test_a_template_in_place_of_the_file_names_the_option(self, check: Check) -> None:
         check("", f"F: {FUNCTION % '{}'}")
@@ -311,10 +167,10 @@ class TestCheck:
             rule("GET /v1/me") + rule("GET /v1/b"), f"F: {FUNCTION % ('{ A: ' + event('get', '/me') + ' }')}"
         )
         assert (
-            "GET /v1/me matches no route with an authorizer in the template. A route does not include the stage. "
+            "GET /v1/me matches no route with this authorizer. A route does not include the stage. "
             "If v1 is the stage, write GET /me." in answer.stderr
         )
-        assert "GET /v1/b matches no route with an authorizer in the template.\n" in answer.stderr
+        assert "GET /v1/b matches no route with this authorizer.\n" in answer.stderr
 
     def test_all_mistakes_are_reported_at_once(self, check: Check) -> None:
         rules = (
@@ -327,8 +183,8 @@ class TestCheck:
         answer = check(rules, ME)
         assert answer.exit_code == 2
         assert [line for line in answer.stderr.splitlines() if line.startswith("Error")] == [
-            "Error: auth.toml, line 7: GET /gone matches no route with an authorizer in the template.",
-            "Error: auth.toml, line 10: GET /lost matches no route with an authorizer in the template.",
+            "Error: auth.toml, line 7: GET /gone matches no route with this authorizer.",
+            "Error: auth.toml, line 10: GET /lost matches no route with this authorizer.",
             (
                 "Error: auth.toml, line 13: * /me: no credential can satisfy it: a credential cannot be both an API "
                 "key and a JWT."
@@ -361,17 +217,18 @@ class TestCheck:
         assert "0 routes of api.yaml: no mistakes found. Rules that were not checked: 1." in answer.stderr
         alone = check(rule("GET /me"))
         assert alone.exit_code == 10
-        assert "The routes were not checked: specify --template" in alone.stderr
+        assert "The routes were not checked: specify --template or --api" in alone.stderr
 
     def test_a_rule_that_might_match_an_unread_part_is_not_checked(self, check: Check) -> None:
         stack = "S: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: x } }"
         answer = check(rule("GET /me") + rule("GET /else"), f"{ME}\n{stack}")
         assert answer.exit_code == 10
         assert "Not read: S: a nested stack: check its template separately" in answer.stderr
-        assert "Not checked: auth.toml, line 4: GET /else matches no route that could be read." in answer.stderr
+        unchecked = "line 4: GET /else matches no route with this authorizer that could be read."
+        assert f"Not checked: auth.toml, {unchecked}" in answer.stderr
         assert (
-            "1 route of api.yaml (1 part of it could not be read): no mistakes found. Rules that were not checked: 1."
-            in answer.stderr
+            "1 route of api.yaml (1 behind this authorizer), 1 part that could not be read: no mistakes found. "
+            "Rules that were not checked: 1." in answer.stderr
         )
 
     def test_a_file_without_rules_is_a_mistake(self, check: Check) -> None:
@@ -431,7 +288,8 @@ class TestCheck:
         rules = rule("GET /me") + rule("GET /orders")
         assert "line 4: GET /orders matches no route" in check(rules, ME).stderr
         both = check(rules, ME, "--template", "other.yaml")
-        assert (both.exit_code, "2 routes of api.yaml, other.yaml: no mistakes found" in both.stderr) == (0, True)
+        assert both.exit_code == 0
+        assert "2 routes of api.yaml, other.yaml (2 behind this authorizer): no mistakes found" in both.stderr
 
     def test_programs_get_the_same(self, check: Check) -> None:
         rules = rule("GET /me") + rule("GET /else")
@@ -440,8 +298,17 @@ class TestCheck:
         assert json.loads(answer.stdout) == {
             "rules": 2,
             "providers": 0,
-            "routes": [{"route": "GET /me", "who": "any accepted credential", "rules": ["line 1"], "part": []}],
-            "mistakes": ["line 4: GET /else matches no route with an authorizer in the template"],
+            "routes": [
+                {
+                    "api": "ServerlessRestApi",
+                    "route": "GET /me",
+                    "caller": "this authorizer",
+                    "who": "any accepted credential",
+                    "rules": ["line 1"],
+                    "part": [],
+                }
+            ],
+            "mistakes": ["line 4: GET /else matches no route with this authorizer"],
             "notes": [],
             "unread": [],
             "unchecked": [],

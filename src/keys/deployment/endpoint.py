@@ -1,14 +1,15 @@
-"""Routes in the template of an API, and which of their requests match an access rule."""
+"""Routes of an API, and which of their requests match an access rule."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from authorizer import glob
 from authorizer.route import DEFAULT, METHODS, Route
+from keys.deployment.guard import THIS, Caller, Guard
 
 _PARAMETER: Final = re.compile(r"(\{[^{}]+\})")
 _SEGMENT: Final = "\0"
@@ -20,30 +21,39 @@ _REST: Final = "\1"
 class Endpoint:
     """One method of a route of an API. Here `{id}` is exactly one segment, unlike in a rule.
 
-    `path`: as in the template, with its leading slash; empty for the `$default` of an HTTP API, whose method is
-    `DEFAULT`. `guarded`: False if the template shows that the route has no Lambda authorizer.
+    `path`: as in the API, with its leading slash; empty for the `$default` of an HTTP API, whose method is `DEFAULT`.
+    `api`: the name of the API. `when`: the conditions of the template with which this guard holds, if it is not the
+    only one. `is_usual`: whether it holds with the default values of parameters.
     """
 
+    api: str = field(default="", kw_only=True)
     path: str
     method: str
-    guarded: bool = True
+    guard: Guard = field(default=THIS, kw_only=True)
+    when: str = field(default="", kw_only=True)
+    is_usual: bool = field(default=True, kw_only=True)
 
     @classmethod
-    def parse(cls, method: str, path: str, *, guarded: bool = True) -> Iterator[Endpoint]:
+    def parse(cls, method: str, path: str, *, guard: Guard = THIS, api: str = "") -> Iterator[Endpoint]:
         """One endpoint per method. `method` is a method name of API Gateway, in any case; `ANY` means all methods.
 
         :raises RouteError: this is not a valid route of API Gateway.
         """
         if path.removeprefix("/") == DEFAULT:
-            yield cls("", DEFAULT, guarded)
+            yield cls("", DEFAULT, guard=guard, api=api)
             return
         anything = method.upper() in ("ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD")
         Route.parse(f"{'*' if anything else method.upper()} {path}")
         for each in METHODS if anything else (method.upper(),):
-            yield cls(path, each, guarded)
+            yield cls(path, each, guard=guard, api=api)
 
     def __str__(self) -> str:
         return DEFAULT if self.method == DEFAULT else f"{self.method} {self.path}"
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether this authorizer decides about its requests, so that the access rules apply."""
+        return self.guard.caller is Caller.THIS
 
     @property
     def is_greedy(self) -> bool:

@@ -11,15 +11,18 @@ from authorizer.access import AccessRules, Rule
 from authorizer.claims import write_path
 from authorizer.route import DEFAULT, Route
 from keys.deployment import requirement
+from keys.deployment.api_routes import ApiRoutes
 from keys.deployment.endpoint import Endpoint
-from keys.deployment.template import ApiRoutes
+from keys.deployment.guard import OPEN, Caller
 
+FEW: Final = 5
+"""How many routes a mistake names."""
 REMEDY: Final = "All rules that match a route must be satisfied: write one rule with any = [...], or change a route"
 
 
 @dataclass(frozen=True)
 class RouteAnswer:
-    """Endpoints with the same path and the same rules. `part`: the rules that match only some of their requests."""
+    """Endpoints with the same path, guard and rules. `part`: the rules that match only some of their requests."""
 
     endpoints: tuple[Endpoint, ...]
     rules: tuple[Rule, ...]
@@ -36,11 +39,14 @@ class RouteAnswer:
     @property
     def who(self) -> str:
         """Who can call it, in words."""
-        if not self.endpoints[0].guarded:
-            return "anyone: it has no Lambda authorizer in the template"
-        if self.part and not self.rules:
-            return "no credential, except for a part of it"
-        return requirement.who(self.rules)
+        first = self.endpoints[0]
+        if not first.is_guarded:
+            who = "anyone: it has no authorizer" if first.guard == OPEN else str(first.guard)
+        elif self.part and not self.rules:
+            who = "no credential, except for a part of it"
+        else:
+            who = requirement.who(self.rules)
+        return f"{who} (with {first.when})" if first.when else who
 
     def who_of(self, rule: Rule) -> str:
         """Who can call the part of the route that the rule matches. Other rules for a part of it are ignored."""
@@ -62,25 +68,75 @@ class RulesCheck:
         """The number of endpoints: each method of a route counts."""
         return sum(len(answer.endpoints) for answer in self.routes)
 
+    def count(self, caller: Caller) -> int:
+        """The number of endpoints that are guarded in this way."""
+        return sum(len(each.endpoints) for each in self.routes if each.endpoints[0].guard.caller is caller)
 
-def examine(rules: AccessRules, api: ApiRoutes | None) -> RulesCheck:
-    """Check the rules. `api`: None if there is no template; then no routes are checked."""
-    endpoints = [endpoint for endpoint in api.endpoints if endpoint.guarded] if api else []
+
+def examine(rules: AccessRules, api: ApiRoutes | None, *, simple_responses: bool = False) -> RulesCheck:
+    """Check the rules. `api`: None if there is no API; then no routes are checked.
+
+    `simple_responses`: the setting of the file.
+    """
+    everything = api.endpoints if api else ()
+    endpoints = [endpoint for endpoint in everything if endpoint.is_guarded]
     unread = api.unread if api else {}
     idle = [rule for rule in rules.rules if not any(endpoint.is_met(rule.route) for endpoint in endpoints)]
-    unchecked = idle if unread or not endpoints else []
+    unknown = [endpoint for endpoint in everything if endpoint.guard.caller is Caller.UNKNOWN]
+    unchecked = [
+        rule for rule in idle if unread or not endpoints or any(endpoint.is_met(rule.route) for endpoint in unknown)
+    ]
     mistakes = [
-        f"{_place(rule)} matches no route with an authorizer in the template{_stage(rule.route, endpoints)}"
+        f"{_place(rule)} matches no route with this authorizer{_instead(rule.route, everything)}"
+        f"{_stage(rule.route, endpoints)}"
         for rule in idle
+        if rule not in unchecked
     ]
     conflicts, notes = _conflicts(rules.rules, endpoints)
     return RulesCheck(
-        tuple(_answers(rules.rules, api.endpoints if api else ())),
-        (*([] if unchecked else mistakes), *conflicts),
-        (*notes, *_spellings(rules.rules, endpoints)),
+        tuple(_answers(rules.rules, everything)),
+        (*mistakes, *conflicts, *_attached_wrongly([each for each in endpoints if each.is_usual], simple_responses)),
+        (
+            *notes,
+            *_attached_wrongly([each for each in endpoints if not each.is_usual], simple_responses),
+            *_greedy(endpoints),
+            *_spellings(rules.rules, endpoints),
+        ),
         unread,
         tuple(unchecked),
     )
+
+
+def _instead(route: Route, endpoints: Iterable[Endpoint]) -> str:
+    """What guards the routes that a rule matches, if it is not this authorizer."""
+    met = next((endpoint for endpoint in endpoints if endpoint.is_met(route)), None)
+    if met is None:
+        return ""
+    return f": anyone can call {met}" if met.guard.caller is Caller.ANYONE else f": {met} has {met.guard}"
+
+
+def _attached_wrongly(endpoints: Sequence[Endpoint], simple_responses: bool) -> Iterator[str]:
+    """Authorizers that refuse each request, or mix the policies of callers up."""
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        faults = list(endpoint.guard.faults)
+        if endpoint.guard.simple != simple_responses:
+            expected = "simple responses" if endpoint.guard.simple else "policies"
+            sent = "simple_responses = true" if simple_responses else "no simple_responses = true"
+            faults.append(
+                f"API Gateway expects {expected} of the authorizer, and the file has {sent}, so each request gets 500: "
+                "make both the same. Access rules need policies"
+            )
+        for fault in faults:
+            found.setdefault(f"{fault}{endpoint.when and f' (with {endpoint.when})'}", []).append(endpoint)
+    for fault, where in found.items():
+        named = ", ".join(dict.fromkeys(str(endpoint) for endpoint in where[:FEW]))
+        yield f"{named}{' ...' if len(where) > FEW else ''}: {fault}"
+
+
+def _greedy(endpoints: Iterable[Endpoint]) -> Iterator[str]:
+    for path in dict.fromkeys(str(each.path or each) for each in endpoints if each.is_greedy):
+        yield f"the route {path} is greedy: it also receives each path that no other route has"
 
 
 def _stage(route: Route, endpoints: Sequence[Endpoint]) -> str:
@@ -95,10 +151,10 @@ def _stage(route: Route, endpoints: Sequence[Endpoint]) -> str:
 def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> Iterator[RouteAnswer]:
     groups: dict[tuple[object, ...], RouteAnswer] = {}
     for endpoint in endpoints:
-        met = [rule for rule in rules if endpoint.is_met(rule.route)] if endpoint.guarded else []
+        met = [rule for rule in rules if endpoint.is_met(rule.route)] if endpoint.is_guarded else []
         whole = tuple(rule for rule in met if endpoint.is_covered(rule.route))
         part = tuple(rule for rule in met if rule not in whole)
-        key = endpoint.path, endpoint.guarded, whole, part
+        key = endpoint.api, endpoint.path, endpoint.guard, endpoint.when, whole, part
         before = groups[key].endpoints if key in groups else ()
         groups[key] = RouteAnswer((*before, endpoint), whole, part)
     yield from groups.values()
