@@ -14,9 +14,10 @@ from authorizer.fetch import FetchError
 from keys.cli.app import App
 from keys.cli.main import main
 from keys.core.errors import BadInput, NotFound
-from keys.deployment.connection import Target
+from keys.core.table import Table
 from keys.deployment.doctor import Finding, State, examine
 from keys.deployment.stack import Deployment, find
+from keys.deployment.target import Resolved, Target, resolve
 from tests.support.deployed_function import REFUSED, SETTINGS_ERROR, DeployedFunction
 from tests.support.keys_command import KeysCommand
 from tests.support.rules_text import auth_toml
@@ -189,7 +190,7 @@ class Unreadable:
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
-        if name == "get_paginator":
+        if name == "scan":
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Scan")
         return getattr(self._client, name)
 
@@ -319,7 +320,8 @@ class TestDoctor:
 
     def test_a_fault_has_its_own_exit_code(self, dynamodb: "DynamoDBClient") -> None:
         deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})
-        app = App(env={}, find_deployment=lambda _target, _env: deployed)
+        resolved = Resolved(Table(dynamodb, "t"), None, None)
+        app = App(env={}, resolve=lambda _target, _env: resolved, find_deployment=lambda _resolved: deployed)
         answer = CliRunner().invoke(main, ["doctor"], obj=app, catch_exceptions=False)
         assert answer.exit_code == 7
         assert "API_KEYS_TABLE" in answer.stdout
@@ -333,7 +335,7 @@ class TestFind:
         def __init__(self, outputs: dict[str, str]) -> None:
             self.outputs = outputs
 
-        def client(self, _service: str) -> "TestFind.Session":
+        def client(self, _service: str, **_more: object) -> "TestFind.Session":
             return self
 
         def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3's spelling
@@ -345,8 +347,9 @@ class TestFind:
             return {"Environment": {"Variables": {"API_KEYS_TABLE": "t" if FunctionName == FUNCTION else "old"}}}
 
     def find(self, outputs: dict[str, str], directory: Path) -> Deployment:
-        session: Any = self.Session(outputs)
-        return find(Target(stack="prod"), {}, directory, lambda _target, _env: session)
+        session: Any = self.Session({"ApiKeysTableName": "t", **outputs})
+        target = Target(stack="prod")
+        return find(resolve(target, {}, directory, list[str]().append, lambda _target, _env: session))
 
     def test_a_stack_gives_its_functions_variables_and_its_parameters(self, tmp_path: Path) -> None:
         found = self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path)
@@ -361,10 +364,6 @@ class TestFind:
         with pytest.raises(NotFound, match="a stack of this product"):
             self.find({}, tmp_path)
 
-    def test_without_a_stack_or_a_local_system_the_error_names_the_remedy(self, tmp_path: Path) -> None:
-        with pytest.raises(BadInput, match="--stack NAME"):
-            find(Target(), {}, tmp_path)
-
 
 def test_an_explanation_without_a_stack_uses_the_file_of_this_checkout() -> None:
     answer = run("explain", "--jwt", "-", "--route", "GET /me", stdin=token(claims()))
@@ -378,6 +377,6 @@ def test_an_explanation_without_a_stack_uses_the_file_of_this_checkout() -> None
     )
 
 
-def test_a_table_does_not_identify_a_deployment(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="--table does not identify a deployment"):
-        find(Target(table="T"), {}, tmp_path)
+def test_a_table_does_not_identify_a_deployment(dynamodb: "DynamoDBClient") -> None:
+    with pytest.raises(BadInput, match="A table does not identify a deployment"):
+        find(Resolved(Table(dynamodb, "t"), None, None))

@@ -6,9 +6,10 @@ import pytest
 
 from authorizer import api_key
 from keys.core import consumers
-from keys.core.database import Database
+from keys.core.change import put_new
 from keys.core.errors import Conflict
-from keys.core.record import Key
+from keys.core.record import Consumer, Key
+from keys.core.table import Table
 from tests.support.keys_command import NOW, KeysCommand
 
 
@@ -96,22 +97,8 @@ class Failing:
         return getattr(self._client, name)
 
 
-def test_up_to_99_keys_are_changed_together_or_not_at_all(keys: KeysCommand) -> None:
-    keys.run("consumer", "create", "acme", "--data", '{"plan":"old"}')
-    add_keys(keys, 99)
-    client: Any = Failing(keys.client, 1)
-    keys.client = client
-    keys.run("consumer", "update", "acme", "--data", '{"plan": "new"}')
-    assert client.left == 0
-    cut_off = keys.run("consumer", "update", "acme", "--data", '{"plan": "newest"}')
-    assert cut_off.exit_code == 1
-    assert "The change might have been made" in cut_off.stderr
-    assert plans(keys) == {"new"}
-    assert keys.json("consumer", "show", "acme")["data"] == {"plan": "new"}
-
-
 def test_what_was_cut_off_is_done_by_the_same_command(keys: KeysCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "MAX_TRANSACTION", 10)
+    monkeypatch.setattr(consumers, "BATCH", 10)
     keys.run("consumer", "create", "acme", "--data", '{"plan":"old"}')
     add_keys(keys, 25)
     working = keys.client
@@ -161,11 +148,11 @@ def test_a_name_may_look_like_the_items_own_names(keys: KeysCommand) -> None:
 
 def test_an_operation_that_always_comes_too_late_gives_up(keys: KeysCommand) -> None:
     waits: list[float] = []
-    database = Database(keys.client, keys.table, waits.append)
-    item: Any = {"pk": {"S": "x"}}
-    database.put_new(item)
+    table = Table(keys.client, keys.table, waits.append)
+    new = put_new(Consumer(name="acme"))
+    table.write([new])
     with pytest.raises(Conflict, match="at the same time"):
-        database.retry_conflicts(lambda: database.put_new(item))
+        table.retry_conflicts(lambda: table.write([new]))
     assert 1 < sum(waits) < 5
 
 

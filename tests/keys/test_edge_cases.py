@@ -13,6 +13,7 @@ from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.refusal import Refusal
 from keys.cli.app import App
 from keys.core.table import Table
+from keys.deployment.target import Resolved
 from tests.keys.test_failures import run_interfered
 from tests.support.keys_command import NOW, Clock, KeysCommand
 
@@ -129,12 +130,12 @@ def test_the_new_key_of_a_roll_has_a_future_or_is_not_made(keys: KeysCommand, ti
 
 def of_table(keys: KeysCommand, prefix: str | None, accept_imported: bool | None = None) -> KeysCommand:
     """The command on a table of which only these settings are known."""
-    table = Table(keys.client, keys.table, prefix, accept_imported)
+    known = Resolved(Table(keys.client, keys.table), prefix, accept_imported)
 
     class Known(KeysCommand):
         def app(self) -> App:
             app = super().app()
-            app.connect = lambda _target, _env: table
+            app.resolve = lambda _target, _env: known
             return app
 
     return Known(keys.client, keys.table, keys.clock)
@@ -191,7 +192,7 @@ def test_an_identity_that_nobody_tells_costs_no_change(keys: KeysCommand) -> Non
     ("reasons", "text"),
     [
         (["ThrottlingError", "None"], "throttles the table"),
-        (["ConditionalCheckFailed"], "Another command"),
+        (["ConditionalCheckFailed"], "Other programs"),
         (["ValidationError"], "ValidationError"),
     ],
 )
@@ -206,7 +207,7 @@ def test_a_cancelled_transaction_is_told_with_its_cause(keys: KeysCommand, reaso
         )
 
     result = run_interfered(keys, cancel, "create", "--consumer", "acme", always=True)
-    assert (result.exit_code, text in result.stderr) == (4 if text == "Another command" else 1, True), result.stderr
+    assert (result.exit_code, text in result.stderr) == (4 if text == "Other programs" else 1, True), result.stderr
     if text == "throttles the table":
         assert "said of ThrottlingError" in result.stderr
 

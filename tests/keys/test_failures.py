@@ -16,6 +16,7 @@ from keys.cli.app import App
 from keys.cli.main import main
 from keys.core import consumers
 from keys.core.table import Table
+from keys.deployment.target import Resolved
 from tests.support.keys_command import KeysCommand
 
 
@@ -38,8 +39,8 @@ class Interfered:
 
 def run_interfered(keys: KeysCommand, happens: Callable[[], object], *arguments: str, always: bool = False) -> Result:
     client: Any = Interfered(keys.client, happens, always=always)
-    table = Table(client, keys.table, "mak", accept_imported=False)
-    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, connect=lambda target, env: table)  # noqa: ARG005
+    resolved = Resolved(Table(client, keys.table, lambda seconds: None), "mak", accept_imported=False)  # noqa: ARG005
+    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, resolve=lambda target, env: resolved)  # noqa: ARG005
     return CliRunner().invoke(main, arguments, obj=app, catch_exceptions=False)
 
 
@@ -74,7 +75,7 @@ def test_a_key_that_is_rolled_meanwhile_is_still_revoked(keys: KeysCommand) -> N
 def test_an_imported_key_that_is_deleted_meanwhile_does_not_stop_a_change_of_its_consumer(
     keys: KeysCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "MAX_TRANSACTION", 2)
+    monkeypatch.setattr(consumers, "BATCH", 1)
     file = tmp_path / "keys.csv"
     file.write_text("key,consumer\nlegacy-key-00000001,acme\nlegacy-key-00000002,acme\n", encoding="utf-8")
     keys.run("import", str(file))
@@ -129,8 +130,8 @@ def test_whoever_is_always_too_late_is_told_so(keys: KeysCommand) -> None:
 
     flip = iter(["disable", "enable"] * 10)
     client: Any = AlwaysInterfered(keys.client, lambda: keys.run(next(flip), key_id))
-    table = Table(client, keys.table, "mak", accept_imported=False)
-    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, connect=lambda target, env: table)  # noqa: ARG005
+    resolved = Resolved(Table(client, keys.table, lambda seconds: None), "mak", accept_imported=False)  # noqa: ARG005
+    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, resolve=lambda target, env: resolved)  # noqa: ARG005
     result = CliRunner().invoke(main, ["roll", key_id], obj=app, catch_exceptions=False)
     assert result.exit_code == 4
     assert len(keys.json("list")) == 1
@@ -164,8 +165,8 @@ def test_an_address_where_nothing_answers_is_told() -> None:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
-    table = Table(client, "x", "mak", accept_imported=False)
-    app = App(env={}, connect=lambda target, env: table)  # noqa: ARG005
+    resolved = Resolved(Table(client, "x", lambda seconds: None), "mak", accept_imported=False)  # noqa: ARG005
+    app = App(env={}, resolve=lambda target, env: resolved)  # noqa: ARG005
     result = CliRunner().invoke(main, ["list"], obj=app, catch_exceptions=False)
     assert result.exit_code == 1
     assert "cannot be reached" in result.stderr

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from authorizer import api_key
 from keys.cli.main import main
 from keys.core.table import Table
+from keys.deployment.target import Resolved
 from tests.support.keys_command import KeysCommand
 
 
@@ -98,7 +99,7 @@ def test_a_key_with_another_prefix_that_is_in_the_table_is_revoked(keys: KeysCom
 def test_a_table_whose_prefix_is_not_known_is_searched(keys: KeysCommand) -> None:
     created = [keys.create("--prefix", prefix) for prefix in ("one", "two")]
     app = keys.app()
-    app.connect = lambda _target, _env: Table(keys.client, keys.table, None, None)
+    app.resolve = lambda _target, _env: Resolved(Table(keys.client, keys.table), None, None)
     text = " ".join(key["key"] for key in created)
     result = CliRunner().invoke(main, ["leak", "--yes", "-o", "json"], input=text, obj=app, catch_exceptions=False)
     assert json.loads(result.stdout)["revoked"] == [key["key_id"] for key in created]

@@ -259,7 +259,7 @@ def test_an_interrupt_while_the_command_is_imported_leaves_no_traceback(monkeypa
 def test_keys_that_are_left_when_a_change_stops_halfway_are_told(
     endpoint: DynamoDBEndpoint, real: KeysCommand, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "MAX_TRANSACTION", 2)
+    monkeypatch.setattr(consumers, "BATCH", 2)
     for _ in range(3):
         real.create()
 

@@ -10,15 +10,15 @@ import pytest
 from botocore.stub import Stubber
 
 from keys.core.errors import BadInput, NotFound
-from keys.core.table import Table
-from keys.deployment.connection import Target, connect
+from keys.deployment.target import Resolved, Target
+from keys.deployment.target import resolve as resolve_target
 
 ENV = {"AWS_REGION": "eu-central-1"}
 
 
-def resolve(directory: Path, target: Target, env: Mapping[str, str] = ENV) -> tuple[Table, list[str]]:
+def resolve(directory: Path, target: Target, env: Mapping[str, str] = ENV) -> tuple[Resolved, list[str]]:
     notes: list[str] = []
-    return connect(target, env, directory, notes.append), notes
+    return resolve_target(target, env, directory, notes.append), notes
 
 
 class SessionWithStack:
@@ -57,9 +57,9 @@ class SessionWithoutStack:
         return client
 
 
-def resolve_stack(directory: Path, session: Any) -> Table:
+def resolve_stack(directory: Path, session: Any) -> Resolved:
     env = {**ENV, "API_KEYS_TABLE": "other"}
-    return connect(Target(stack="prod"), env, directory, list[str]().append, lambda target, env: session)  # noqa: ARG005
+    return resolve_target(Target(stack="prod"), env, directory, list[str]().append, lambda target, env: session)  # noqa: ARG005
 
 
 def write_outputs(directory: Path, **changes: object) -> None:
@@ -77,21 +77,21 @@ def write_outputs(directory: Path, **changes: object) -> None:
 def test_a_table_that_is_named_comes_first(tmp_path: Path) -> None:
     write_outputs(tmp_path)
     table, notes = resolve(tmp_path, Target(table="mine"), {**ENV, "API_KEYS_TABLE": "other"})
-    assert (table.name, table.prefix, table.accept_imported, notes) == ("mine", None, None, [])
+    assert (table.table.name, table.prefix, table.accept_imported, notes) == ("mine", None, None, [])
 
 
 def test_a_stack_gives_its_table_and_the_settings_of_its_authorizer(tmp_path: Path) -> None:
     table = resolve_stack(tmp_path, SessionWithStack({"ApiKeysTableName": "prod-keys"}))
-    assert (table.name, table.prefix, table.accept_imported) == ("prod-keys", "acme", True)
+    assert (table.table.name, table.prefix, table.accept_imported) == ("prod-keys", "acme", True)
 
 
 def test_a_table_that_is_not_the_one_of_the_stack_is_refused(tmp_path: Path) -> None:
     session: Any = SessionWithStack({"ApiKeysTableName": "prod-keys"})
     for table in ("prod-keys", None):
         target = Target(table=table, stack="prod")
-        assert connect(target, ENV, tmp_path, list[str]().append, lambda *_: session).name == "prod-keys"
+        assert resolve_target(target, ENV, tmp_path, list[str]().append, lambda *_: session).table.name == "prod-keys"
     with pytest.raises(BadInput, match="--table other: the stack 'prod' uses the table prod-keys"):
-        connect(Target(table="other", stack="prod"), ENV, tmp_path, list[str]().append, lambda *_: session)
+        resolve_target(Target(table="other", stack="prod"), ENV, tmp_path, list[str]().append, lambda *_: session)
 
 
 def test_a_stack_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -108,13 +108,13 @@ def test_the_environment_comes_before_the_local_system(tmp_path: Path) -> None:
     write_outputs(tmp_path)
     env = {**ENV, "API_KEYS_TABLE": "other", "API_KEY_PREFIX": "acme", "ACCEPT_IMPORTED_KEYS": "true"}
     table, notes = resolve(tmp_path, Target(), env)
-    assert (table.name, table.prefix, table.accept_imported, notes) == ("other", "acme", True, [])
+    assert (table.table.name, table.prefix, table.accept_imported, notes) == ("other", "acme", True, [])
 
 
 def test_the_local_system_is_used_last_and_says_so(tmp_path: Path) -> None:
     write_outputs(tmp_path)
     table, notes = resolve(tmp_path, Target())
-    assert (table.name, table.client.meta.endpoint_url) == ("local-keys", "http://127.0.0.1:4599")
+    assert (table.table.name, table.table.client.meta.endpoint_url) == ("local-keys", "http://127.0.0.1:4599")
     assert len(notes) == 1
     assert "local system" in notes[0]
 
@@ -158,7 +158,7 @@ def test_the_local_client_uses_the_runs_key_whatever_the_users_aws_settings_say(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     write_outputs(tmp_path)
-    client: Any = resolve(tmp_path, Target())[0].client
+    client: Any = resolve(tmp_path, Target())[0].table.client
     assert client.meta.endpoint_url == "http://127.0.0.1:4599"
     assert client.meta.config.proxies == {}
     signed: list[str] = []

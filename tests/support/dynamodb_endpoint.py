@@ -1,4 +1,8 @@
-"""An HTTP server in front of moto that can lose answers."""
+"""An HTTP server in front of moto that can lose answers, and that behaves as DynamoDB does where moto does not.
+
+A transaction with a ClientRequestToken is executed once: a repeated request with the same parameters gets the first
+result, and one with other parameters is refused (API reference, TransactWriteItems). moto ignores the token.
+"""
 
 import json
 import threading
@@ -24,6 +28,7 @@ class DynamoDBEndpoint:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.faults: dict[str, list[Fault]] = {}
+        self._applied: dict[str, Any] = {}
         self.is_gone = False
         self.url = ""
 
@@ -53,6 +58,11 @@ class DynamoDBEndpoint:
             send(request, 200, _IDENTITY, "text/xml")
 
     def _carry_out(self, operation: str, parameters: Any) -> tuple[int, Mapping[str, Any]]:
+        token = parameters.get("ClientRequestToken")
+        if token in self._applied:
+            is_same = self._applied[token] == parameters["TransactItems"]
+            mismatch = {"__type": "IdempotentParameterMismatchException", "message": "The token was used before."}
+            return (200, {}) if is_same else (400, mismatch)
         method = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)[1:]
         try:
             answer = getattr(self.client, method)(**parameters)
@@ -60,6 +70,8 @@ class DynamoDBEndpoint:
             more: Any = error.response
             named = {"__type": more["Error"]["Code"], "message": more["Error"]["Message"]}
             return 400, {**named, **{name: more[name] for name in ("CancellationReasons", "Item") if name in more}}
+        if token:
+            self._applied[token] = parameters["TransactItems"]
         return 200, {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
 

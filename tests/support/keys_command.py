@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from keys.cli.app import App
 from keys.cli.main import main
 from keys.core.table import Table
-from keys.deployment.connection import Target
+from keys.deployment.target import Resolved, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,7 +61,8 @@ class KeysCommand:
         return list(items)
 
     def app(self) -> App:
-        return App(clock=self.clock, sleep=lambda seconds: None, env={}, connect=self._connect, terminal=lambda: None)  # noqa: ARG005
+        return App(clock=self.clock, sleep=lambda seconds: None, env={}, resolve=self._resolve, terminal=lambda: None)  # noqa: ARG005
 
-    def _connect(self, target: Target, env: Mapping[str, str]) -> Table:
-        return Table(self.client, self.table, target.prefix or "mak", target.accept_imported, lambda: "tester")
+    def _resolve(self, target: Target, env: Mapping[str, str]) -> Resolved:
+        table = Table(self.client, self.table, sleep=lambda seconds: None)  # noqa: ARG005
+        return Resolved(table, target.prefix or "mak", target.accept_imported, lambda: "tester")

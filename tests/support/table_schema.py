@@ -54,7 +54,7 @@ class _Serialized:
             with self._lock:
                 return method(**arguments)
 
-        return locked if name in ("put_item", "get_item", "transact_write_items") else method
+        return locked if name in ("put_item", "get_item", "transact_write_items", "scan", "query") else method
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from keys.cli.app import App, note
 from keys.cli.commands import Command, Parsed
 from keys.cli.credential import credential_in
 from keys.core.errors import BadInput
+from keys.core.schema import iso
 from keys.core.verification import JwtSettings, Verdict, verify_jwt
 from keys.deployment import doctor as checks
 from keys.deployment import rules
@@ -256,4 +257,4 @@ def _text(value: object) -> str | None:
 
 def _moment(value: object) -> str | None:
     in_range = isinstance(value, int | float) and 0 <= value < 253_402_300_800
-    return output.iso(int(value)) if in_range and isinstance(value, int | float) else _text(value)
+    return iso(int(value)) if in_range and isinstance(value, int | float) else _text(value)

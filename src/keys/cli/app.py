@@ -17,23 +17,23 @@ from typing import Final, TextIO
 
 import click
 
+from keys.cli.errors import Declined
+from keys.cli.messages import say
 from keys.cli.output import visible
 from keys.core import fields
-from keys.core.consumers import Consumers
-from keys.core.database import Database
-from keys.core.errors import BadInput, Declined
+from keys.core.errors import BadInput, MalformedItem
 from keys.core.history import Author
 from keys.core.store import Store
 from keys.core.table import Table
-from keys.deployment import stack
-from keys.deployment.connection import DEFAULT_PREFIX, LOCAL_OUTPUTS, Target, connect
+from keys.deployment import stack, target
 from keys.deployment.stack import Deployment
+from keys.deployment.target import DEFAULT_PREFIX, Resolved, Source, Target
 
 SAMPLE: Final = 5_000
 """How many keys are read to find the prefix of a table's keys."""
 
 _DECLINED: Final = "Not confirmed. Nothing was changed."
-_SETTINGS = ("API_KEYS_TABLE", "JWT_ISSUER", "AUTH_CONFIG")
+_SETTINGS = ("JWT_ISSUER", "AUTH_CONFIG")
 
 
 def note(text: str) -> None:
@@ -55,12 +55,8 @@ def open_terminal() -> TextIO | None:
     return io.TextIOWrapper(io.FileIO(descriptor, "w+"), encoding="utf-8", errors="backslashreplace")
 
 
-def _connect(target: Target, env: Mapping[str, str]) -> Table:
-    return connect(target, env, Path.cwd(), note)
-
-
-def _find_deployment(target: Target, env: Mapping[str, str]) -> Deployment:
-    return stack.find(target, env, Path.cwd())
+def _resolve(options: Target, env: Mapping[str, str]) -> Resolved:
+    return target.resolve(options, env, Path.cwd(), note)
 
 
 @dataclass
@@ -70,39 +66,49 @@ class App:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    connect: Callable[[Target, Mapping[str, str]], Table] = _connect
-    find_deployment: Callable[[Target, Mapping[str, str]], Deployment] = _find_deployment
+    resolve: Callable[[Target, Mapping[str, str]], Resolved] = _resolve
+    find_deployment: Callable[[Resolved], Deployment] = stack.find
     terminal: Callable[[], TextIO | None] = open_terminal
     target: Target = field(default_factory=Target)
     output: str = "table"
     command: str = "keys"
 
     @functools.cached_property
+    def resolved(self) -> Resolved:
+        """The table that is meant, and what is known of its authorizer.
+
+        :raises KeysError: see `target.resolve`.
+        """
+        return self.resolve(self.target, self.env)
+
+    @property
     def table(self) -> Table:
-        """:raises KeysError: see `table.connect`."""
-        return self.connect(self.target, self.env)
+        """:raises KeysError: see `target.resolve`."""
+        return self.resolved.table
 
     @functools.cached_property
     def deployment(self) -> Deployment:
-        """:raises KeysError: see `deployment.find`."""
-        return self.find_deployment(self.target, self.env)
+        """:raises KeysError: see `stack.find`."""
+        return self.find_deployment(self.resolved)
 
     @functools.cached_property
     def settings(self) -> Mapping[str, str]:
         """The authorizer's environment variables: of `--stack`, else of this process, else of the local system.
 
-        :raises KeysError: see `deployment.find`.
+        :raises KeysError: see `stack.find`.
         """
-        named = self.target.table or any(self.env.get(name) for name in _SETTINGS)
-        if self.target.stack or not (named or self.target.profile or not LOCAL_OUTPUTS.is_file()):
-            return self.deployment.environment
-        return self.env
+        is_local = self.source is Source.LOCAL and not any(self.env.get(name) for name in _SETTINGS)
+        return self.deployment.environment if self.source is Source.STACK or is_local else self.env
+
+    @property
+    def source(self) -> Source:
+        """What names the table."""
+        return target.source(self.target, self.env, Path.cwd())
 
     @property
     def has_table(self) -> bool:
         """Whether a table is named or the local system has one."""
-        named = self.target.table or self.target.stack or self.env.get("API_KEYS_TABLE")
-        return bool(named) or (not self.target.profile and LOCAL_OUTPUTS.is_file())
+        return self.source is not Source.NOTHING
 
     @functools.cached_property
     def prefix(self) -> str:
@@ -121,7 +127,7 @@ class App:
         :raises BadInput: `--prefix` differs from the stack's.
         :raises KeysError: see `connection.connect`.
         """
-        given, known = self.target.prefix, self.table.prefix
+        given, known = self.target.prefix, self.resolved.prefix
         if given and known and given != known:
             raise BadInput(
                 f"--prefix {given}: the authorizer only accepts keys with the prefix {known} (ApiKeyPrefix). Omit "
@@ -135,7 +141,7 @@ class App:
 
         :raises KeysError: see `prefix`.
         """
-        if self.target.prefix or not (self.target.stack or self.target.table or self.env.get("API_KEYS_TABLE")):
+        if self.target.prefix or self.source in (Source.LOCAL, Source.NOTHING):
             return fields.check_prefix(self.target.prefix or self.env.get("API_KEY_PREFIX") or DEFAULT_PREFIX)
         return self.prefix
 
@@ -157,35 +163,37 @@ class App:
     @functools.cached_property
     def author(self) -> Author:
         """The identity and the command that the history records for a change."""
-        return Author(self.table.who(), self.command)
-
-    @functools.cached_property
-    def consumers(self) -> Consumers:
-        return Consumers(self.database, author=lambda: self.author, clock=self.clock, sleep=self.sleep, report=note)
+        return Author(self.resolved.who(), self.command)
 
     @functools.cached_property
     def store(self) -> Store:
-        return Store(self.database, self.consumers, author=lambda: self.author, clock=self.clock, report=note)
+        return Store(self.table, lambda: self.author, self.clock, self.leave_out)
+
+    def leave_out(self, error: MalformedItem) -> None:
+        """Note an item that a list leaves out."""
+        note(f"Left out: {say(error, self.options)}")
 
     @property
     def json(self) -> bool:
         """Whether the output format is JSON."""
         return self.output == "json"
 
-    @functools.cached_property
-    def database(self) -> Database:
-        return Database(self.table.client, self.table.name, self.sleep)
-
     @property
     def used_table(self) -> Table | None:
         """The table, if the command has connected to it."""
-        return self.__dict__.get("table")
+        resolved: Resolved | None = self.__dict__.get("resolved")
+        return resolved.table if resolved else None
+
+    @property
+    def options(self) -> str:
+        """The options of this command that select the table, with a space before each."""
+        target = self.target
+        given = {"table": target.table, "stack": target.stack, "region": target.region, "profile": target.profile}
+        return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
 
     def again(self, command: str) -> str:
         """The command line `command`, with the options of this command that select the table."""
-        target = self.target
-        given = {"table": target.table, "stack": target.stack, "region": target.region, "profile": target.profile}
-        return " ".join([command, *(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value)])
+        return f"{command}{self.options}"
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask the operator for confirmation: on the controlling terminal if standard input is redirected.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,17 @@ import click
 
 from keys.cli.app import App, note
 from keys.cli.credential import hide
+from keys.cli.errors import Exit, NoEffect
 from keys.cli.interrupt import interruptible
+from keys.cli.messages import say
 from keys.cli.telling import silence
 from keys.core import aws_errors, decoding, duration, fields
-from keys.core.errors import BadInput, KeysError, NoEffect, ServiceFailure
+from keys.core.errors import BadInput, KeysError, ServiceFailure
 from keys.core.record import DIGEST
 
 T = TypeVar("T")
 
 IN_HISTORY: Final = "The command line, with the key, might be in the history of your shell."
-_OWN_COMMAND: Final = re.compile(r"`(keys (?:list|create|delete|consumer)\b[^`]*)`")
 
 
 class Parsed(click.ParamType[Any]):
@@ -37,7 +37,7 @@ class Parsed(click.ParamType[Any]):
         try:
             return self._parse(value) if isinstance(value, str) else value
         except KeysError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(say(error), param, ctx)
 
 
 def _lifetime(text: str) -> int:
@@ -158,7 +158,7 @@ def tag_options(help_text: str) -> Callable[[Callable[..., T]], Callable[..., T]
         try:
             return fields.parse_tags(values)
         except KeysError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
+            raise click.BadParameter(say(error), ctx, param) from None
 
     return click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", callback=parse, help=help_text)
 
@@ -185,12 +185,12 @@ def _without_credential(error: click.UsageError) -> click.UsageError:
 def _fail(ctx: click.Context, error: KeysError) -> NoReturn:
     # The mistakes in a file are one line each, and `note` writes a single line.
     app = ctx.ensure_object(App)
-    text = _OWN_COMMAND.sub(lambda command: f"`{app.again(command[1])}`", str(error))
+    text = say(error, app.options)
     if not isinstance(error, NoEffect):
         text = f"Error: {text}"
     for line in hide(text).split("\n"):
         note(line)
-    ctx.exit(error.exit_code)
+    ctx.exit(Exit.of(error))
 
 
 def _shared_options(*, hidden: bool = False) -> list[click.Parameter]:

@@ -12,11 +12,13 @@ import click
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import DESCRIPTION, NAME, Group, reason_option, tag_changes, tag_options, yes_option
+from keys.cli.errors import NoEffect
 from keys.cli.progress import counting
 from keys.cli.telling import Told, telling
-from keys.core.errors import BadInput, NoEffect
+from keys.core.errors import BadInput
 from keys.core.fields import parse_data
 from keys.core.record import Consumer
+from keys.core.schema import iso
 from keys.deployment.words import plural
 
 
@@ -34,7 +36,7 @@ def consumer() -> None:
 def create(app: App, name: str, description: str, data: str, tags: dict[str, str]) -> None:
     """Create a consumer without keys."""
     with _telling(app, name) as told:
-        made = app.consumers.create(name, description=description, data=parse_data(data, name), tags=tags)
+        made = app.store.consumers.create(name, description=description, data=parse_data(data, name), tags=tags)
         told.fact = f"The consumer {name} was created."
         _show(app, made)
 
@@ -44,7 +46,7 @@ def create(app: App, name: str, description: str, data: str, tags: dict[str, str
 @click.pass_obj
 def list_consumers(app: App, tags: dict[str, str]) -> None:
     """List all consumers, or those with all given tags. The command reads the whole table."""
-    everything = list(app.consumers.all())
+    everything = list(app.store.consumers.all())
     found = [made for made in everything if tags.items() <= made.tags.items()]
     found.sort(key=lambda made: made.name)
     if app.json:
@@ -56,7 +58,7 @@ def list_consumers(app: App, tags: dict[str, str]) -> None:
                 "enabled" if made.enabled else "disabled",
                 made.description,
                 made.data,
-                output.iso(made.created_at) or "",
+                iso(made.created_at) or "",
                 output.tags_text(made.tags),
             )
             for made in found
@@ -71,9 +73,9 @@ def list_consumers(app: App, tags: dict[str, str]) -> None:
 @click.pass_obj
 def show(app: App, name: str) -> None:
     """Show a consumer, and the number of its keys by state."""
-    found = app.consumers.find(name)
+    found = app.store.consumers.find(name)
     now = app.clock()
-    states = Counter(key.state(now).value for key in app.consumers.keys_of(name))
+    states = Counter(key.state(now).value for key in app.store.consumers.keys_of(name))
     if app.json:
         told = {**output.consumer_object(found), "keys": dict(states), "history": output.history_object(found)}
         output.print_json(told)
@@ -88,9 +90,16 @@ def show(app: App, name: str) -> None:
 @click.option("--data", metavar="JSON", help="The new data of the consumer and of all its keys.")
 @tag_options("A new tag, which replaces all existing tags. Repeatable.")
 @click.option("--clear-tags", is_flag=True, help="Remove all tags.")
+@reason_option
 @click.pass_obj
 def update(
-    app: App, name: str, description: str | None, data: str | None, tags: dict[str, str], clear_tags: bool
+    app: App,
+    name: str,
+    description: str | None,
+    data: str | None,
+    tags: dict[str, str],
+    clear_tags: bool,
+    reason: str | None,
 ) -> None:
     """Change the description, data or tags of a consumer.
 
@@ -107,7 +116,8 @@ def update(
     if not changes:
         raise BadInput("There is no change. Specify --description, --data, --tag or --clear-tags.")
     with _telling(app, name) as told, counting("Keys updated", told.part("Keys updated")) as progress:
-        changed, count, is_new = app.consumers.update(name, changes, progress)
+        change = app.store.consumers.update(name, changes, reason, progress)
+        changed, count, is_new = change.consumer, change.keys, change.changed
         told.fact = f"{name} is changed. {plural(count, 'key')} changed." if is_new else None
         if app.json:
             output.print_json({**output.consumer_object(changed), "keys_updated": count})
@@ -153,7 +163,7 @@ def history(app: App, name: str) -> None:
 
     The table keeps the creation and the last nine changes.
     """
-    output.show_history(app.consumers.find(name), as_json=app.json)
+    output.show_history(app.store.consumers.find(name), as_json=app.json)
 
 
 @consumer.command(example="keys consumer delete acme --with-keys --yes")
@@ -165,7 +175,7 @@ def delete(app: App, name: str, with_keys: bool, yes: bool) -> None:
     """Delete a consumer without keys, or a consumer and its keys."""
     app.confirm(f"Delete {name}{' and all its keys' if with_keys else ''}?", yes=yes)
     with _telling(app, name) as told, counting("Keys deleted", told.part("Keys deleted")) as progress:
-        count = app.consumers.delete(name, with_keys=with_keys, progress=progress)
+        count = app.store.consumers.delete(name, with_keys=with_keys, progress=progress)
         number = plural(count, "key")
         told.fact = f"{name} is deleted{f', with {number}' if count else ''}."
         if app.json:
@@ -177,7 +187,8 @@ def delete(app: App, name: str, with_keys: bool, yes: bool) -> None:
 def _set_enabled(app: App, name: str, enabled: bool, reason: str | None) -> None:
     state = "enabled" if enabled else "disabled"
     with _telling(app, name) as told, counting(f"Keys {state}", told.part(f"Keys {state}")) as progress:
-        made, count, changed = app.consumers.set_enabled(name, enabled, reason, progress)
+        change = app.store.consumers.set_enabled(name, enabled, reason, progress)
+        made, count, changed = change.consumer, change.keys, change.changed
         told.fact = f"{name} is {state}. {plural(count, 'key')} {state}." if changed else None
         if app.json:
             output.print_json({**output.consumer_object(made), "keys_changed": count})

@@ -15,14 +15,16 @@ import click
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import ENCODING, NAME, Command, prefix_option
+from keys.cli.errors import Exit
 from keys.cli.interrupt import Interrupts
 from keys.cli.key_commands import none_listed
 from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
-from keys.core.errors import BadInput, KeysError, ServiceFailure
+from keys.core.errors import BadInput, MalformedItem
 from keys.core.history import Author
 from keys.core.record import Consumer, Deleted, Key
+from keys.core.schema import iso
 from keys.deployment.words import plural
 from keys.transfer import exporting, rows
 from keys.transfer.dry_run import DryRunTable
@@ -181,12 +183,12 @@ def _export_all(app: App, consumer: str | None) -> bool:
     counts = {"consumer": 0, "key": 0, "deleted": 0}
     left_out = 0
 
-    def leave_out(text: str) -> None:
+    def leave_out(error: MalformedItem) -> None:
         nonlocal left_out
         left_out += 1
-        note(text)
+        app.leave_out(error)
 
-    for record in exporting.records(app.database, consumer, leave_out):
+    for record in exporting.records(app.table, consumer, leave_out):
         value = _backup_object(record, now)
         output.print_json(value)
         counts[value["type"]] += 1
@@ -200,7 +202,7 @@ def _export_all(app: App, consumer: str | None) -> bool:
 def _backup_object(record: Consumer | Key | Deleted, now: float) -> dict[str, Any]:
     """A line for `import`. Members without a value are omitted."""
     if isinstance(record, Deleted):
-        return {"type": "deleted", "sha256": record.digest, "deleted_at": output.iso(record.deleted_at)}
+        return {"type": "deleted", "sha256": record.digest, "deleted_at": iso(record.deleted_at)}
     events = [event.to_map() for event in record.history]
     if isinstance(record, Consumer):
         return {"type": "consumer", **_present(output.consumer_object(record)), "history": events}
@@ -208,7 +210,7 @@ def _backup_object(record: Consumer | Key | Deleted, now: float) -> dict[str, An
         "type": "key",
         "sha256": record.digest,
         **_present(output.key_object(record, now)),
-        **_present({"unrolled_expires_at": output.iso(record.unrolled_expires_at)}),
+        **_present({"unrolled_expires_at": iso(record.unrolled_expires_at)}),
         "history": events,
     }
 
@@ -238,15 +240,15 @@ class _Run:
         self.unit = "line"
         self.lines = 0
         table = app.table if not dry_run or app.has_table else None
-        self._accept_imported = table.accept_imported if table else None
+        self._accept_imported = app.resolved.accept_imported if table else None
         self._has_table = table is not None
         self.prefix = app.prefix if table else app.pattern_prefix
         if dry_run and not table:
             self.notice("No table is given: the lines are not compared with existing keys and consumers.")
-        self._temporary = DryRunTable(*([app.database.get] if table else [])) if dry_run else None
+        self._temporary = DryRunTable(*([app.table.get] if table else [])) if dry_run else None
         author = Author("dry run", app.command) if dry_run else app.author
         self.importer = Importer(
-            self._temporary or app.database, self.summary, author=author, clock=app.clock, sleep=app.sleep
+            self._temporary or app.table, self.summary, author=author, clock=app.clock, sleep=app.sleep
         )
 
     def close(self) -> None:
@@ -273,9 +275,8 @@ class _Run:
                 self._show_failures()
                 raise
             self._show_json(stopped=cause(error))
-            known = error if isinstance(error, KeysError) else None
             note(f"Error: {cause(error)} {told.remedy}")
-            raise click.exceptions.Exit((known or ServiceFailure).exit_code) from None
+            raise click.exceptions.Exit(Exit.of(error)) from None
         told.fact = self._counts()
         self._note_foreign()
         if self._app.json:

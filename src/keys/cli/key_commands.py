@@ -23,10 +23,12 @@ from keys.cli.commands import (
     tag_options,
     yes_option,
 )
+from keys.cli.errors import NoEffect
 from keys.cli.telling import Told, telling
-from keys.core.errors import BadInput, NoEffect
+from keys.core.errors import BadInput
 from keys.core.fields import parse_data
 from keys.core.record import Key, State, new_key_id
+from keys.core.schema import iso
 from keys.core.store import Created
 
 
@@ -245,7 +247,7 @@ def revoke(app: App, key_id: str, reason: str | None, yes: bool) -> None:
         app.confirm(f"Revoke {key_id} of {key.consumer} permanently?", yes=yes)
     with _telling(app, key_id) as told:
         key, changed = app.store.revoke(key_id, reason)
-        already = f"{key_id} is already revoked, since {output.iso(key.revoked_at)}."
+        already = f"{key_id} is already revoked, since {iso(key.revoked_at)}."
         _show_changed(app, told, key, f"{key_id} is revoked." if changed else already, changed)
 
 
@@ -271,7 +273,7 @@ def delete(app: App, key_id: str, yes: bool) -> None:
 def none_listed(app: App, consumer: str | None, count: int) -> str:
     """The message of a list or export without keys. `count`: the number of keys before the other options apply."""
     where = f"of the consumer {consumer}" if consumer else f"in the table {app.table.name}"
-    if not count and consumer and app.consumers.get(consumer) is None:
+    if not count and consumer and app.store.consumers.get(consumer) is None:
         return f"The consumer {consumer!r} does not exist. To list the consumers: `{app.again('keys consumer list')}`."
     return output.none_listed(count, "key", where)
 

@@ -14,9 +14,10 @@ import click
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, prefix_option, reason_option, yes_option
+from keys.cli.errors import Declined, Exit
 from keys.cli.progress import Counter, counting
 from keys.cli.telling import cause, telling
-from keys.core.errors import BadInput, Declined
+from keys.core.errors import BadInput
 from keys.deployment.words import plural
 from keys.leak.ending import Fate, FoundKey, LeakScan
 from keys.leak.scanning import Search
@@ -109,12 +110,12 @@ class _Session:
     def exit_code(self) -> int:
         if self._nobody:
             note(f"Error: {self._nobody}")
-            return self._nobody.exit_code
+            return Exit.of(self._nobody)
         if self._leak.left or (self._dry_run and self._leak.unknown):
             return STILL_LIVE
         if not sum(search.bytes for search in self._searches) and not self._unreadable:
             raise BadInput("The input is empty, so nothing was searched.")
-        return BadInput.exit_code if self._unreadable else 0
+        return Exit.BAD_INPUT if self._unreadable else 0
 
     def summary(self) -> str:
         """What was searched and what was found, in one or two sentences."""

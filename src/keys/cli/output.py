@@ -7,13 +7,13 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from keys.core import duration
 from keys.core.record import Consumer, Key, Record, State
+from keys.core.schema import iso
 from keys.deployment.words import plural
 
 if TYPE_CHECKING:
@@ -33,47 +33,16 @@ _WIDTH = 10_000
 _FINDINGS: Mapping[str, str] = {"ok": "green", "note": "yellow", "wrong": "red"}
 _STATE_WIDTH = 7
 _GAP = 2
-_LAST_SECOND = 253_402_300_799
-
-
-def iso(time: int | None) -> str | None:
-    """A time in seconds since 1970 as ISO 8601 in UTC; as a number if it is after the year 9999."""
-    if time is None or time > _LAST_SECOND:
-        return None if time is None else str(time)
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def key_object(key: Key, now: float) -> dict[str, Any]:
     """A key as a JSON object. Every member is always present."""
-    return {
-        "key_id": key.key_id,
-        "consumer": key.consumer,
-        "description": key.description,
-        "state": key.state(now).value,
-        "data": json.loads(key.data),
-        "scopes": sorted(key.scopes),
-        "tags": dict(key.tags),
-        "enabled": key.enabled,
-        "disabled_with_consumer": key.disabled_with_consumer,
-        "created_at": iso(key.created_at),
-        "expires_at": iso(key.expires_at),
-        "revoked_at": iso(key.revoked_at),
-        "rolled_from": key.rolled_from,
-        "rolled_to": key.rolled_to,
-        "hint": key.hint,
-    }
+    return {**key.to_json(), "state": key.state(now).value}
 
 
 def consumer_object(consumer: Consumer) -> dict[str, Any]:
     """A consumer as a JSON object. Every member is always present."""
-    return {
-        "name": consumer.name,
-        "description": consumer.description,
-        "enabled": consumer.enabled,
-        "data": _data(consumer.data),
-        "tags": dict(consumer.tags),
-        "created_at": iso(consumer.created_at),
-    }
+    return consumer.to_json()
 
 
 def history_object(record: Record) -> list[dict[str, Any]]:
@@ -249,11 +218,3 @@ def _console() -> Console:
 
     # Without a height, rich ignores the width for a dumb terminal and takes 80 columns.
     return Console(markup=False, emoji=False, highlight=False, width=_WIDTH, height=25)
-
-
-def _data(text: str) -> Any:
-    """The data of a consumer; the stored text if it is not JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

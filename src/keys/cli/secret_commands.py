@@ -53,7 +53,7 @@ def verify(ctx: click.Context, imported: bool | None, request: Route | None, rul
     token = credential_in(_read_key())
     if not token.strip():
         raise BadInput("No key was read from standard input. It is empty, or nothing follows `Bearer`.")
-    verdict = verdict_on(token, app.table, prefix, app.clock)
+    verdict = verdict_on(token, app.table, prefix, app.resolved.accept_imported, app.clock)
     identity = verdict.identity
     explanation = None
     if identity and (request or rules_path):

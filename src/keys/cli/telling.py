@@ -13,8 +13,10 @@ from typing import Any
 import click
 
 from keys.cli.app import App
+from keys.cli.errors import Exit
+from keys.cli.messages import say
 from keys.core.aws_errors import translate
-from keys.core.errors import KeysError, OutcomeUnknown, ServiceFailure
+from keys.core.errors import KeysError, OutcomeUnknown
 
 
 class Told:
@@ -49,16 +51,15 @@ def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
     try:
         yield told
     except OutcomeUnknown as error:
-        _last_word(app, f"{error} {told.fact or 'The change might have been made.'}", told.remedy, names)
-        raise click.exceptions.Exit(error.exit_code) from None
+        _last_word(app, f"{say(error)} {told.fact or 'The change might have been made.'}", told.remedy, names)
+        raise click.exceptions.Exit(Exit.of(error)) from None
     except click.exceptions.Exit:
         raise
     except BaseException as error:
         if told.fact is None:
             raise
         _last_word(app, f"{cause(error)} {told.fact}", told.remedy, names)
-        known = error if isinstance(error, KeysError) else None
-        raise click.exceptions.Exit((known or ServiceFailure).exit_code) from None
+        raise click.exceptions.Exit(Exit.of(error)) from None
 
 
 def silence(stream: Any) -> None:
@@ -89,4 +90,4 @@ def cause(error: BaseException) -> str:
         gone = error.errno == errno.EPIPE
         return f"The result could not be written: {'its reader has exited' if gone else error.strerror or error}."
     known = error if isinstance(error, KeysError) or not isinstance(error, Exception) else translate(error)
-    return str(known or f"The command failed with {type(error).__name__}: {error}.")
+    return say(known) if isinstance(known, KeysError) else f"The command failed with {type(error).__name__}: {error}."

@@ -2,81 +2,79 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder
-
-from keys.core.record import DIGEST, Deleted, deserialized, imported_key_id, serialized
-
-if TYPE_CHECKING:
-    from keys.core.record import Item, Record
-
-DERIVED: Final = frozenset(["delete_after"])
-"""Attributes that are computed from others. Their stored values are not part of a condition."""
+from keys.core.record import DERIVED, DIGEST, Consumer, Deleted, Item, Record, imported_key_id
 
 Write = dict[str, dict[str, Any]]
 """One member of a transaction, without the table name."""
 
+_GUARD: Final = ("version", "history")
+"""An item that was changed has another version. Versions before 0.4.0 leave `version`, and change `history`."""
+
 
 def put_new(record: Record) -> Write:
     """Put the item, on the condition that none with its partition key exists."""
-    return {"Put": {"Item": record.to_item(), "ConditionExpression": "attribute_not_exists(pk)"}}
+    return {
+        "Put": {
+            "Item": record.to_item(),
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
 
 
-def update(old: Record, new: Record, unchanged: Iterable[str] = ()) -> Write:
-    """Update the item of `old` to that of `new`.
+def update(old: Record, new: Record, *, alive: bool = False) -> Write:
+    """Update the item of `old` to that of `new`, on the condition that it was not changed since it was read.
 
-    Only the attributes that differ are written. The condition is that these, and those in `unchanged`, still have the
-    values that were read. So no update is lost, and concurrent changes of other attributes do not conflict.
+    Only the attributes that differ are written. `alive`: the write makes the key usable, or for longer, so it is also a
+    condition that the key is not revoked, whoever revoked it.
     """
     before, after = old.attributes(), new.attributes()
+    before |= {name: old.stored[name] for name in DERIVED if name in old.stored}
+    for name in DERIVED - old.stored.keys():
+        before.pop(name, None)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    write = _condition(old, {*changed, *unchanged} - DERIVED)
-    set_ = ", ".join(f"#set_{name} = :set_{name}" for name in changed if name in after)
-    remove = ", ".join(f"#set_{name}" for name in changed if name not in after)
-    write["UpdateExpression"] = " ".join(
-        [*([f"SET {set_}"] if set_ else []), *([f"REMOVE {remove}"] if remove else [])]
-    )
+    write = _unchanged(old.stored, ["attribute_not_exists(revoked_at)"] if alive else [])
+    set_ = ", ".join(f"#{name} = :{name}" for name in changed if name in after)
+    remove = ", ".join(f"#{name}" for name in changed if name not in after)
+    write["UpdateExpression"] = " ".join([*[f"SET {set_}"] * bool(set_), *[f"REMOVE {remove}"] * bool(remove)])
     # Placeholders for all names: some are reserved words of DynamoDB.
-    write["ExpressionAttributeNames"] |= {f"#set_{name}": name for name in changed}
-    values = serialized({f":set_{name}": after[name] for name in changed if name in after})
-    write["ExpressionAttributeValues"] = write.get("ExpressionAttributeValues", {}) | values
-    return {"Update": write}
+    write["ExpressionAttributeNames"] |= {f"#{name}": name for name in changed}
+    write["ExpressionAttributeValues"] |= {f":{name}": after[name] for name in changed if name in after}
+    return {"Update": {name: value for name, value in write.items() if value}}
 
 
-def check(record: Record, names: Iterable[str]) -> Write:
-    """Check that the item exists, and that these attributes still have the values that were read."""
-    return {"ConditionCheck": _condition(record, names)}
+def check(consumer: Consumer) -> Write:
+    """Check that the consumer exists, is enabled, and was not changed since it was read."""
+    write = _unchanged(consumer.stored, ["(attribute_not_exists(#enabled) OR #enabled = :enabled)"])
+    write["ExpressionAttributeNames"] |= {"#enabled": "enabled"}
+    write["ExpressionAttributeValues"] |= {":enabled": {"BOOL": True}}
+    return {"ConditionCheck": write}
 
 
-def delete(pk: str) -> Write:
-    """Delete the item, if it still exists."""
-    return {"Delete": {"Key": {"pk": {"S": pk}}}}
+def remove(old: Record) -> Write:
+    """Delete the item, on the condition that it was not changed since it was read."""
+    write = _unchanged(old.stored, [])
+    return {"Delete": {name: value for name, value in write.items() if value}}
 
 
-def delete_key(item: Item, now: float) -> Write:
+def remove_key(item: Item, now: float) -> Write:
     """Delete a key's item, if it still exists.
 
     An imported key is replaced by its digest, so that importing its file again does not restore it.
     """
     pk = item["pk"]["S"]
-    if not DIGEST.fullmatch(pk) or item.get("key_id") != {"S": imported_key_id(pk)}:
-        return delete(pk)
-    return {"Put": {"Item": Deleted(digest=pk, deleted_at=int(now), created_at=None).to_item()}}
+    if DIGEST.fullmatch(pk) and item.get("key_id") == {"S": imported_key_id(pk)}:
+        return {"Put": {"Item": Deleted(digest=pk, deleted_at=int(now)).to_item()}}
+    return {"Delete": {"Key": {"pk": item["pk"]}}}
 
 
-def _condition(record: Record, names: Iterable[str]) -> dict[str, Any]:
-    read = deserialized(record.stored)
-    exists: ConditionBase = Attr("pk").exists()
-    unchanged = (Attr(name).eq(read[name]) if name in read else Attr(name).not_exists() for name in sorted(names))
-    built = ConditionExpressionBuilder().build_expression(functools.reduce(operator.and_, unchanged, exists))
-    condition = {
-        "Key": {"pk": record.stored["pk"]},
-        "ConditionExpression": built.condition_expression,
-        "ExpressionAttributeNames": dict(built.attribute_name_placeholders),
+def _unchanged(stored: Item, conditions: list[str]) -> dict[str, Any]:
+    equal = [f"#{name} = :read_{name}" if name in stored else f"attribute_not_exists(#{name})" for name in _GUARD]
+    return {
+        "Key": {"pk": stored["pk"]},
+        "ConditionExpression": " AND ".join(["attribute_exists(pk)", *equal, *conditions]),
+        "ExpressionAttributeNames": {f"#{name}": name for name in _GUARD},
+        "ExpressionAttributeValues": {f":read_{name}": stored[name] for name in _GUARD if name in stored},
     }
-    values = serialized(built.attribute_value_placeholders)
-    return {**condition, "ExpressionAttributeValues": values} if values else condition

@@ -1,223 +1,315 @@
-"""Create, change and delete consumers."""
+"""Create, change and delete consumers, with their keys."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from botocore.exceptions import ClientError
 
 from authorizer.key_record import is_deleted
-from keys.core.change import Write, check, delete, delete_key, put_new, update
-from keys.core.database import MAX_TRANSACTION, Database, WriteConflict
-from keys.core.errors import Conflict, NotFound
+from keys.core.change import Write, check, put_new, remove, remove_key, update
+from keys.core.errors import Code, Conflict, MalformedItem, NotFound
 from keys.core.history import Author, Event
-from keys.core.progress import Report
-from keys.core.record import Consumer, Key, consumer_pk, parsed
+from keys.core.progress import Report, ignore
+from keys.core.record import Consumer, Item, Key, consumer_pk, records
+from keys.core.table import MAX_TRANSACTION, Table, WriteConflict
 
-INDEX_SECONDS: Final = 0.5
-"""How long the index can lag behind the table. After this time, it has the keys that were created before."""
+BATCH: Final = MAX_TRANSACTION - 1
+"""How many keys are changed in one transaction, which can also have their consumer in its condition."""
 
 KeyChanges = Callable[[Key], Mapping[str, Any]]
-"""The fields of a key to change together with its consumer. Empty if the key already has these values."""
+"""The fields of a key to change. Empty if the key already has these values."""
 
 
-def disabled(name: str) -> Conflict:
-    """The error for a new or enabled key of a disabled consumer."""
-    return Conflict(f"The consumer {name!r} is disabled. To enable it: {_command('enable', name)}.")
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every change needs. `author` is recorded in the history. `report` is called for malformed items."""
+
+    table: Table
+    author: Callable[[], Author]
+    clock: Callable[[], float]
+    report: Callable[[MalformedItem], object]
+
+    def event(self, what: str, reason: str | None = None) -> Event:
+        """An event by the author, now."""
+        return self.author().event(what, self.clock(), reason)
+
+    def change_key(self, pk: str, event: Event, changes: KeyChanges, holder: Write | None = None) -> tuple[Key, bool]:
+        """Change a key. Returns it after the change, and whether it changed.
+
+        `holder`: the write that has the consumer in its condition; given if the change makes the key usable.
+
+        :raises NotFound: there is no such key.
+        :raises MalformedItem: its item is malformed.
+        """
+
+        def attempt() -> tuple[Key, bool]:
+            item = self.table.get(pk)
+            if item is None or is_deleted(item):
+                raise NotFound(Code.KEY_NOT_FOUND, ref=pk, table=self.table.name)
+            key = Key.from_item(item)
+            if not (changed := changes(key)):
+                return key, False
+            new = key.changed(event, **changed)
+            self.table.write([update(key, new, alive=holder is not None), *([holder] if holder else [])])
+            return new, True
+
+        return self.table.retry_conflicts(attempt)
+
+    def change_keys(self, items: Sequence[Item], event: Event, changes: KeyChanges, holder: Write | None = None) -> int:
+        """Change up to `BATCH` keys, whose items can be out of date, in one transaction. Returns how many changed.
+
+        If the transaction fails, the keys are changed one by one: no key costs the others. Malformed items, which the
+        authorizer refuses, are reported. `holder`: see `change_key`.
+        """
+        found = [key for key in records(items, self.report) if isinstance(key, Key)]
+        pending = [(key, changed) for key in found if (changed := changes(key))]
+        updates = [update(key, key.changed(event, **changed), alive=holder is not None) for key, changed in pending]
+        if not updates:
+            return 0
+        try:
+            self.table.write([*updates, *([holder] if holder else [])])
+        except (WriteConflict, ClientError):
+            return sum(self._was_changed(key.digest, event, changes, holder) for key, _ in pending)
+        return len(updates)
+
+    def delete_keys(self, items: Sequence[Item], event: Event) -> int:
+        """Delete up to `BATCH` keys, whatever their state. Returns their number.
+
+        First each key is ended, with the entry `deleted` in its history, so that whoever reads the changes of the table
+        learns who deleted it. A malformed item, which the authorizer refuses, is only removed.
+        """
+
+        def end(key: Key) -> Mapping[str, Any]:
+            is_ended = key.revoked_at is not None and bool(key.history) and key.history[-1].what == event.what
+            return {} if is_ended else {"revoked_at": event.at if key.revoked_at is None else key.revoked_at}
+
+        quiet = dataclasses.replace(self, report=lambda _error: None)
+        quiet.change_keys(items, event, end)
+        self.table.retry_conflicts(lambda: self.table.write([remove_key(item, event.at) for item in items]))
+        return len(items)
+
+    def _was_changed(self, pk: str, event: Event, changes: KeyChanges, holder: Write | None) -> bool:
+        try:
+            return self.change_key(pk, event, changes, holder)[1]
+        except MalformedItem as error:
+            self.report(error)
+        except NotFound:
+            pass
+        return False
 
 
-def _command(verb: str, name: str) -> str:
-    return f"`keys consumer {verb} {shlex.quote(name)}`"
+@dataclass(frozen=True, slots=True)
+class ConsumerChange:
+    """A change of a consumer. `keys`: the number of keys changed. `changed`: whether anything was changed."""
+
+    consumer: Consumer
+    keys: int
+    changed: bool
 
 
 class Consumers:
-    """The consumers in a table. `author` is recorded in the history. `report` is called for malformed items."""
+    """The consumers in a table."""
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        author: Callable[[], Author],
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        report: Callable[[str], None],
-    ) -> None:
-        self._database = database
-        self._author = author
-        self._clock = clock
-        self._sleep = sleep
-        self._report = report
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._table = session.table
 
     def get(self, name: str) -> Consumer | None:
         """The consumer with this name, or None.
 
         :raises MalformedItem: its item is malformed.
         """
-        item = self._database.get(consumer_pk(name))
+        item = self._table.get(consumer_pk(name))
         return None if item is None else Consumer.from_item(item)
 
     def find(self, name: str) -> Consumer:
         """:raises NotFound: there is no consumer with this name."""
         consumer = self.get(name)
         if consumer is None:
-            raise NotFound(
-                f"There is no consumer {name!r} in the table {self._database.table}. "
-                "To list the consumers: `keys consumer list`."
-            )
+            raise NotFound(Code.CONSUMER_NOT_FOUND, consumer=name, table=self._table.name)
         return consumer
 
     def all(self) -> Iterator[Consumer]:
         """All consumers, in no defined order."""
-        return parsed(Consumer.from_item, self._database.all_consumers(), self._report)
+        return cast(Iterator[Consumer], records(self._table.all_of_kind("consumer"), self._session.report))
 
     def keys_of(self, name: str) -> list[Key]:
         """The consumer's keys, eventually consistent."""
-        return list(parsed(Key.from_item, self._database.keys_of_consumer(name), self._report))
+        found = records(self._table.keys_of_consumer(name), self._session.report)
+        return [key for key in found if isinstance(key, Key)]
 
-    def create(self, name: str, *, description: str, data: str, tags: Mapping[str, str]) -> Consumer:
-        """Create a consumer.
+    def create(self, name: str, *, reason: str | None = None, **fields: Any) -> Consumer:
+        """Create a consumer. `fields`: those of `Consumer` that can be given.
 
         :raises Conflict: a consumer with this name exists.
         """
-        event = self._author().event("created", self._clock())
-        consumer = Consumer(
-            name=name, description=description, data=data, tags=tags, created_at=event.at, history=(event,)
-        )
+        event = self._session.event("created", reason)
+        consumer = Consumer(name=name, created_at=event.at, **fields).changed(event)
 
         def attempt() -> Consumer:
             if self.get(name) is not None:
-                raise Conflict(f"The consumer {name!r} already exists. To change it: {_command('update', name)}.")
-            self._database.write([put_new(consumer)])
+                raise Conflict(Code.CONSUMER_EXISTS, consumer=name)
+            self._table.write([put_new(consumer)])
             return consumer
 
-        return self._database.retry_conflicts(attempt, lambda: self._find_changed(name, event))
+        return self._table.retry_conflicts(attempt)
 
-    def update(self, name: str, changes: Mapping[str, Any], progress: Report) -> tuple[Consumer, int, bool]:
-        """Change these fields. Returns the consumer, the number of keys changed, and whether anything changed.
+    def update(
+        self, name: str, changes: Mapping[str, Any], reason: str | None = None,
+        progress: Report = ignore, checking: Report = ignore,
+    ) -> ConsumerChange:  # fmt: skip
+        """Change these fields. New `data` also replaces the data of all keys of the consumer.
 
-        New `data` also replaces the data of all keys of the consumer: up to `MAX_TRANSACTION` - 1 keys in the same
-        transaction, more keys afterwards in batches. `progress` is called after each batch. After an interruption, the
-        same call changes the remaining keys.
+        See `set_enabled` for the order, `progress` and `checking`.
 
         :raises NotFound: there is no consumer with this name.
         """
+        event = self._session.event("updated", reason)
+        consumer, is_new = self._change(name, event, changes)
+        if "data" not in changes:
+            return ConsumerChange(consumer, 0, is_new)
+        data = changes["data"]
 
-        def set_data(key: Key) -> Mapping[str, Any]:
-            return {} if key.data == changes["data"] else {"data": changes["data"]}
+        def change(items: Sequence[Item]) -> int:
+            return self._session.change_keys(items, event, lambda key: _differing(key, {"data": data}))
 
-        key_changes = set_data if "data" in changes else None
-        return self._change(name, self._author().event("updated", self._clock()), changes, key_changes, progress)
+        count = self._each_key(name, change, progress, checking)
+        return ConsumerChange(consumer, count, is_new or bool(count))
 
-    def set_enabled(self, name: str, enabled: bool, reason: str | None, progress: Report) -> tuple[Consumer, int, bool]:
+    def set_enabled(
+        self, name: str, enabled: bool, reason: str | None = None,
+        progress: Report = ignore, checking: Report = ignore,
+    ) -> ConsumerChange:  # fmt: skip
         """Disable the consumer and all its keys, or enable it and the keys that were disabled with it.
 
-        Each key is changed, as in `update`, because the authorizer does not read the consumer's item. A disabled
-        consumer cannot get a new key, and none of its keys can be enabled.
+        Each key is changed, because the authorizer does not read the consumer's item. The consumer is first: from then
+        on, no key of a disabled consumer can be made or enabled. Then follow the keys that the index has, and then
+        those that one consistent scan of the table finds: the result does not depend on how far the index is behind.
+        After an interruption, the same call changes the remaining keys. `progress`: the keys changed. `checking`: the
+        items that the scan has read.
 
         :raises NotFound: there is no consumer with this name.
         """
+        event = self._session.event("enabled" if enabled else "disabled", reason)
+        consumer, is_new = self._change(name, event, {"enabled": enabled})
 
-        def key_changes(key: Key) -> Mapping[str, Any]:
+        def changes(key: Key) -> Mapping[str, Any]:
             stays = key.revoked_at is not None or not (key.disabled_with_consumer if enabled else key.enabled)
             return {} if stays else {"enabled": enabled, "disabled_with_consumer": not enabled}
 
-        event = self._author().event("enabled" if enabled else "disabled", self._clock(), reason)
-        return self._change(name, event, {"enabled": enabled}, key_changes, progress)
+        def change(items: Sequence[Item]) -> int:
+            return self._session.change_keys(items, event, changes, check(consumer) if enabled else None)
 
-    def delete(self, name: str, *, with_keys: bool, progress: Report) -> int:
+        count = self._each_key(name, change, progress, checking)
+        return ConsumerChange(consumer, count, is_new or bool(count))
+
+    def delete(
+        self, name: str, *, with_keys: bool, reason: str | None = None,
+        progress: Report = ignore, checking: Report = ignore,
+    ) -> int:  # fmt: skip
         """Delete the consumer and, if `with_keys`, its keys, also malformed ones. Returns the number of keys.
+
+        The consumer is disabled first, with the entry `deleted`, so that no key can be made meanwhile. See
+        `set_enabled`.
 
         :raises NotFound: there is neither a consumer with this name nor a key of it.
         :raises Conflict: it has keys, and `with_keys` is false.
         """
-        deleted: set[str] = set()
-        while items := list(self._database.keys_of_consumer(name)):
-            if not with_keys:
-                raise Conflict(f"{name!r} still has keys ({len(items)}). Delete them first, or specify --with-keys.")
-            total = len(deleted | {item["pk"]["S"] for item in items})
-            for start in range(0, len(items), MAX_TRANSACTION):
-                batch = {item["pk"]["S"]: item for item in items[start : start + MAX_TRANSACTION]}
-                self._delete({pk: delete_key(item, self._clock()) for pk, item in batch.items()})
-                deleted.update(batch)
-                progress(len(deleted), total)
-            self._sleep(INDEX_SECONDS)
-        if not deleted:
-            self.find(name)
-        self._delete({consumer_pk(name): delete(consumer_pk(name))})
-        return len(deleted)
+        event = self._session.event("deleted", reason)
+        known = sum(1 for _ in self._table.keys_of_consumer(name))
+        if known and not with_keys:
+            raise Conflict(Code.CONSUMER_HAS_KEYS, consumer=name, count=known)
+        before = self.get(name) if known else self.find(name)
+        consumer = self._close(name, event)
 
-    def unchanged(self, consumer: Consumer, *names: str) -> Write:
-        """Check in a transaction that the consumer is enabled, and that these attributes have not changed.
+        def delete(items: Sequence[Item]) -> int:
+            if not with_keys:
+                # The index did not have them yet.
+                self._restore(name, before)
+                raise Conflict(Code.CONSUMER_HAS_KEYS, consumer=name, count=len(items))
+            return self._session.delete_keys(items, event)
+
+        count = self._each_key(name, delete, progress, checking)
+        # Only if nobody has enabled it since: then it can have a new key.
+        self._table.retry_conflicts(lambda: self._table.write([remove(consumer)]))
+        return count
+
+    def required(self, name: str, event: Event, data: str = "{}") -> tuple[Consumer, Write]:
+        """The consumer, and the write that each transaction must have that makes or enables one of its keys.
+
+        The write is a condition that the consumer is enabled and was not changed. If there is no consumer with this
+        name, the write creates it with this data.
 
         :raises Conflict: it is disabled.
         """
+        consumer = self.get(name)
+        if consumer is None:
+            created = dataclasses.replace(event, what="created")
+            consumer = Consumer(name=name, data=data, created_at=event.at).changed(created)
+            return consumer, put_new(consumer)
         if not consumer.enabled:
-            raise disabled(consumer.name)
-        return check(consumer, ("enabled", *names))
+            raise Conflict(Code.CONSUMER_DISABLED, consumer=name)
+        return consumer, check(consumer)
 
-    def _change(
-        self, name: str, event: Event, changes: Mapping[str, Any], key_changes: KeyChanges | None, progress: Report
-    ) -> tuple[Consumer, int, bool]:
-        done: set[str] = set()
-        changes_of = key_changes or (lambda _key: {})
+    def _change(self, name: str, event: Event, changes: Mapping[str, Any]) -> tuple[Consumer, bool]:
+        """The consumer as it is stored after the change, and whether it was changed."""
 
-        def pending_keys() -> list[Key]:
-            keys = self.keys_of(name) if key_changes else []
-            return [key for key in keys if changes_of(key) and key.digest not in done]
-
-        def attempt() -> tuple[Consumer, bool]:
+        def attempt() -> bool:
             old = self.find(name)
-            differs = any(getattr(old, field) != value for field, value in changes.items())
-            new = old.changed(event, **changes) if differs else old
-            pending = pending_keys()
-            together = pending if len(pending) < MAX_TRANSACTION else []
-            owner = update(old, new) if differs else check(old, ())
-            if differs or together:
-                self._database.write([owner, *(update(key, key.changed(event, **changes_of(key))) for key in together)])
-            done.update(key.digest for key in together)
-            return new, differs
+            if not (differing := _differing(old, changes)):
+                return False
+            self._table.write([update(old, old.changed(event, **differing))])
+            return True
 
-        def find_result() -> tuple[Consumer, bool] | None:
-            consumer = self._find_changed(name, event)
-            return None if consumer is None else (consumer, True)
+        is_new = self._table.retry_conflicts(attempt)
+        return self.find(name), is_new
 
-        consumer, changed = self._database.retry_conflicts(attempt, find_result)
-        if key_changes:
-            self._sleep(INDEX_SECONDS)
-        while pending := pending_keys():
-            total = len(done) + len(pending)
-            for start in range(0, len(pending), MAX_TRANSACTION):
-                batch = pending[start : start + MAX_TRANSACTION]
-                self._change_keys(batch, event, changes_of)
-                done.update(key.digest for key in batch)
-                progress(len(done), total)
-        return consumer, len(done), changed or bool(done)
-
-    def _change_keys(self, keys: list[Key], event: Event, key_changes: KeyChanges) -> None:
-        """Change the keys in one transaction. They are read again only after a conflict."""
+    def _close(self, name: str, event: Event) -> Consumer:
+        """Disable the consumer, or put a disabled one in the place of one that does not exist."""
 
         def attempt() -> None:
-            nonlocal keys
-            try:
-                self._database.write(
-                    [update(key, key.changed(event, **changes)) for key in keys if (changes := key_changes(key))]
-                )
-            except WriteConflict:
-                items = (self._database.get(key.digest) for key in keys)
-                keys = [Key.from_item(item) for item in items if item is not None and not is_deleted(item)]
-                raise
+            old = self.get(name)
+            if old is None:
+                closed = Consumer(name=name, enabled=False, created_at=event.at).changed(event)
+                self._table.write([put_new(closed)])
+            elif old.enabled or not old.history or old.history[-1].what != event.what:
+                self._table.write([update(old, old.changed(event, enabled=False))])
 
-        self._database.retry_conflicts(attempt)
+        self._table.retry_conflicts(attempt)
+        return self.find(name)
 
-    def _delete(self, deletions: Mapping[str, Write]) -> None:
-        """Apply these deletions, by partition key."""
+    def _restore(self, name: str, before: Consumer | None) -> None:
+        if before is not None and before.enabled:
+            self._change(name, self._session.event("enabled", "It has keys."), {"enabled": True})
 
-        def find_result() -> bool | None:
-            items = [item for pk in deletions if (item := self._database.get(pk))]
-            return True if all(is_deleted(item) for item in items) else None
+    def _each_key(self, name: str, change: Callable[[Sequence[Item]], int], progress: Report, checking: Report) -> int:
+        """Call `change` for all keys of the consumer, in batches: those in the index, then those that one consistent
+        scan finds. Returns the sum of its results.
+        """
+        done = 0
 
-        self._database.retry_conflicts(lambda: self._database.write(list(deletions.values())), find_result)
+        def change_all(items: Iterable[Item], total: int | None) -> None:
+            nonlocal done
+            left = iter(items)
+            while batch := list(itertools.islice(left, BATCH)):
+                done += change(batch)
+                progress(done, total)
 
-    def _find_changed(self, name: str, event: Event) -> Consumer | None:
-        consumer = self.get(name)
-        return consumer if consumer and event in consumer.history else None
+        indexed = list(self._table.keys_of_consumer(name))
+        change_all(indexed, len(indexed))
+        change_all(
+            self._table.scan_consistently(
+                checking, FilterExpression="consumer = :consumer", ExpressionAttributeValues={":consumer": {"S": name}}
+            ),
+            None,
+        )
+        return done
+
+
+def _differing(record: Key | Consumer, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in changes.items() if getattr(record, field) != value}

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from keys.core.errors import BadInput
+from keys.core.errors import BadInput, Code
 
 MAX_SECONDS: Final = 36_500 * 86_400
 """100 years. Every time that is calculated from it fits DynamoDB's TTL and `datetime`."""
@@ -21,10 +21,10 @@ def parse(text: str) -> int:
         return 0
     match = _PATTERN.fullmatch(text)
     if match is None:
-        raise BadInput(f"{text!r} is not a duration. Specify a number and a unit, such as 30s, 15m, 72h or 90d.")
+        raise BadInput(Code.DURATION_INVALID, text=text)
     seconds = int(match[1]) * _SECONDS[match[2]]
     if seconds > MAX_SECONDS:
-        raise BadInput(f"{text!r} is too long. Specify at most {MAX_SECONDS // 86_400}d, or omit the duration.")
+        raise BadInput(Code.DURATION_TOO_LONG, text=text, limit=MAX_SECONDS // 86_400)
     return seconds
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity
 from authorizer.refusal import Refusal
-from keys.core.errors import BadInput
+from keys.core.errors import BadInput, Code
 
 MAX_NAME_LENGTH: Final = 128
 MAX_DESCRIPTION_LENGTH: Final = 500
@@ -27,7 +27,8 @@ KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
 _ANY_KEY_ID = f"key_{'0' * 16}"
 _HINT = re.compile(r"[\x21-\x7e]{1,25}")
 _HINT_BEGINNING = re.compile(r"(?:[a-z][a-z0-9]*_){0,4}")
-_SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}")
+_SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7b\x7d\x7e]{1,128}")
+"""RFC 6749, section 3.3, without the characters that lists are separated by: a list must not become one scope."""
 _TAG_NAME = re.compile(r"[\w .:/=+@-]{1,128}")
 _DIGEST_NAME = re.compile(r"sha-?256[:$=-]", re.IGNORECASE)
 _HEX_DIGEST = re.compile(r"(?:0x|\\x)?([0-9a-f]{64})", re.IGNORECASE)
@@ -46,10 +47,7 @@ def check_key_id(text: str) -> str:
     :raises BadInput: it is not. The message does not quote it, since it can be a key that was pasted by mistake.
     """
     if not KEY_ID.fullmatch(text):
-        raise BadInput(
-            "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H. To list the key IDs: `keys list`. The "
-            "commands also accept the SHA-256 of a key in lowercase hexadecimal."
-        )
+        raise BadInput(Code.KEY_ID_INVALID)
     return text
 
 
@@ -60,9 +58,7 @@ def check_name(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text)
     if not 1 <= len(text) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
-        raise BadInput(
-            f"A consumer name must have 1 to {MAX_NAME_LENGTH} visible characters, without spaces at the start or end."
-        )
+        raise BadInput(Code.NAME_INVALID, limit=MAX_NAME_LENGTH)
     return text
 
 
@@ -72,10 +68,7 @@ def check_prefix(text: str) -> str:
     :raises BadInput: it is not.
     """
     if not PREFIX_PATTERN.match(text):
-        raise BadInput(
-            "A key prefix has at most 20 lowercase letters, digits and single underscores. It must start with a "
-            "letter, and must not end with an underscore."
-        )
+        raise BadInput(Code.PREFIX_INVALID)
     return text
 
 
@@ -85,9 +78,7 @@ def check_description(text: str) -> str:
     :raises BadInput: it is too long or has control characters.
     """
     if len(text) > MAX_DESCRIPTION_LENGTH or not text.isprintable():
-        raise BadInput(
-            f"A description or reason must be one line of at most {MAX_DESCRIPTION_LENGTH} visible characters."
-        )
+        raise BadInput(Code.DESCRIPTION_INVALID, limit=MAX_DESCRIPTION_LENGTH)
     return text
 
 
@@ -97,7 +88,7 @@ def check_hint(text: str) -> str:
     :raises BadInput: it is longer than a hint, or has characters that a key cannot have.
     """
     if not _HINT.fullmatch(text):
-        raise BadInput("A hint must have 1 to 25 visible ASCII characters.")
+        raise BadInput(Code.HINT_INVALID)
     beginning = _HINT_BEGINNING.match(text)
     return text[: (len(beginning[0]) if beginning else 0) + 4]
 
@@ -113,9 +104,9 @@ def parse_digest(text: str) -> str:
         return match[1].lower()
     for start, name in _OTHER_HASHES.items():
         if text.startswith(start):
-            raise BadInput(f"sha256 is {name} hash, which cannot be imported. Create a new key with `keys create`.")
+            raise BadInput(Code.HASH_OF_OTHER_KIND, kind=name)
     if not _BASE64_DIGEST.fullmatch(text):
-        raise BadInput("sha256 must be the SHA-256 of the key: 64 hexadecimal digits, or the base64 of its 32 bytes.")
+        raise BadInput(Code.DIGEST_INVALID)
     return base64.urlsafe_b64decode(text.rstrip("=").replace("+", "-").replace("/", "_") + "=").hex()
 
 
@@ -126,7 +117,7 @@ def parse_boolean(value: object, name: str) -> bool:
     """
     word = _WORDS.get(str(value).lower())
     if word is None:
-        raise BadInput(f"{name} must be true or false.")
+        raise BadInput(Code.BOOLEAN_INVALID, name=name)
     return word
 
 
@@ -144,10 +135,7 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
         try:
             moment = datetime.fromisoformat(_UTC_NAME.sub("+00:00", value.strip()))
             if moment.tzinfo is None and not utc:
-                raise BadInput(
-                    f"{name} has no UTC offset. Add it, such as in 2030-01-31T00:00:00Z, or specify --utc if all such "
-                    "times are in UTC."
-                )
+                raise BadInput(Code.TIME_WITHOUT_OFFSET, name=name)
             value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
             value = None
@@ -156,19 +144,27 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
             return int(value)
         if EARLIEST * 1000 <= value <= LATEST * 1000:
             return int(value // 1000)
-    raise BadInput(
-        f"{name} must be a time between the years 2000 and 2200, such as 2030-01-31T00:00:00Z, or in seconds or "
-        "milliseconds since 1970."
-    )
+    raise BadInput(Code.TIME_INVALID, name=name)
 
 
 def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
     """As `data_text`, from a JSON text."""
+    return data_text(_read_data(text), consumer, scopes)
+
+
+def compact_data(given: object) -> str:
+    """The data as compact JSON text, from a JSON text or an object. The size is checked when the key is known.
+
+    :raises BadInput: it is not a JSON object.
+    """
+    return data_text(_read_data(given) if isinstance(given, str) else given, "")
+
+
+def _read_data(text: str) -> object:
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f'The data is not valid JSON: {error}. Specify an object such as {{"plan": "gold"}}.') from None
-    return data_text(data, consumer, scopes)
+        raise BadInput(Code.DATA_NOT_JSON, reason=error) from None
 
 
 def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
@@ -178,32 +174,26 @@ def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset())
         name, the key ID and the scopes.
     """
     if not isinstance(data, dict):
-        raise BadInput('The data must be a JSON object, such as {"plan": "gold"}.')
+        raise BadInput(Code.DATA_NOT_OBJECT)
     try:
         return Identity("api_key", consumer, data, scopes, key_id=_ANY_KEY_ID).context()["data"]
     except Refusal:
-        raise BadInput(
-            "The data is too large. The limit for consumer name, data as compact JSON, key ID and scopes together is "
-            f"{MAX_CONTEXT_BYTES} bytes."
-        ) from None
+        raise BadInput(Code.DATA_TOO_LARGE, limit=MAX_CONTEXT_BYTES) from None
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"The data cannot be converted to JSON: {error}.") from None
+        raise BadInput(Code.DATA_INVALID, reason=error) from None
 
 
 def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
     """The set of scopes, without spaces around them.
 
-    :raises BadInput: a scope is invalid (RFC 6749, section 3.3, and no comma), or there are too many.
+    :raises BadInput: a scope is invalid, or there are too many.
     """
     scopes = frozenset(text.strip() for text in texts)
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
-            raise BadInput(
-                "A scope must have 1 to 128 visible ASCII characters, except comma, quotation mark and backslash. "
-                "Separate scopes by one comma, such as read,write."
-            )
+            raise BadInput(Code.SCOPE_INVALID)
     if len(scopes) > MAX_SCOPES:
-        raise BadInput(f"A key can have at most {MAX_SCOPES} scopes.")
+        raise BadInput(Code.TOO_MANY_SCOPES, limit=MAX_SCOPES)
     return scopes
 
 
@@ -214,13 +204,11 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """
     for name, value in tags.items():
         if not _TAG_NAME.fullmatch(name):
-            raise BadInput(
-                "The name of a tag must have 1 to 128 letters, digits, spaces and the characters _ . : / = + @ -"
-            )
+            raise BadInput(Code.TAG_NAME_INVALID)
         if not isinstance(value, str) or len(value) > 256 or not value.isprintable():
-            raise BadInput("The value of a tag must be one line of at most 256 visible characters.")
+            raise BadInput(Code.TAG_VALUE_INVALID)
     if len(tags) > MAX_TAGS:
-        raise BadInput(f"There can be at most {MAX_TAGS} tags.")
+        raise BadInput(Code.TOO_MANY_TAGS, limit=MAX_TAGS)
     return dict(tags)
 
 
@@ -233,9 +221,9 @@ def parse_tags(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise BadInput("Specify a tag as NAME=VALUE.")
+            raise BadInput(Code.TAG_FORM)
         if name in tags:
-            raise BadInput(f"The tag {name!r} is specified twice.")
+            raise BadInput(Code.TAG_REPEATED, name=name)
         tags[name] = value
     return check_tags(tags)
 
@@ -244,7 +232,7 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, value in members:
         if name in made:
-            raise BadInput(f"The data has the member {name!r} twice.")
+            raise BadInput(Code.DATA_DUPLICATE, member=name)
         made[name] = value
     return made
 

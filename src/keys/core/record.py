@@ -1,39 +1,39 @@
-"""Keys and consumers, and the DynamoDB items that they are stored as."""
+"""Keys and consumers, and the DynamoDB items that they are stored as. Each field is declared in one line."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from authorizer import api_key
 from authorizer.api_key import ALPHABET
-from authorizer.key_record import KeyRecord, MalformedRecord, refusal
+from authorizer.key_record import KeyRecord, MalformedRecord, is_deleted, refusal
 from authorizer.refusal import Reason
-from keys.core import history
+from keys.core import schema
 from keys.core.errors import MalformedItem
 from keys.core.fields import KEY_ID
-from keys.core.history import Event, History
+from keys.core.history import Event, History, appended
+from keys.core.schema import Declaration, declared
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Item = Mapping[str, "AttributeValueTypeDef"]
-T = TypeVar("T")
 
 RETENTION_SECONDS: Final = 30 * 86_400
 """How long the item of a revoked or expired key is kept."""
 
-CONSUMER_PK: Final = "consumer#"
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+DERIVED: Final = frozenset(["delete_after", "end_day"])
+"""Attributes that are computed from others whenever a record is written."""
 
+_CONSUMER: Final = "consumer"
 _ID_LENGTH = 16
 _HINT_CHARACTERS = 4
 _PREFIXED_HINT = re.compile(rf"(.+)_[0-9A-Za-z]{{{_HINT_CHARACTERS}}}")
@@ -58,25 +58,84 @@ _STATES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The common fields of keys and consumers. `stored`: the item that was read, empty for a new record."""
+    """One item of the table. `stored`: the item that was read, empty for a new record.
 
-    tags: Mapping[str, str] = field(default_factory=dict)
-    description: str = ""
-    created_at: int | None
-    history: History = ()
+    `version`: grows with each change. A new record is made by `changed` with its first event, so that it has version 1.
+    None and empty values are not stored.
+    """
+
+    created_at: int | None = declared(schema.TIME, None, label="Created")
+    history: History = declared(schema.HISTORY, (), shown=False)
+    version: int = declared(schema.NUMBER, 0, shown=False, compare=False)
     stored: Item = field(default_factory=dict, compare=False, repr=False)
 
-    def changed(self, event: Event, **changes: Any) -> Self:
-        """The record with these fields changed, and with the event added to its history."""
-        return dataclasses.replace(self, history=history.appended(self.history, event), **changes)
+    @classmethod
+    @functools.cache
+    def fields(cls) -> tuple[Declaration, ...]:
+        """The declarations of the stored fields."""
+        return schema.declarations(cls)
 
-    def attributes(self) -> dict[str, Any]:
-        """The item's attributes as Python values. None and empty values are omitted."""
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """:raises MalformedItem: the item is not of this kind, or the authorizer refuses it."""
         raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, members: Mapping[str, Any], **known: Any) -> Self:
+        """The record of an object as in an export. `known`: fields that the object does not have.
+
+        :raises BadInput: a member is invalid.
+        """
+        given = {
+            each.name: each.form.parse(members[each.name])
+            for each in cls.fields()
+            if members.get(each.name) is not None and each.name not in known
+        }
+        return cls(**given, **known)
 
     def to_item(self) -> dict[str, AttributeValueTypeDef]:
         """The item in DynamoDB's format."""
-        return serialized(self.attributes())
+        return self.attributes()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that are shown. Each is always present."""
+        return {
+            each.name: None if (value := getattr(self, each.name)) is None else each.form.json(value)
+            for each in self.fields()
+            if each.shown
+        }
+
+    def changed(self, event: Event, **changes: Any) -> Self:
+        """The record with these fields changed, and with the event added to its history."""
+        number = self._number + 1
+        return dataclasses.replace(self, version=number, history=appended(self.history, event, number), **changes)
+
+    def attributes(self) -> dict[str, AttributeValueTypeDef]:
+        """The attributes in DynamoDB's format. None and empty values are omitted."""
+        record = dataclasses.replace(self, version=self._number)
+        values = ((each, getattr(record, each.name)) for each in self.fields())
+        return {
+            each.attribute: each.form.store(value)
+            for each, value in values
+            if value is not None and (value or each.form.keeps_empty)
+        }
+
+    @property
+    def _number(self) -> int:
+        """The version. Versions of the product before 0.4.0, and their exports, have none, but a history."""
+        return max([self.version, len(self.history), *(event.n or 0 for event in self.history)])
+
+    @classmethod
+    def _read(cls, item: Item, **known: Any) -> Self:
+        """The record of an item. A malformed attribute counts as absent."""
+        found = {
+            each.name: value
+            for each in cls.fields()
+            if each.name not in known
+            and each.attribute in item
+            and (value := each.form.read(item[each.attribute])) is not None
+        }
+        return cls(stored=item, **known, **found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,24 +147,31 @@ class Key(Record):
     the key was rolled, to undo the roll. `hint`: the prefix and first characters of the secret.
     """
 
-    digest: str
-    key_id: str
-    consumer: str
-    data: str
-    scopes: frozenset[str] = frozenset()
-    enabled: bool = True
-    disabled_with_consumer: bool = False
-    expires_at: int | None = None
-    revoked_at: int | None = None
-    rolled_from: str | None = None
-    rolled_to: str | None = None
-    unrolled_expires_at: int | None = None
-    hint: str | None = None
+    digest: str = declared(schema.TEXT, attribute="pk", shown=False)
+    key_id: str = declared(schema.KEY_ID, label="Key ID")
+    consumer: str = declared(schema.NAME)
+    description: str = declared(schema.TEXT, "", given="A description of the key.")
+    data: str = declared(schema.DATA, "{}", given="A JSON object for the backends.")
+    scopes: frozenset[str] = declared(schema.SCOPES, frozenset(), given="The scopes of the key.")
+    tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
+    enabled: bool = declared(schema.FLAG, True)
+    disabled_with_consumer: bool = declared(schema.MARK, False)
+    expires_at: int | None = declared(schema.TIME, None, label="Expires")
+    revoked_at: int | None = declared(schema.TIME, None, label="Revoked")
+    rolled_from: str | None = declared(schema.KEY_ID, None)
+    rolled_to: str | None = declared(schema.KEY_ID, None)
+    unrolled_expires_at: int | None = declared(schema.TIME, None, shown=False)
+    hint: str | None = declared(schema.HINT, None, label="Begins with")
 
     @property
     def ref(self) -> str:
         """The argument that identifies this key in every command: its ID, or its digest if the ID is malformed."""
         return self.key_id if KEY_ID.fullmatch(self.key_id) else self.digest
+
+    @property
+    def holder_pk(self) -> str:
+        """The partition key of its consumer's item."""
+        return consumer_pk(self.consumer)
 
     @property
     def format_prefix(self) -> str | None:
@@ -141,27 +207,19 @@ class Key(Record):
         end = self.revoked_at if self.revoked_at is not None else self.expires_at
         return None if end is None else end + RETENTION_SECONDS
 
-    def attributes(self) -> dict[str, Any]:
-        return _present(
-            pk=self.digest,
-            key_id=self.key_id,
-            consumer=self.consumer,
-            description=self.description,
-            data=self.data,
-            scopes=set(self.scopes),
-            tags=dict(self.tags),
-            enabled=self.enabled,
-            disabled_with_consumer=self.disabled_with_consumer or None,
-            created_at=self.created_at,
-            expires_at=self.expires_at,
-            revoked_at=self.revoked_at,
-            rolled_from=self.rolled_from,
-            rolled_to=self.rolled_to,
-            unrolled_expires_at=self.unrolled_expires_at,
-            hint=self.hint,
-            delete_after=self.delete_after,
-            history=[event.to_map() for event in self.history],
-        )
+    @property
+    def end_day(self) -> str | None:
+        """The day in UTC on which the key expires, for the index `by_end_day`; None if it does not, or is revoked."""
+        text = schema.iso(self.expires_at) if self.revoked_at is None else None
+        return text[:10] if text and "T" in text else None
+
+    def attributes(self) -> dict[str, AttributeValueTypeDef]:
+        found = Record.attributes(self)
+        if self.delete_after is not None:
+            found["delete_after"] = {"N": str(self.delete_after)}
+        if self.end_day is not None:
+            found["end_day"] = {"S": self.end_day}
+        return found
 
     @classmethod
     def from_item(cls, item: Item) -> Key:
@@ -169,125 +227,105 @@ class Key(Record):
 
         :raises MalformedItem: the authorizer refuses the item, whatever the token.
         """
-        values = deserialized(item)
-        digest = _text(values, "pk") or ""
+        digest = item["pk"].get("S", "")
         try:
             record = KeyRecord.from_item(item)
         except MalformedRecord as error:
             raise MalformedItem(str(error), digest) from None
         if not DIGEST.fullmatch(digest):
             raise MalformedItem("pk is not a SHA-256", digest)
-        hint = _text(values, "hint")
-        return cls(
-            digest=digest,
-            key_id=record.identity.key_id or "",
-            consumer=record.identity.sub,
-            description=_text(values, "description") or "",
-            data=_text(values, "data") or "{}",
-            scopes=record.identity.scopes,
-            tags=_tags(values),
-            enabled=record.enabled,
-            disabled_with_consumer=values.get("disabled_with_consumer") is True,
-            created_at=_time(values, "created_at"),
-            expires_at=record.expires_at,
-            revoked_at=record.revoked_at,
-            rolled_from=_text(values, "rolled_from"),
-            rolled_to=_text(values, "rolled_to"),
-            unrolled_expires_at=_time(values, "unrolled_expires_at"),
+        key = cls._read(
+            item, digest=digest, key_id=record.identity.key_id or "", consumer=record.identity.sub,
+            scopes=record.identity.scopes, enabled=record.enabled,
+            expires_at=record.expires_at, revoked_at=record.revoked_at,
+        )  # fmt: skip
+        if key.hint is not None and api_key.digest(key.hint) == digest:
             # Another program can have stored the whole key as the hint.
-            hint=None if hint is None or api_key.digest(hint) == digest else hint,
-            history=history.parse(values.get("history")),
-            stored=item,
-        )
+            return dataclasses.replace(key, hint=None)
+        return key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer(Record):
     """The holder of keys. `name`: the `sub` of its keys. `data`: that of its keys, unless created with other data."""
 
-    name: str
-    data: str = "{}"
-    enabled: bool = True
+    name: str = declared(schema.NAME)
+    description: str = declared(schema.TEXT, "", given="A description of the consumer.")
+    enabled: bool = declared(schema.FLAG, True)
+    data: str = declared(schema.DATA, "{}", given="A JSON object for the backends, which new keys get.")
+    tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
 
-    def attributes(self) -> dict[str, Any]:
+    @property
+    def pk(self) -> str:
+        return consumer_pk(self.name)
+
+    def attributes(self) -> dict[str, AttributeValueTypeDef]:
         # Without `consumer` and `key_id`, the item is in no index.
-        return _present(
-            pk=consumer_pk(self.name),
-            name=self.name,
-            description=self.description,
-            data=self.data,
-            enabled=self.enabled,
-            tags=dict(self.tags),
-            created_at=self.created_at,
-            history=[event.to_map() for event in self.history],
-        )
+        return {"pk": {"S": self.pk}, **Record.attributes(self)}
 
     @classmethod
     def from_item(cls, item: Item) -> Consumer:
         """:raises MalformedItem: the item is not a consumer's."""
-        values = deserialized(item)
-        name = _text(values, "name")
-        if not name or values.get("pk") != consumer_pk(name):
-            raise MalformedItem("name is missing, or differs from pk", str(values.get("pk")))
-        return cls(
-            name=name,
-            description=_text(values, "description") or "",
-            data=_text(values, "data") or "{}",
-            enabled=values.get("enabled", True) is True,
-            tags=_tags(values),
-            created_at=_time(values, "created_at"),
-            history=history.parse(values.get("history")),
-            stored=item,
-        )
+        pk = item["pk"].get("S", "")
+        name = item.get("name", {}).get("S")
+        if not name or pk != consumer_pk(name):
+            raise MalformedItem("name is missing, or differs from pk", pk)
+        # What is not a Boolean cannot be relied on as enabled.
+        enabled = item.get("enabled", {"BOOL": True}).get("BOOL") is True
+        return cls._read(item, name=name, enabled=enabled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted(Record):
     """The digest of a deleted imported key. It prevents that importing the same file again restores the key."""
 
-    digest: str
-    deleted_at: int
+    digest: str = declared(schema.TEXT, attribute="pk")
+    deleted_at: int = declared(schema.TIME)
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, AttributeValueTypeDef]:
         # Without `consumer` and `key_id`, the item is in no index, and the authorizer takes it for no key.
-        return {"pk": self.digest, "deleted_at": self.deleted_at}
+        return {"pk": {"S": self.digest}, "deleted_at": {"N": str(self.deleted_at)}}
 
     @classmethod
     def from_item(cls, item: Item) -> Deleted:
         """:raises MalformedItem: the item is not that of a deleted key."""
-        values = deserialized(item)
-        digest, deleted_at = _text(values, "pk") or "", _time(values, "deleted_at")
+        digest, deleted_at = item["pk"].get("S", ""), schema.TIME.read(item.get("deleted_at", {}))
         if deleted_at is None or not DIGEST.fullmatch(digest):
             raise MalformedItem("deleted_at is not a time", digest)
-        return cls(digest=digest, deleted_at=deleted_at, created_at=None)
+        return cls(digest=digest, deleted_at=deleted_at, stored=item)
 
 
-def parsed(parse: Callable[[Item], T], items: Iterable[Item], report: Callable[[str], None]) -> Iterator[T]:
-    """The records of the items. Malformed items are left out; `report` is called for each."""
+KINDS: Final[Mapping[str, type[Record]]] = {_CONSUMER: Consumer}
+"""The kinds of items other than keys, by what stands before the `#` of their partition key."""
+
+
+def read_item(item: Item) -> Record | None:
+    """The record of an item; None if its kind is not known to this version, which then leaves it alone.
+
+    :raises MalformedItem: it is of a known kind, and malformed.
+    """
+    pk = item["pk"].get("S", "")
+    if DIGEST.fullmatch(pk):
+        return Deleted.from_item(item) if is_deleted(item) else Key.from_item(item)
+    kind = KINDS.get(pk.partition("#")[0]) if "#" in pk else None
+    return kind.from_item(item) if kind else None
+
+
+def records(items: Iterable[Item], report: Callable[[MalformedItem], object]) -> Iterator[Record]:
+    """The records of items of known kinds. `report` is called for each malformed item, which is left out."""
     for item in items:
         try:
-            record = parse(item)
+            record = read_item(item)
         except MalformedItem as error:
-            report(f"Left out: {error}")
+            report(error)
         else:
-            yield record
-
-
-def serialized(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
-    """Python values in DynamoDB's format."""
-    serialize = TypeSerializer().serialize
-    return {name: serialize(value) for name, value in values.items()}
-
-
-def deserialized(item: Item) -> dict[str, Any]:
-    """An item's attributes as Python values. Numbers are `Decimal`."""
-    deserialize = TypeDeserializer().deserialize
-    return {name: deserialize(value) for name, value in item.items()}
+            if record is not None:
+                yield record
 
 
 def consumer_pk(name: str) -> str:
     """The partition key of a consumer's item. Those of keys are 64 hexadecimal digits, so they never collide."""
-    return f"{CONSUMER_PK}{name}"
+    return f"{_CONSUMER}#{name}"
 
 
 def new_key_id() -> str:
@@ -295,6 +333,7 @@ def new_key_id() -> str:
     return "key_" + "".join(secrets.choice(ALPHABET) for _ in range(_ID_LENGTH))
 
 
+@functools.lru_cache(maxsize=1_000)
 def imported_key_id(digest: str) -> str:
     """The key ID of an imported key. It is derived from the digest, so that an import can be repeated."""
     number = int(digest, 16)
@@ -310,23 +349,3 @@ def make_hint(key: str, prefix: str) -> str:
     start = f"{prefix}_"
     shown = len(start) if key.startswith(start) else 0
     return key[: shown + _HINT_CHARACTERS]
-
-
-def _present(**attributes: Any) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if value or value is False or value == 0}
-
-
-def _text(values: Mapping[str, Any], name: str) -> str | None:
-    value = values.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _time(values: Mapping[str, Any], name: str) -> int | None:
-    value = values.get(name)
-    return int(value) if isinstance(value, Decimal) and re.fullmatch(r"[0-9]{1,12}", str(value)) else None
-
-
-def _tags(values: Mapping[str, Any]) -> dict[str, str]:
-    tags: object = values.get("tags")
-    pairs: Iterable[tuple[str, object]] = tags.items() if isinstance(tags, Mapping) else ()
-    return {name: value for name, value in pairs if isinstance(value, str)}

@@ -71,13 +71,13 @@ class JwtSettings:
     key_set: bytes | None = None
 
 
-def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) -> Verdict:
+def verify(token: str, table: Table, prefix: str, accept_imported: bool | None, clock: Callable[[], float]) -> Verdict:
     """The verdict on an API key. It also says if the key is in the table but the authorizer does not look it up.
 
     :raises Exception: DynamoDB failed, or did not answer in time.
     """
     store = KeyStore(table.client, table.name, cache_seconds=0, clock=clock)
-    authenticator = ApiKeyAuthenticator(store, prefix, accept_imported=bool(table.accept_imported), clock=clock)
+    authenticator = ApiKeyAuthenticator(store, prefix, accept_imported=bool(accept_imported), clock=clock)
     verdict = _verdict(token, authenticator, _why_no_key(token, prefix))
     if verdict.reason != Reason.UNRECOGNISED:
         return verdict
@@ -85,7 +85,7 @@ def verify(token: str, table: Table, prefix: str, clock: Callable[[], float]) ->
         record = store.find(api_key.digest(token))
     except MalformedRecord:
         return verdict
-    return verdict if record is None else _not_looked_up(verdict, record, table)
+    return verdict if record is None else _not_looked_up(verdict, record, accept_imported)
 
 
 def _why_no_key(token: str, prefix: str) -> str:
@@ -114,9 +114,9 @@ def _why_no_bearer_token(token: str) -> str:
     return f"{problem} Pass the credential alone."
 
 
-def _not_looked_up(verdict: Verdict, record: KeyRecord, table: Table) -> Verdict:
+def _not_looked_up(verdict: Verdict, record: KeyRecord, accept_imported: bool | None) -> Verdict:
     text = "The key is in the table, but the authorizer only looks up keys of this format if AcceptImportedKeys=true."
-    if table.accept_imported is None:
+    if accept_imported is None:
         text += " The value of this parameter is not known. Specify --stack or --imported."
     return replace(verdict, explanation=text, key_id=record.identity.key_id)
 

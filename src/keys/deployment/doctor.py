@@ -21,12 +21,12 @@ from authorizer.provider import Provider
 from authorizer.refusal import Reason
 from authorizer.settings import DEFAULT_FILE, Settings
 from keys.core import record
-from keys.core.database import Database
 from keys.core.errors import MalformedItem
 from keys.core.record import Key
+from keys.core.table import Table
 from keys.deployment import probe, rules
-from keys.deployment.connection import DEFAULT_PREFIX
 from keys.deployment.probe import Answer
+from keys.deployment.target import DEFAULT_PREFIX
 from keys.deployment.words import plural
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[
     """Whether the authorizer looks up all active keys. Reads the whole table."""
     active = useless = untold = malformed = 0
     try:
-        for item in Database(dynamodb, settings.api_keys_table, time.sleep).all_keys():
+        for item in Table(dynamodb, settings.api_keys_table, time.sleep).all_keys():
             try:
                 key = Key.from_item(item)
             except MalformedItem:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keys.core.errors import BadInput, NotFound
-from keys.deployment.connection import LOCAL_OUTPUTS, Target, aws_session, describe_stack, local_client
-
-if TYPE_CHECKING:
-    from boto3.session import Session
-
-LOCAL_STACK = "multi-auth-local"
+from keys.deployment.target import Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +24,24 @@ class Deployment:
     is_released: bool = True
 
 
-def find(
-    target: Target,
-    env: Mapping[str, str],
-    directory: Path,
-    session: Callable[[Target, Mapping[str, str]], Session] = aws_session,
-) -> Deployment:
-    """The deployment of `--stack`, else the local system of this directory.
+def find(resolved: Resolved) -> Deployment:
+    """The deployment of a resolved stack.
 
-    :raises BadInput: there is neither.
+    :raises BadInput: only a table was named.
     :raises NotFound: the stack does not exist, or is no stack of this product.
     """
-    outputs_file = directory / LOCAL_OUTPUTS
-    client: Callable[[str], Any]
-    if target.stack:
-        aws: Any = session(target, env)
-        stack, client = target.stack, aws.client
-    elif outputs_file.is_file() and not target.profile:
-        stack, client = LOCAL_STACK, lambda service: local_client(outputs_file, service)
-    else:
-        given = "--table does not identify a deployment." if target.table else "No deployment is specified."
-        raise BadInput(f"{given} Specify --stack NAME, or start the local system with `make run`.")
-    outputs, parameters = describe_stack(stack, client("cloudformation"))
+    if resolved.stack is None:
+        raise BadInput(
+            "A table does not identify a deployment. Specify --stack NAME, or start the local system with `make run`."
+        )
+    outputs, parameters = resolved.described
     if "AuthorizerFunctionArn" not in outputs:
-        raise NotFound(f"The stack {stack!r} has no output AuthorizerFunctionArn. Specify a stack of this product.")
-    arn = outputs["AuthorizerFunctionArn"]
+        raise NotFound(
+            f"The stack {resolved.stack!r} has no output AuthorizerFunctionArn. Specify a stack of this product."
+        )
+    client, arn = resolved.client, outputs["AuthorizerFunctionArn"]
     in_force, newest = _variables(client, arn), _variables(client, ":".join(arn.split(":")[:7]))
-    return Deployment(stack, arn, in_force, parameters, client, is_released=in_force == newest)
+    return Deployment(resolved.stack, arn, in_force, parameters, client, is_released=in_force == newest)
 
 
 def _variables(client: Callable[[str], Any], function: str) -> dict[str, str]:

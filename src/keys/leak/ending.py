@@ -135,7 +135,7 @@ class LeakScan:
             return
         try:
             # By its digest, the partition key, which does not depend on the index or on other attributes.
-            found.key, _ = self._store.revoke(found.digest, self._reason)
+            found.key, _ = self._store.revoke(found.digest, self._reason, leaked=True)
             found.fate = Fate.REVOKED
         except NotFound:
             found.fate = Fate.ENDED

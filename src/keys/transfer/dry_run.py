@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from keys.core.database import WriteConflict
+from keys.core.table import WriteConflict
 
 if TYPE_CHECKING:
     from keys.core.change import Write
@@ -43,21 +43,18 @@ class DryRunTable:
         item: Item = json.loads(found[0])
         return item
 
-    def put_new(self, item: Item) -> None:
-        """:raises WriteConflict: an item with this partition key exists; the error has it."""
-        pk = item["pk"]["S"]
-        existing = self.get(pk)
-        if existing is not None or not self._put([item]):
-            raise WriteConflict(existing or self.get(pk))
-
     def write(self, writes: Sequence[Write]) -> None:
         """Apply all of these writes of new items, or none.
 
-        :raises WriteConflict: one of the items exists.
+        :raises WriteConflict: some of the items exist; the error has them.
         """
         items = [write["Put"]["Item"] for write in writes]
-        if any(self.get(item["pk"]["S"]) is not None for item in items) or not self._put(items):
-            raise WriteConflict
+        if self._existing(items) or not self._put(items):
+            raise WriteConflict(self._existing(items))
+
+    def _existing(self, items: Sequence[Item]) -> dict[int, Item | None]:
+        found = ((number, self.get(item["pk"]["S"])) for number, item in enumerate(items))
+        return {number: item for number, item in found if item is not None}
 
     def _put(self, items: Sequence[Item]) -> bool:
         """Whether the items were written. False if another thread has written one of them."""

@@ -16,11 +16,10 @@ from botocore.exceptions import ClientError
 
 from authorizer.key_record import is_deleted
 from keys.core.change import put_new
-from keys.core.consumers import disabled
-from keys.core.database import WriteConflict
-from keys.core.errors import Conflict, OutcomeUnknown
+from keys.core.errors import Code, Conflict
 from keys.core.history import Author
 from keys.core.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
+from keys.core.table import WriteConflict
 from keys.transfer.rows import KeyRow, Line, Row
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ class Items(Protocol):
     """The table of an import: `Database`, or `DryRunTable` in a dry run."""
 
     def get(self, pk: str) -> Item | None: ...
-    def put_new(self, item: Item) -> None: ...
     def write(self, writes: Sequence[Write]) -> None: ...
 
 
@@ -221,9 +219,9 @@ class Importer:
 
     def _put(self, row: Row, record: Record) -> Outcome | str:
         try:
-            self._retry_throttled(lambda: self._items.put_new(record.to_item()))
+            self._retry_throttled(lambda: self._items.write([put_new(record)]))
         except WriteConflict as conflict:
-            return self._compare(row, record, conflict.item or {})
+            return self._compare(row, record, conflict.failed.get(0) or {})
         return Outcome.IMPORTED
 
     def _import_with_consumer(self, row: KeyRow, cached: _CachedConsumer) -> Outcome | str | None:
@@ -235,15 +233,13 @@ class Importer:
                 return None
             key = self._key(row, "{}")
             event = self._author.event("created", self._clock())
-            consumer = Consumer(name=row.consumer, data=key.data, created_at=event.at, history=(event,))
+            consumer = Consumer(name=row.consumer, data=key.data, created_at=event.at).changed(event)
             try:
                 self._retry_throttled(functools.partial(self._items.write, [put_new(key), put_new(consumer)]))
-            except (WriteConflict, OutcomeUnknown) as error:
+            except WriteConflict:
                 existing = self._retry_throttled(lambda: self._items.get(row.digest))
                 if existing is not None:
                     return self._compare(row, key, existing)
-                if isinstance(error, OutcomeUnknown):
-                    raise
                 self._wait(waits)
                 continue
             cached.data = consumer.data
@@ -265,8 +261,7 @@ class Importer:
             created_at=event.at if row.created_at is None else row.created_at,
             expires_at=row.expires_at,
             hint=row.hint,
-            history=(event,),
-        )
+        ).changed(event)
 
     def _retry_throttled(self, call: Callable[[], T]) -> T:
         """Repeat the call while it is throttled, with growing waits: a new table grows with its load."""
@@ -333,7 +328,7 @@ def _conflict(what: str, names: list[str]) -> str:
 def _data_of(consumer: Consumer) -> str:
     """:raises Conflict: the consumer is disabled, so it cannot get a new key."""
     if not consumer.enabled:
-        raise disabled(consumer.name)
+        raise Conflict(Code.CONSUMER_DISABLED, consumer=consumer.name)
     return consumer.data
 
 

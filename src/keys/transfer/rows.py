@@ -255,7 +255,7 @@ def _row(values: dict[str, Any], prefix: str, options: Options, source: Source |
     if kind == "deleted":
         deleted_at = fields.parse_time(values.get("deleted_at"), "deleted_at")
         digest = fields.parse_digest(_text(values, "sha256") or "")
-        return Deleted(digest=digest, deleted_at=deleted_at, created_at=None)
+        return Deleted(digest=digest, deleted_at=deleted_at)
     if kind not in ("key", None):
         raise BadInput("type must be key, consumer or deleted, as in `keys export --with-digests`.")
     row = _key(values, prefix, options, source)

@@ -1,4 +1,4 @@
-"""The table that the commands use, and the AWS clients for it."""
+"""Which table and which stack a command means, and the AWS clients for them. It is decided here, once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import functools
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -20,9 +21,9 @@ from keys.core.table import Table
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
-    from mypy_boto3_cloudformation import CloudFormationClient
 
 LOCAL_OUTPUTS: Final = Path(".local/outputs.json")
+LOCAL_STACK: Final = "multi-auth-local"
 DEFAULT_PREFIX: Final = "mak"
 MAX_CONNECTIONS: Final = 32
 
@@ -41,6 +42,59 @@ class Target:
     accept_imported: bool | None = None
 
 
+class Source(Enum):
+    """What names the table."""
+
+    STACK = "--stack"
+    TABLE = "--table"
+    ENVIRONMENT = "API_KEYS_TABLE"
+    LOCAL = "the local system"
+    NOTHING = "nothing"
+
+
+def source(target: Target, env: Mapping[str, str], directory: Path) -> Source:
+    """The first of `--stack`, `--table`, `API_KEYS_TABLE` and the local system of this directory that is given.
+
+    The local system is used only if no profile is given.
+    """
+    if target.stack:
+        return Source.STACK
+    if target.table:
+        return Source.TABLE
+    if env.get("API_KEYS_TABLE"):
+        return Source.ENVIRONMENT
+    return Source.LOCAL if not target.profile and (directory / LOCAL_OUTPUTS).is_file() else Source.NOTHING
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A table, and what is known of the authorizer that reads it; None if it is not known.
+
+    `who` returns the identity of the caller, such as an IAM ARN. `client` creates an AWS client for a service.
+    `stack`: the name of the stack; None if only a table was named.
+    """
+
+    table: Table
+    prefix: str | None
+    accept_imported: bool | None
+    who: Callable[[], str] = lambda: "unknown"
+    client: Callable[..., Any] = field(default=lambda _service: None, repr=False)
+    stack: str | None = None
+
+    @functools.cached_property
+    def described(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The outputs and the parameters of the stack; empty without a stack.
+
+        :raises NotFound: there is no such stack.
+        """
+        return describe_stack(self.stack, self.client("cloudformation")) if self.stack else ({}, {})
+
+    @property
+    def version(self) -> str | None:
+        """The version of the product that the stack has; None if it is not known."""
+        return self.described[0].get("Version")
+
+
 def aws_session(target: Target, env: Mapping[str, str]) -> Session:
     """The boto3 session for the given profile and Region."""
     import boto3
@@ -49,56 +103,76 @@ def aws_session(target: Target, env: Mapping[str, str]) -> Session:
     return boto3.Session(profile_name=target.profile, region_name=target.region or env.get("AWS_REGION"))
 
 
-def connect(
+def resolve(
     target: Target,
     env: Mapping[str, str],
     directory: Path,
     note: Callable[[str], None],
     session: Callable[[Target, Mapping[str, str]], Session] = aws_session,
-) -> Table:
-    """The table of the first that is given: `--table`, `--stack`, `API_KEYS_TABLE`, local system of `directory`.
+    sleep: Callable[[float], None] | None = None,
+) -> Resolved:
+    """The table that `source` names. The use of the local system is reported to `note`.
 
-    The local system is used only if no profile is given, and is reported to `note`. If a stack is given, its parameters
-    set the prefix and the accepted key formats. Otherwise `API_KEY_PREFIX` and `ACCEPT_IMPORTED_KEYS` set them; without
-    these they are unknown (None).
+    If a stack is given, its parameters set the prefix and the accepted key formats. Otherwise `API_KEY_PREFIX` and
+    `ACCEPT_IMPORTED_KEYS` set them; without these they are unknown.
 
-    :raises BadInput: none of them is given, `--table` is not the stack's, or the local system's file is invalid.
+    :raises BadInput: nothing names a table, `--table` is not the stack's, or the local system's file is invalid.
     :raises NotFound: the stack does not exist, or is no stack of this product.
     """
-    outputs_file = directory / LOCAL_OUTPUTS
-    name = target.table or (None if target.stack else env.get("API_KEYS_TABLE"))
-    if target.stack or name:
-        aws: Any = session(target, env)
-        client = functools.partial(aws.client, config=_config())
-    elif target.profile or not outputs_file.is_file():
+    named = source(target, env, directory)
+    if named is Source.NOTHING:
         raise BadInput(
             "No table is specified. Specify --stack NAME or --table NAME, set API_KEYS_TABLE, or run `make run` and "
             "use this command in the same directory."
         )
-    else:
-        client, name = functools.partial(local_client, outputs_file), _local(outputs_file)["table"]
+    outputs_file = directory / LOCAL_OUTPUTS
+    stack, client = _stack_and_client(named, target, env, outputs_file, session)
+    name = target.table or env.get("API_KEYS_TABLE")
+    if named is Source.LOCAL:
+        name = _local(outputs_file)["table"]
         note(f"Using the local system at {client('dynamodb').meta.endpoint_url} ({LOCAL_OUTPUTS}).")
     prefix = env.get("API_KEY_PREFIX") or None
     imported = {"true": True, "false": False}.get(env.get("ACCEPT_IMPORTED_KEYS", "").lower())
-    if target.stack:
-        outputs, parameters = describe_stack(target.stack, client("cloudformation"))
+    described = None
+    if named is Source.STACK:
+        described = outputs, parameters = describe_stack(stack or "", client("cloudformation"))
         if "ApiKeysTableName" not in outputs:
-            raise NotFound(
-                f"The stack {target.stack!r} has no output ApiKeysTableName. Specify a stack of this product."
-            )
+            raise NotFound(f"The stack {stack!r} has no output ApiKeysTableName. Specify a stack of this product.")
         name = outputs["ApiKeysTableName"]
         if target.table not in (None, name):
             raise BadInput(
-                f"--table {target.table}: the stack {target.stack!r} uses the table {name}. Omit --table or --stack."
+                f"--table {target.table}: the stack {stack!r} uses the table {name}. Omit --table or --stack."
             )
         prefix = parameters.get("ApiKeyPrefix", DEFAULT_PREFIX)
         imported = parameters.get("AcceptImportedKeys") == "true"
-    imported = imported if target.accept_imported is None else target.accept_imported
-    who = functools.partial(_who, client, target, env)
-    return Table(client("dynamodb"), name or "", prefix and fields.check_prefix(prefix), imported, who)
+    table = Table(client("dynamodb"), name or "", *([sleep] if sleep else []))
+    found = Resolved(
+        table,
+        prefix and fields.check_prefix(prefix),
+        imported if target.accept_imported is None else target.accept_imported,
+        functools.partial(_who, client, target, env),
+        client,
+        stack,
+    )
+    if described:
+        found.__dict__["described"] = described
+    return found
 
 
-def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dict[str, str], dict[str, str]]:
+def _stack_and_client(
+    named: Source,
+    target: Target,
+    env: Mapping[str, str],
+    outputs_file: Path,
+    session: Callable[[Target, Mapping[str, str]], Session],
+) -> tuple[str | None, Callable[..., Any]]:
+    if named is Source.LOCAL:
+        return LOCAL_STACK, functools.partial(local_client, outputs_file)
+    aws: Any = session(target, env)
+    return target.stack, functools.partial(aws.client, config=_config())
+
+
+def describe_stack(name: str, cloudformation: Any) -> tuple[dict[str, str], dict[str, str]]:
     """The stack's outputs and parameters.
 
     :raises NotFound: there is no such stack.
@@ -113,10 +187,9 @@ def describe_stack(name: str, cloudformation: CloudFormationClient) -> tuple[dic
             ) from None
         raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    parameters = {
+    return outputs, {
         parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in stack.get("Parameters", [])
     }
-    return outputs, parameters
 
 
 def local_client(outputs_file: Path, service: str, config: Config | None = None) -> Any:
@@ -178,6 +251,6 @@ def _config() -> Config:
     return Config(
         connect_timeout=3,
         read_timeout=10,
-        retries={"total_max_attempts": 4, "mode": "standard"},
+        retries={"total_max_attempts": 6, "mode": "adaptive"},
         max_pool_connections=MAX_CONNECTIONS,
     )

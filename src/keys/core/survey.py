@@ -1,0 +1,89 @@
+"""Checks of all items, each with one consistent scan, and their repair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from keys.core.errors import MalformedItem
+from keys.core.progress import Report, ignore
+from keys.core.record import Consumer, Item, Key, State, records
+from keys.core.table import Table, WriteConflict
+
+
+@dataclass(slots=True)
+class Survey:
+    """The state of a table. `disabled` and `missing`: active keys whose consumer is disabled or does not exist.
+
+    `without_end_day`: keys whose attribute `end_day` is missing or wrong. `malformed`: items that the authorizer
+    refuses.
+    """
+
+    keys: int = 0
+    consumers: int = 0
+    disabled: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    without_end_day: int = 0
+    malformed: list[str] = field(default_factory=list)
+
+
+def survey(table: Table, now: float, progress: Report = ignore) -> Survey:
+    """Read the whole table. The lists have the `ref` of keys, and the partition keys of malformed items."""
+    found = Survey()
+    enabled: dict[str, bool] = {}
+    active: list[tuple[str, str]] = []
+
+    def malformed(error: MalformedItem) -> None:
+        found.malformed.append(error.data["pk"])
+
+    for record in records(table.scan_consistently(progress), malformed):
+        if isinstance(record, Consumer):
+            found.consumers += 1
+            enabled[record.pk] = record.enabled
+        elif isinstance(record, Key):
+            found.keys += 1
+            found.without_end_day += needs_end_day(record)
+            if record.state(now) is State.ACTIVE:
+                active.append((record.ref, record.holder_pk))
+    found.missing = [ref for ref, holder in active if holder not in enabled]
+    found.disabled = [ref for ref, holder in active if enabled.get(holder) is False]
+    return found
+
+
+def needs_end_day(key: Key) -> bool:
+    """Whether the stored `end_day` differs from the one that the key should have."""
+    return key.stored.get("end_day") != ({"S": key.end_day} if key.end_day else None)
+
+
+def upgrade(table: Table, progress: Report = ignore, checking: Report = ignore) -> int:
+    """Add `end_day` to the keys that need it. Returns their number.
+
+    It can be interrupted and repeated: a key that is complete is left alone. It adds nothing to the history.
+    """
+    done = 0
+    for record in records(table.scan_consistently(checking), lambda _error: None):
+        if isinstance(record, Key) and needs_end_day(record):
+            done += table.retry_conflicts(lambda key=record: _complete(table, key.stored))  # type: ignore[misc]
+            progress(done, None)
+    return done
+
+
+def _complete(table: Table, item: Item) -> bool:
+    key = Key.from_item(item)
+    names = ("expires_at", "revoked_at")
+    same = [f"{name} = :{name}" if name in item else f"attribute_not_exists({name})" for name in names]
+    values = {f":{name}": item[name] for name in names if name in item}
+    write = {
+        "Key": {"pk": item["pk"]},
+        "ConditionExpression": " AND ".join(["attribute_exists(pk)", *same]),
+        "UpdateExpression": "SET end_day = :end_day" if key.end_day else "REMOVE end_day",
+    }
+    if key.end_day:
+        values[":end_day"] = {"S": key.end_day}
+    if values:
+        write["ExpressionAttributeValues"] = values
+    try:
+        table.write([{"Update": write}])
+    except WriteConflict:
+        # Whoever changed the key has set the attribute.
+        return False
+    return True
