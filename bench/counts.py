@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from authorizer import api_key
 from authorizer.decision import Decider, Unauthorized
-from authorizer.jwks import KeyTimes, SigningKeys
+from authorizer.jwks import MOST_IN_VAIN, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
@@ -121,7 +121,7 @@ class _Mixed:
         result.decisions, result.reads, result.fetches = self._count, self._table.reads, self._fetches
         seconds = self._count * SECONDS_A_DECISION
         # The first fetch, an early refresh every 480 s, one for each rotation, and those that unknown `kid`s cause.
-        result.most_fetches = 1 + int(seconds / 480) + 5 + int(seconds / KeyTimes().cooldown)
+        result.most_fetches = 1 + int(seconds / 480) + 5 + MOST_IN_VAIN + int(seconds / KeyTimes().cooldown)
         return result
 
     def _build(self) -> Decider:

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import SWITCHING_PROTOCOLS, HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 512 * 1024
 # Some providers refuse the user agents of well-known HTTP libraries.
 USER_AGENT: Final = "apigateway-multi-auth/1 (+signing keys)"
+_HEADERS: Final = {
+    "User-Agent": USER_AGENT,
+    # RFC 7517, section 8.5. Some servers publish key sets only under this type, and most only as JSON.
+    "Accept": "application/jwk-set+json, application/json, */*;q=0.1",
+    "Accept-Encoding": "identity",
+}
+_COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
 
 Fetch = Callable[[str, float], bytes]
 """``fetch(url, seconds)`` returns the body of a 200 response within this time. :raises FetchError: otherwise."""
@@ -34,6 +41,10 @@ Remaining = Callable[[], float]
 
 class FetchError(Exception):
     """The document cannot be fetched. The text says why, and contains nothing that the server sent."""
+
+
+class FetchTimeout(FetchError):
+    """The document did not arrive within the time."""
 
 
 class HttpsFetch:
@@ -64,7 +75,7 @@ class HttpsFetch:
         try:
             return self._get(urlsplit(url), _until(time.monotonic() + seconds))
         except TimeoutError:
-            raise FetchError("timeout") from None
+            raise FetchTimeout("timeout") from None
         except ssl.SSLError:
             raise FetchError("tls") from None
         except (OSError, HTTPException, ValueError) as error:
@@ -78,7 +89,7 @@ class HttpsFetch:
             if url.scheme == "http":
                 return _document(connected, url, remaining)
             connected.settimeout(remaining())
-            self._tls = self._tls or ssl.create_default_context()
+            self._tls = self._tls or _trusting(None)
             with self._tls.wrap_socket(connected, server_hostname=url.hostname) as secured:
                 return _document(secured, url, remaining)
 
@@ -131,11 +142,28 @@ class _TimedSocket(io.RawIOBase):
         pass
 
 
-def _trusting(ca_bundle: Path) -> ssl.SSLContext:
+class _Response(HTTPResponse):
+    """The final response. `http.client` ignores only 100 of the interim ones (RFC 9110, section 15.2)."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+
+def _trusting(ca_bundle: Path | None) -> ssl.SSLContext:
+    """The settings for TLS. They offer HTTP/1.1 by ALPN (RFC 7301), without which some servers close the connection."""
     try:
-        return ssl.create_default_context(cafile=ca_bundle)
-    except (ssl.SSLError, OSError):
+        context = ssl.create_default_context(cafile=ca_bundle)
+    except OSError:  # ssl.SSLError is one.
         raise FetchError("the CA bundle has no valid certificate") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _until(ends_at: float) -> Remaining:
@@ -164,13 +192,9 @@ def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, rema
 def _request(
     connected: socket.socket, method: str, target: str, headers: dict[str, str], remaining: Remaining
 ) -> HTTPResponse:
-    connection = HTTPConnection("")
+    connection = _Connection("")
     connection.sock = _TimedSocket(connected, remaining)
-    connection.request(
-        method,
-        target,
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity", **headers},
-    )
+    connection.request(method, target, headers=_HEADERS | headers)
     return connection.getresponse()
 
 
@@ -179,7 +203,8 @@ def _document(connected: socket.socket, url: SplitResult, remaining: Remaining) 
     response = _request(connected, "GET", target, {"Host": url.netloc}, remaining)
     if response.status != 200:
         raise FetchError(f"status {response.status}")
-    if response.getheader("Content-Encoding", "identity").lower() != "identity":
+    codings = response.getheader("Content-Encoding", "").lower().replace(",", " ").split()
+    if not _COMPRESSIONS.isdisjoint(codings):
         raise FetchError("compressed response")
     body = response.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from authorizer.fetch import Fetch, FetchError
+from authorizer.fetch import Fetch, FetchError, FetchTimeout
 from authorizer.refusal import Reason, Refusal
 from authorizer.signing_key import SigningKey, UnusableKey
 from authorizer.urls import is_fetchable
@@ -20,19 +20,21 @@ REFRESH_AT: Final = 0.8
 FIRST_BACKOFF_SECONDS: Final = 2.0
 LONGEST_BACKOFF_SECONDS: Final = 30.0
 FIRST_PATIENCE_SECONDS: Final = 0.3
-"""How long a request waits for newer keys if it can be decided without them. Each failure doubles the time."""
+"""How long a request waits for newer keys if it can be decided without them. Each attempt doubles the time."""
+MOST_IN_VAIN: Final = 5
+"""The fetches in vain that tokens can cause at once. One more can follow after each cooldown."""
 MOST_MEMBERS: Final = 1000
 """The members of a key set that are read. The rest are skipped without further work."""
-MOST_OF_ONE_KID: Final = 4
-"""The keys of one `kid` that are tried. Some providers publish two during a rotation. Each one costs a verification."""
+MOST_TRIED: Final = 4
+"""The keys that are tried if several fit a token. Each one costs a verification. Some providers publish two keys with
+one `kid` during a rotation, and some tokens have no `kid`."""
 
 
 class KeysUnavailable(Exception):
     """The issuer's keys cannot be fetched, so its tokens cannot be checked."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeySet:
+class KeySet(NamedTuple):
     """The usable keys of a JWKS, and the number of unusable ones by reason. `fetched_at`: the raw member of a seed."""
 
     keys: tuple[SigningKey, ...]
@@ -65,22 +67,20 @@ class KeySet:
         return cls(tuple(keys), unusable, document.get("fetched_at"))
 
     def fitting(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
-        """The keys that can have signed a token with this header. A key that appears twice counts once.
-
-        :raises Refusal: the token has no `kid`, and several keys fit.
-        """
-        fitting = {
-            key.thumbprint: key for key in self.keys if algorithm in key.algorithms and (kid is None or key.kid == kid)
-        }
-        if kid is None and len(fitting) > 1:
-            raise Refusal(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
-        return tuple(fitting.values())[:MOST_OF_ONE_KID]
+        """The keys that can have signed a token with this header. A key that appears twice counts once."""
+        return tuple(
+            {
+                key.thumbprint: key
+                for key in self.keys
+                if algorithm in key.algorithms and (kid is None or key.kid == kid)
+            }.values()
+        )
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """:raises FetchError: the body is not a JSON object in UTF-8."""
+    """:raises FetchError: the body is not a JSON object in UTF-8, with or without a byte order mark."""
     try:
-        document = json.loads(body.decode())
+        document = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise FetchError("not JSON") from None
     if not isinstance(document, dict):
@@ -88,8 +88,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTimes:
+class KeyTimes(NamedTuple):
     """Times in seconds. See the settings `jwks_fresh_seconds`, `jwks_stale_seconds` and so on."""
 
     fresh: float = 600
@@ -98,13 +97,101 @@ class KeyTimes:
     timeout: float = 2.5
 
 
-class SigningKeys:
-    """Verifies signatures with the keys of one issuer, and fetches the keys when they are needed.
+class Schedule(NamedTuple):
+    """When the keys of one issuer are fetched, and how long a request waits. Times are in seconds since 1970.
 
-    `verify` fetches if there are no keys, if the keys are almost no longer fresh, or if none of them verifies the
-    signature. After a failed fetch, the last fetched keys are used until they are stale, and the next attempt is
-    delayed, longer after each failure. A request that can be decided without newer keys waits for them only briefly,
-    and twice as long after each failure, so that a provider that is always slow still succeeds.
+    There are two causes of a fetch: the keys are no longer young (`is_due`), or no known key verifies a token
+    (`may_ask`). Anyone can send a token that no key verifies. So nothing that one token causes can change the outcome
+    of another one while the provider works:
+
+    - Only an attempt that had the whole `timeout` counts as a failure. It delays further attempts (backoff).
+    - An attempt that had less time delays only the next one of its kind. Tokens that need newer keys do not notice it.
+    - A token that fetched in vain cannot fetch again for a cooldown. Other tokens still can, up to a limit.
+
+    Example: a provider that answers after 1.3 seconds, and the default times.
+
+    | second | token | what happens | outcome |
+    |---|---|---|---|
+    | 0 | valid, kid a | There are no keys. It waits 1.3 of 2.5 seconds. | accepted |
+    | 482 | valid, kid a | A fetch is due, but a key verifies the token. It is given up after 0.3 seconds. | accepted |
+    | 483 | forged, kid a | No key verifies it. It asks, and waits 1.3 of 2.5 seconds. | bad signature |
+    | 485 | the same | It asked in vain less than 10 seconds ago. | bad signature |
+    | 486 | valid, kid b | The provider has a new key since second 485. It asks, and waits 1.3 seconds. | accepted |
+    """
+
+    times: KeyTimes
+    fetched_at: float | None = None
+    """The start of the last successful fetch. All further members are about the time since then."""
+    attempts: int = 0
+    attempted_at: float | None = None
+    failures: int = 0
+    """The attempts that had the whole timeout."""
+    failed_at: float | None = None
+    in_vain: Mapping[bytes, float] = MappingProxyType({})
+    """The signatures of tokens that fetched in vain, and until when each of them counts."""
+
+    def is_due(self, now: float) -> bool:
+        """Whether keys are fetched because of their age, whatever the token."""
+        is_aged = _age(self.fetched_at, now) >= REFRESH_AT * self.times.fresh
+        return is_aged and _age(self.attempted_at, now) >= _backoff(self.attempts)
+
+    def may_ask(self, now: float, signature: bytes) -> bool:
+        """Whether a token that no known key verifies causes a fetch."""
+        if self.failures:
+            return _age(self.failed_at, now) >= _backoff(self.failures)
+        counting = self._counting(now)
+        return signature not in counting and len(counting) < MOST_IN_VAIN
+
+    def patience(self, now: float) -> float:
+        """How long a request waits for newer keys if a known key verifies its token."""
+        if _age(self.fetched_at, now) >= self.times.fresh:
+            return self.times.timeout
+        return min(self.times.timeout, _doubled(FIRST_PATIENCE_SECONDS, self.attempts))
+
+    def is_stale(self, now: float) -> bool:
+        """Whether the keys are older than the fresh time because the provider fails."""
+        return self.failures > 0 and _age(self.fetched_at, now) >= self.times.fresh
+
+    def fetched(self, started_at: float) -> Schedule:
+        """The schedule after a successful fetch."""
+        return Schedule(self.times, started_at, in_vain=self.in_vain)
+
+    def missed(self, now: float, seconds: float) -> Schedule:
+        """The schedule after an attempt that had this many seconds and did not succeed."""
+        missed = self._replace(attempts=self.attempts + 1, attempted_at=now)
+        if seconds < self.times.timeout:
+            return missed
+        return missed._replace(failures=self.failures + 1, failed_at=now)
+
+    def asked_in_vain(self, now: float, signature: bytes) -> Schedule:
+        """The schedule after a fetch whose keys do not verify the token either."""
+        counting = self._counting(now)
+        # They end one after the other, so that a flood of tokens causes one fetch in each cooldown.
+        until = max((now, *counting.values())) + self.times.cooldown
+        return self._replace(in_vain={**counting, signature: until})
+
+    def _counting(self, now: float) -> dict[bytes, float]:
+        longest = MOST_IN_VAIN * self.times.cooldown  # Later times are from a clock that was set back.
+        return {signature: until for signature, until in self.in_vain.items() if 0 < until - now <= longest}
+
+
+def _age(moment: float | None, now: float) -> float:
+    """The seconds since this time; infinite for None. A clock that is set back makes keys older, never younger."""
+    return math.inf if moment is None else abs(now - moment)
+
+
+def _backoff(attempts: int) -> float:
+    return min(_doubled(FIRST_BACKOFF_SECONDS, attempts - 1), LONGEST_BACKOFF_SECONDS) if attempts else 0
+
+
+def _doubled(seconds: float, times: int) -> float:
+    return seconds * 2.0 ** min(times, 10)
+
+
+class SigningKeys:
+    """Verifies signatures with the keys of one issuer, and fetches the keys when `Schedule` says so.
+
+    After a failed fetch, the last fetched keys are used until they are stale.
 
     `report` receives an event (`jwks_fetched`, `jwks_fetch_failed`, `jwks_key_skipped`, `jwks_stale_served`) and its
     detail. Neither contains any part of a token.
@@ -126,7 +213,7 @@ class SigningKeys:
 
         `seed`: a key set to start with. Its member `fetched_at` is the time of its fetch in seconds since 1970. A seed
         without `fetched_at` is refreshed on first use, each use of it after a failed fetch is reported as stale, and it
-        is used for at most the stale time.
+        is used for at most the stale time after its first use.
 
         :raises FetchError: the seed is not a key set.
         """
@@ -137,14 +224,12 @@ class SigningKeys:
         self._report = report
         self._times = times
         self._uses = uses
+        self._schedule = Schedule(times)
         self._key_set: KeySet | None = None
-        self._started_at = clock()
-        self._fetched_at: float | None = None
-        self._attempted_at: float | None = None
-        self._failures = 0
+        self._first_used_at: float | None = None
         if seed is not None:
             self._key_set = self._parse(seed)
-            self._fetched_at = self._attempted_at = _time(self._key_set.fetched_at)
+            self._schedule = Schedule(times, _time(self._key_set.fetched_at))
 
     def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes) -> None:
         """Verify that a key of the issuer signed the message. `kid`: the token's key id, or None.
@@ -152,66 +237,50 @@ class SigningKeys:
         :raises Refusal: no key of the issuer did.
         :raises KeysUnavailable: the signature cannot be checked, because newer keys cannot be fetched.
         """
-        keys = self._usable(kid, algorithm)
-        if is_due := self._is_due():
-            self._refresh(can_do_without=bool(keys))
-            keys = self._usable(kid, algorithm)
+        now = self._clock()
+        if self._first_used_at is None:
+            self._first_used_at = now
+        keys = self._usable(now, kid, algorithm)
         is_verified = _any_verifies(keys, algorithm, message, signature)
-        if not is_verified and not is_due and self._may_ask_again():
-            self._refresh(can_do_without=bool(keys))
-            keys = self._usable(kid, algorithm)
+        if self._schedule.is_due(now) or (not is_verified and self._schedule.may_ask(now, signature)):
+            is_fetched = self._refresh(self._schedule.patience(now) if is_verified else self._times.timeout)
+            now = self._clock()
+            keys = self._usable(now, kid, algorithm)
             is_verified = _any_verifies(keys, algorithm, message, signature)
+            if is_fetched and not is_verified:
+                self._schedule = self._schedule.asked_in_vain(now, signature)
         if not is_verified:
             # A known key with the token's kid is decisive. Without a kid, a newer key could have signed the token.
-            if self._failures and not (keys and kid):
+            if self._schedule.failures and not (keys and kid):
                 raise KeysUnavailable("The signing key is not known, and newer keys cannot be fetched.")
+            if kid is None and len(keys) > MOST_TRIED:
+                raise Refusal(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
             raise Refusal(Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_SIGNING_KEY, "jwt")
-        if self._is_stale():
+        if self._schedule.is_stale(now):
             self._report("jwks_stale_served", self._issuer)
 
-    def _usable(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
-        known_at = self._started_at if self._fetched_at is None else self._fetched_at
-        if self._key_set is None or (self._is_stale() and self._age(known_at) >= self._times.stale):
+    def _usable(self, now: float, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
+        # A seed without a time is as old as its first use. The function can start long before, in a snapshot.
+        known_at = self._first_used_at if self._schedule.fetched_at is None else self._schedule.fetched_at
+        if self._key_set is None or (self._schedule.is_stale(now) and _age(known_at, now) >= self._times.stale):
             return ()
         return self._key_set.fitting(kid, algorithm)
 
-    def _is_stale(self) -> bool:
-        return self._failures > 0 and self._age(self._fetched_at) >= self._times.fresh
-
-    def _age(self, moment: float | None) -> float:
-        """The seconds since this time; infinite for None. A clock that is set back makes keys older, never younger."""
-        return math.inf if moment is None else abs(self._clock() - moment)
-
-    def _backoff(self) -> float:
-        if not self._failures:
-            return 0
-        return min(_doubled(FIRST_BACKOFF_SECONDS, self._failures - 1), LONGEST_BACKOFF_SECONDS)
-
-    def _is_due(self) -> bool:
-        is_aged = self._age(self._fetched_at) >= REFRESH_AT * self._times.fresh
-        return is_aged and self._age(self._attempted_at) >= self._backoff()
-
-    def _may_ask_again(self) -> bool:
-        """Whether an unknown key may cause a fetch. Anyone can send such tokens, so the rate is limited."""
-        return self._age(self._attempted_at) >= max(self._times.cooldown, self._backoff())
-
-    def _refresh(self, *, can_do_without: bool) -> None:
-        timeout = self._times.timeout
-        if can_do_without:
-            timeout = min(timeout, _doubled(FIRST_PATIENCE_SECONDS, self._failures))
+    def _refresh(self, seconds: float) -> bool:
+        """Fetch the keys within this time. Whether it succeeded."""
         started_at = self._clock()
         try:
-            self._key_set = self._parse(self._fetch_key_set(timeout))
+            self._key_set = self._parse(self._fetch_key_set(seconds))
         except Exception as error:
-            cause = str(error) if isinstance(error, FetchError) else type(error).__name__
-            self._failures += 1
-            self._report("jwks_fetch_failed", f"{self._issuer}: {cause}")
-        else:
-            self._fetched_at = started_at
-            self._failures = 0
-            self._report("jwks_fetched", self._issuer)
-        finally:
-            self._attempted_at = self._clock()
+            self._schedule = self._schedule.missed(self._clock(), seconds)
+            # That a provider needs longer than the patience of one request is not a failure.
+            if seconds >= self._times.timeout or not isinstance(error, FetchTimeout):
+                cause = str(error) if isinstance(error, FetchError) else type(error).__name__
+                self._report("jwks_fetch_failed", f"{self._issuer}: {cause}")
+            return False
+        self._schedule = self._schedule.fetched(started_at)
+        self._report("jwks_fetched", self._issuer)
+        return True
 
     def _fetch_key_set(self, seconds: float) -> bytes:
         """Fetch the key set, after OpenID Connect Discovery 1.0 (section 4) if needed, within `seconds` in total."""
@@ -220,7 +289,7 @@ class SigningKeys:
         started_at = self._clock()
         # The URL is not kept: a provider can move its key set and leave an outdated one at the old URL.
         discovered = self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", seconds)
-        return self._fetch(self._announced_url(discovered), seconds - self._age(started_at))
+        return self._fetch(self._announced_url(discovered), seconds - _age(started_at, self._clock()))
 
     def _announced_url(self, body: bytes) -> str:
         document = parse_object(body)
@@ -245,11 +314,7 @@ class SigningKeys:
 
 
 def _any_verifies(keys: tuple[SigningKey, ...], algorithm: str, message: bytes, signature: bytes) -> bool:
-    return any(key.verifies(algorithm, message, signature) for key in keys)
-
-
-def _doubled(seconds: float, times: int) -> float:
-    return seconds * 2.0 ** min(times, 10)
+    return any(key.verifies(algorithm, message, signature) for key in keys[:MOST_TRIED])
 
 
 def _time(fetched_at: object) -> float | None:

@@ -42,7 +42,7 @@ class Settings:
     jwks_stale_seconds: float = 86_400
     """The maximum age of the last fetched signing keys while the provider cannot be reached."""
     jwks_cooldown_seconds: float = 10
-    """The minimum time between two fetches that are caused by tokens with unknown signing keys."""
+    """The time between two fetches that tokens without a matching signing key cause, after the first five."""
     jwks_timeout_seconds: float = 2.5
     """The time limit of one fetch of signing keys, including discovery."""
     jwks_seed: str | None = None

@@ -27,7 +27,9 @@ VERSIONS: Final = {"pyjwt": jwt.__version__, "cryptography": cryptography.__vers
 
 _PUBLIC: Final = ("crv", "e", "kty", "n", "x", "y")
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_NUMBERS: Final = ("e", "n", "x", "y")
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
+_TO_BASE64URL: Final = str.maketrans("+/", "-_")
 # PyJWT does not have the names of RFC 9864. It selects the curve by the key.
 _NAMES_IN_PYJWT: Final = {"Ed25519": "EdDSA", "Ed448": "EdDSA"}
 
@@ -53,17 +55,20 @@ class SigningKey:
     def from_jwk(cls, jwk: object, uses: Collection[str] = ("sig",)) -> SigningKey:
         """`uses`: the accepted values of `use`. A key without `use` is accepted.
 
+        A member that is null or empty counts as absent: some publishers write all members that they know.
+
         :raises UnusableKey: it is not a public key for asymmetric signatures, or it is too weak.
         """
         if not isinstance(jwk, dict):
             raise UnusableKey("not an object")
+        jwk = {name: value for name, value in jwk.items() if value not in (None, "", [])}
         _check_purpose(jwk, uses)
         kid = jwk.get("kid")
-        if kid is not None and not (isinstance(kid, str) and kid):
-            raise UnusableKey("kid is not a non-empty string")
+        if not isinstance(kid, str | None):
+            raise UnusableKey("kid is not a string")
         names = _algorithms(jwk)
         try:
-            return cls(kid, names, *_read({name: jwk[name] for name in _PUBLIC if name in jwk}, names))
+            return cls(kid, names, *_read({name: _text(name, jwk[name]) for name in _PUBLIC if name in jwk}, names))
         except UnusableKey:
             raise
         except Exception:
@@ -103,15 +108,23 @@ def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
     return fitting
 
 
+def _text(name: str, value: str) -> str:
+    """The member, as base64url if it is a number. Some publishers write padding, or the standard alphabet."""
+    if name not in _NUMBERS:
+        return value
+    text = value.rstrip("=").translate(_TO_BASE64URL)
+    # PyJWT ignores characters that are not base64url.
+    if not _BASE64URL.fullmatch(text):
+        raise UnusableKey("key parameters are not base64url")
+    return text
+
+
 def _read(jwk: dict[str, Any], names: frozenset[str]) -> tuple[str, dict[str, tuple[Algorithm, Any]]]:
     """The key's thumbprint, and a verifier for each algorithm.
 
     :raises UnusableKey: the key is too short or too long.
     :raises Exception: the JWK is not a valid key.
     """
-    # PyJWT ignores characters that are not base64url.
-    if not all(_BASE64URL.fullmatch(jwk[name]) for name in ("e", "n", "x", "y") if name in jwk):
-        raise UnusableKey("key parameters are not base64url")
     key = jwt.PyJWK(jwk, algorithm=_name_in_pyjwt(next(iter(names)))).key
     if jwk["kty"] == "RSA" and key.key_size > MAX_RSA_BITS:
         raise UnusableKey("RSA key too long")

@@ -2,6 +2,7 @@
 
 import base64
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from authorizer.fetch import MAX_BYTES, USER_AGENT, FetchError, HttpsFetch
+from authorizer.fetch import MAX_BYTES, USER_AGENT, FetchError, FetchTimeout, HttpsFetch
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
 from tests.support import fault_server as faults
 from tests.support.authority import Authority
@@ -124,6 +125,62 @@ def test_a_request_has_our_own_name_and_asks_for_plain_json(server: FaultServer)
     assert "Accept-Encoding: identity" in head
 
 
+def accepts_jwk_sets_only(connection: faults.Connection, head: str) -> None:
+    """As the API server of Kubernetes does."""
+    accepted = next(line for line in head.splitlines() if line.startswith("Accept: "))
+    if "application/jwk-set+json" in accepted:
+        connection.answer(GOOD, "200 OK", "Content-Type: application/jwk-set+json")
+    else:
+        connection.answer(b"", "406 Not Acceptable")
+
+
+def test_a_server_that_publishes_the_type_of_key_sets_only_is_read(server: FaultServer) -> None:
+    server.behaviour = lambda connection: accepts_jwk_sets_only(connection, server.heads[-1])
+    assert HttpsFetch()(server.url, 5) == GOOD
+    (head,) = server.heads
+    assert "Accept: application/jwk-set+json, application/json, */*;q=0.1\r\n" in head
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "utf-8", "aws-chunked", "binary, UTF-8"])
+def test_a_plain_body_under_a_coding_that_is_no_compression_is_read(coding: str, server: FaultServer) -> None:
+    server.behaviour = faults.body(GOOD, f"Content-Encoding: {coding}")
+    assert HttpsFetch()(server.url, 5) == GOOD
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "identity, gzip", "gzip,br"])
+def test_a_compressed_body_is_an_error_that_says_so(coding: str, server: FaultServer) -> None:
+    server.behaviour = faults.body(GOOD, f"Content-Encoding: {coding}")
+    with pytest.raises(FetchError, match="compressed"):
+        HttpsFetch()(server.url, 5)
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_interim_response_is_not_the_answer(interim: str, count: int, server: FaultServer) -> None:
+    def answer(connection: faults.Connection) -> None:
+        connection.peer.sendall(f"HTTP/1.1 {interim}\r\nLink: </a>\r\n\r\n".encode() * count)
+        connection.answer(GOOD)
+
+    server.behaviour = answer
+    assert HttpsFetch()(server.url, 5) == GOOD
+
+
+def test_interim_responses_without_end_are_given_up(server: FaultServer) -> None:
+    def answer(connection: faults.Connection) -> None:
+        while not connection.stopping.is_set():
+            connection.peer.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+    server.behaviour = answer
+    with pytest.raises(FetchTimeout):
+        HttpsFetch()(server.url, DEADLINE)
+
+
+def test_a_server_that_changes_the_protocol_is_an_error(server: FaultServer) -> None:
+    server.behaviour = faults.status("101 Switching Protocols")
+    with pytest.raises(FetchError, match="status 101"):
+        HttpsFetch()(server.url, 5)
+
+
 def test_nobody_listening_is_an_error_at_once() -> None:
     with FaultServer().running() as server:
         url = server.url
@@ -149,6 +206,22 @@ def test_a_server_whose_certificate_the_authority_signed_is_trusted(authority: A
     with FaultServer(authority.server()).running() as server:
         server.behaviour = faults.body(GOOD)
         assert HttpsFetch(authority.ca_bundle)(server.url, 5) == GOOD
+
+
+def test_http_1_1_is_offered_in_the_tls_handshake(authority: Authority) -> None:
+    tls = authority.server()
+    tls.set_alpn_protocols(["h2", "http/1.1"])
+    chosen: list[str | None] = []
+
+    def answer(connection: faults.Connection) -> None:
+        assert isinstance(connection.peer, ssl.SSLSocket)
+        chosen.append(connection.peer.selected_alpn_protocol())
+        connection.answer(GOOD)
+
+    with FaultServer(tls).running() as server:
+        server.behaviour = answer
+        assert HttpsFetch(authority.ca_bundle)(server.url, 5) == GOOD
+    assert chosen == ["http/1.1"]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from authorizer.fetch import FetchError
-from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
+from authorizer.fetch import FetchError, FetchTimeout
+from authorizer.jwks import MOST_IN_VAIN, KeysUnavailable, KeyTimes, Schedule, SigningKeys
 from authorizer.refusal import Reason, Refusal
 from tests.support.tokens import ISSUER, NOW, jwk, key_set, sign
 
@@ -37,7 +37,7 @@ class World:
         self.waited.append(min(self.slowness, seconds))
         self.now += self.waited[-1] + self.step
         if self.slowness > seconds:
-            raise FetchError("timeout")
+            raise FetchTimeout("timeout")
         if self.down or url not in self.documents:
             raise FetchError("down")
         return self.documents[url]
@@ -149,32 +149,148 @@ def test_recovery_is_at_the_next_attempt(world: World) -> None:
     assert serves(keys)
 
 
-def test_a_rotated_key_works_at_its_first_use_when_the_last_fetch_is_older_than_the_cooldown(world: World) -> None:
+@pytest.mark.parametrize("second", [0, 1, 10, 479, 481, 601, 5000])
+@pytest.mark.parametrize("slowness", [0, 0.4, 1.3, 2])
+def test_a_rotated_key_works_at_its_first_use(slowness: float, second: float, world: World) -> None:
+    world.slowness = slowness
     keys = world.keys()
     serves(keys)
     world.documents[URL] = key_set(jwk(), jwk("RS-other", "k2"))
-    world.now = NOW + 10
+    world.now += second
     assert serves(keys, "k2", "RS-other")
 
 
-def test_a_rotated_key_works_within_the_cooldown_otherwise(world: World) -> None:
+def forge(keys: SigningKeys, number: int, kid: str | None) -> None:
+    """Send a token with a signature of its own. It must be refused."""
+    with pytest.raises(Refusal):
+        keys.verify(kid, "RS256", b"message", number.to_bytes(256))
+
+
+@pytest.mark.parametrize("kid", ["k1", "x", None])
+def test_forged_tokens_do_not_use_up_the_fetch_of_a_valid_one(kid: str | None, world: World) -> None:
+    world.slowness = 1.3
     keys = world.keys()
     serves(keys)
-    world.documents[URL] = key_set(jwk(), jwk("RS-other", "k2"))
-    world.now = NOW + 9.9
-    assert is_refused(keys, "k2")
-    world.now = NOW + 10
+    for number in range(MOST_IN_VAIN - 1):
+        forge(keys, number, kid)
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
     assert serves(keys, "k2", "RS-other")
 
 
-def test_ten_thousand_unknown_kids_cost_one_fetch_a_cooldown_while_known_keys_serve(world: World) -> None:
+def test_a_forged_token_fetches_once_in_a_cooldown(world: World) -> None:
     keys = world.keys()
+    serves(keys)
+    for _ in range(100):
+        forge(keys, 1, "x")
+    assert len(world.fetched) == 2
+    world.now += TIMES.cooldown
+    forge(keys, 1, "x")
+    assert len(world.fetched) == 3
+
+
+@pytest.mark.parametrize("kid", ["k1", "x", None])
+def test_a_flood_of_forged_tokens_costs_five_fetches_and_one_in_each_cooldown_while_known_keys_serve(
+    kid: str | None, world: World
+) -> None:
+    world.slowness = 0.4
+    keys = world.keys()
+    serves(keys)
+    begun = world.now
     for number in range(10_000):
-        world.now = NOW + number / 500
-        is_refused(keys, f"random-{number}")
+        world.now = max(world.now, begun + number / 100)
+        forge(keys, number, kid)
         if number % 1000 == 0:
             assert serves(keys)
-    assert len(world.fetched) == 2
+    assert len(world.fetched) == pytest.approx(1 + MOST_IN_VAIN + 100 / TIMES.cooldown, abs=1)
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
+    world.now += TIMES.cooldown
+    assert serves(keys, "k2", "RS-other")
+
+
+def test_after_a_flood_and_a_clock_that_was_set_back_a_rotated_key_works(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    for number in range(MOST_IN_VAIN):
+        forge(keys, number, "x")
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
+    world.now -= 1000
+    assert serves(keys, "k2", "RS-other")
+
+
+def test_a_fetch_that_was_given_up_early_is_no_failure_for_a_token_that_needs_it(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    world.slowness, world.now = 1.3, NOW + 480
+    assert serves(keys)
+    assert world.waited[-1] == 0.3
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
+    assert serves(keys, "k2", "RS-other")
+    assert set(world.reports) == {"jwks_fetched"}
+
+
+def test_a_fetch_that_is_given_up_early_does_not_delay_one_that_may_follow_a_failure(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    world.slowness, world.now = 60, NOW + 480
+    assert is_unavailable(keys, "k2")
+    failed_at = world.now
+    world.now = failed_at + 1.9
+    assert is_unavailable(keys, "k2")
+    assert serves(keys)
+    world.slowness, world.now = 1.3, failed_at + 2
+    assert serves(keys)
+    world.documents[URL] = key_set(jwk(), jwk("RS-other", "k2"))
+    assert serves(keys, "k2", "RS-other")
+
+
+def test_keys_that_lost_their_freshness_are_waited_for(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
+    world.slowness, world.now = 2, NOW + 600
+    assert is_refused(keys, "k1")
+    assert world.reports.count("jwks_stale_served") == 0
+
+
+def test_the_example_of_the_schedule_comes_out_as_it_says(world: World) -> None:
+    world.slowness = 1.3
+    keys = world.keys()
+    assert serves(keys)
+    world.now = NOW + 482
+    assert serves(keys)
+    world.now = NOW + 483
+    assert is_refused(keys, "k1", Reason.BAD_SIGNATURE, "RS-other")
+    world.now = NOW + 485
+    assert is_refused(keys, "k1", Reason.BAD_SIGNATURE, "RS-other")
+    world.documents[URL] = key_set(jwk(), jwk("RS-2", "k2"))
+    world.now = NOW + 486
+    assert serves(keys, "k2", "RS-2")
+    assert world.waited == [1.3, 0.3, 1.3, 1.3]
+    assert set(world.reports) == {"jwks_fetched"}
+
+
+def test_a_schedule_is_a_value() -> None:
+    schedule = Schedule(TIMES, NOW)
+    assert not schedule.is_due(NOW + 479)
+    assert schedule.is_due(NOW + 480)
+    given_up = schedule.missed(NOW + 480, 0.3)
+    assert (given_up.is_due(NOW + 481.9), given_up.is_due(NOW + 482)) == (False, True)
+    assert (schedule.patience(NOW), given_up.patience(NOW), given_up.patience(NOW + 600)) == (0.3, 0.6, 2.5)
+    assert given_up.may_ask(NOW + 480, b"a")
+    failed = schedule.missed(NOW + 480, 2.5)
+    assert (failed.may_ask(NOW + 481.9, b"a"), failed.may_ask(NOW + 482, b"a")) == (False, True)
+    assert (failed.is_stale(NOW + 599), failed.is_stale(NOW + 600), given_up.is_stale(NOW + 600)) == (
+        False,
+        True,
+        False,
+    )
+    asked = failed.fetched(NOW + 490).asked_in_vain(NOW + 490, b"a")
+    assert (asked.may_ask(NOW + 499, b"a"), asked.may_ask(NOW + 499, b"b"), asked.may_ask(NOW + 500, b"a")) == (
+        False,
+        True,
+        True,
+    )
+    assert schedule == Schedule(TIMES, NOW)
 
 
 def test_a_key_that_left_the_set_stops_at_the_next_refresh(world: World) -> None:
@@ -315,12 +431,9 @@ def test_a_seed_that_is_fresh_is_not_fetched_again(world: World) -> None:
     assert world.fetched == []
 
 
-def test_what_is_not_in_a_seed_is_asked_for_once_the_seed_is_older_than_the_cooldown(world: World) -> None:
-    keys = world.keys(seed=json.dumps({"fetched_at": NOW - TIMES.cooldown + 1, "keys": [jwk()]}).encode())
-    assert is_refused(keys, "unknown")
-    assert world.fetched == []
-    world.now += 1
-    assert is_refused(keys, "unknown")
+def test_what_is_not_in_a_fresh_seed_is_asked_for(world: World) -> None:
+    keys = world.keys(seed=json.dumps({"fetched_at": NOW - 1, "keys": [jwk("RS-other", "k0")]}).encode())
+    assert serves(keys)
     assert world.fetched == [URL]
 
 
@@ -331,6 +444,19 @@ def test_each_use_of_a_seed_of_unknown_age_is_reported(world: World) -> None:
     assert serves(keys)
     assert world.reports.count("jwks_stale_served") == 2
     world.now = NOW + TIMES.stale
+    assert is_unavailable(keys)
+
+
+def test_a_seed_of_unknown_age_is_as_old_as_its_first_use_and_not_as_the_snapshot_of_the_function(
+    world: World,
+) -> None:
+    world.down = True
+    keys = world.keys(seed=key_set(jwk()))
+    world.now = restored_at = NOW + 30 * 86_400
+    assert serves(keys)
+    world.now = restored_at + TIMES.stale - 1
+    assert serves(keys)
+    world.now = restored_at + TIMES.stale
     assert is_unavailable(keys)
 
 
@@ -377,19 +503,18 @@ def test_a_request_that_needs_newer_keys_waits_for_them(world: World) -> None:
 
 
 @pytest.mark.parametrize("kid", ["k1", None])
-def test_a_key_that_changed_under_its_kid_is_asked_for_once_a_cooldown(kid: str | None, world: World) -> None:
+def test_a_key_that_changed_under_its_kid_works_and_the_former_one_is_asked_for_once(
+    kid: str | None, world: World
+) -> None:
     world.documents[URL] = key_set(jwk(kid=kid))
     keys = world.keys()
     serves(keys, kid)
     world.documents[URL] = key_set(jwk("RS-other", kid))
-    world.now = NOW + 9
-    assert is_refused(keys, kid, Reason.BAD_SIGNATURE, "RS-other")
-    assert len(world.fetched) == 1
-    world.now = NOW + 10
     assert serves(keys, kid, "RS-other")
+    assert len(world.fetched) == 2
     for _ in range(20):
         assert is_refused(keys, kid, Reason.BAD_SIGNATURE)
-    assert len(world.fetched) == 2
+    assert len(world.fetched) == 3
 
 
 def test_a_bad_signature_is_refused_also_when_newer_keys_cannot_be_had(world: World) -> None:
@@ -434,9 +559,23 @@ def test_different_keys_under_one_kid_are_tried_four_at_most(world: World) -> No
     assert is_refused(keys, "k1", Reason.BAD_SIGNATURE, kinds[4])
 
 
-def test_different_keys_are_not_tried_for_a_token_that_names_none(world: World) -> None:
-    world.documents[URL] = key_set(jwk(), jwk("RS-other", "k2"))
-    assert is_refused(world.keys(), None, Reason.AMBIGUOUS_SIGNING_KEY)
+def test_each_key_that_fits_is_tried_for_a_token_that_names_none_four_at_most(world: World) -> None:
+    kinds = ["RS-other", "RS-2", "RS-3", "RS", "RS-5"]
+    world.documents[URL] = key_set(*(jwk(kind, f"kid of {kind}") for kind in kinds))
+    keys = world.keys()
+    assert [serves(keys, None, kind) for kind in kinds[:4]] == [True] * 4
+    assert is_refused(keys, None, Reason.AMBIGUOUS_SIGNING_KEY, kinds[4])
+
+
+def test_a_token_without_kid_is_served_by_a_warm_instance_through_a_rotation(world: World) -> None:
+    keys = world.keys()
+    serves(keys, None)
+    world.documents[URL] = key_set(*(jwk(f"RS-{number}", f"k{number}") for number in range(2, 8)))
+    world.now = NOW + 480
+    assert is_refused(keys, None, Reason.AMBIGUOUS_SIGNING_KEY)
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
+    world.now = NOW + 960
+    assert serves(keys, None, "RS-other")
 
 
 def test_a_key_set_full_of_rubbish_is_reported_in_one_line(world: World) -> None:
@@ -492,6 +631,6 @@ def test_an_outage_rotations_and_random_kids_through_two_hours(world: World) -> 
             assert sum(world.waited[waited_before:]) <= TIMES.timeout
     assert refused == 1000
     whole = 1000 * step
-    assert len(world.fetched) <= whole / TIMES.cooldown
+    assert len(world.fetched) <= whole / TIMES.cooldown + whole / 60 + MOST_IN_VAIN
     during = len(outage) / 30 + 10
     assert len(world.fetched) >= (whole - len(outage)) / (2 * TIMES.cooldown) - during

@@ -47,7 +47,7 @@ _EXPLANATIONS: Final = {
     Reason.NOT_YET_VALID: "The nbf is in the future.",
     Reason.ISSUED_IN_FUTURE: "The iat is in the future. Check the clock of the provider.",
     Reason.UNKNOWN_SIGNING_KEY: "The kid is not in the key set.",
-    Reason.AMBIGUOUS_SIGNING_KEY: "The token has no kid, and several keys of the key set match.",
+    Reason.AMBIGUOUS_SIGNING_KEY: "The token has no kid, and more than four keys of the key set match.",
     Reason.BAD_SIGNATURE: "The signature is wrong. The token was changed, or the key set is another provider's.",
 }
 
