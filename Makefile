@@ -21,7 +21,7 @@ EVENT ?= events/api_key.json
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
-.PHONY: help run token invoke test test-long unit fuzz differential bench bench-smoke check docs picture format lock build archive clean
+.PHONY: help run token invoke test test-long unit acceptance fuzz differential bench bench-smoke check docs picture format lock build archive clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -46,6 +46,10 @@ test-long: .venv/ready .tools/ready ## run the long tests, such as the first run
 unit: .venv/ready ## run the unit tests
 	$(PYTEST) $(WORKERS) $(UNIT)
 
+acceptance: .venv/ready .tools/ready ## check in an AWS account what the pages say about AWS: ACCOUNT=123456789012 [YES=1]
+	@.venv/bin/python -m tests.aws "$(ACCOUNT)" $(if $(STACK_PREFIX),--prefix "$(STACK_PREFIX)") \
+	  $(if $(BOUNDARY),--boundary "$(BOUNDARY)") $(if $(ONLY),--only $(ONLY)) $(if $(YES),--yes)
+
 fuzz: .venv/ready ## run the property tests with new input for FOR=60 seconds
 	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
 	  $(PYTEST) -q --no-header tests/authorizer/test_properties.py --hypothesis-profile=long --hypothesis-seed=$$RANDOM; \
@@ -65,7 +69,7 @@ check: .venv/ready .tools/ready .tools/templates/ready ## check code, types, tem
 	$(CLEAN) .venv/bin/ruff check .
 	$(CLEAN) .venv/bin/ruff format --check .
 	$(CLEAN) .venv/bin/mypy
-	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml monitoring.yaml examples/*/template.yaml
+	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml monitoring.yaml examples/*/template.yaml tests/aws/base.yaml
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/python -m tests.template
 	$(CLEAN) .venv/bin/keys check src/authorizer/auth.toml --template template.yaml

@@ -15,10 +15,13 @@ from authorizer import provider
 from authorizer.provider import Provider
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
 from local.template_file import load
+from tests.aws.checks import CHECKS
 
 MARK: Final = "<!-- `make docs` generates everything below this line. -->"
 RECIPES: Final = Path("examples/providers")
 POLICIES: Final = Path("docs/policies")
+RESULTS: Final = Path("docs/acceptance.json")
+"""The newest published results of the acceptance suite."""
 BY_PARAMETERS: Final = {"issuer": "JwtIssuer", "audience": "JwtAudience", "jwks_url": "JwtJwksUrl"}
 NARROWING: Final = frozenset({"required_claims", "scope_claims", "data_claims"})
 """Members whose absence makes a provider accept the same tokens or more."""
@@ -126,6 +129,32 @@ def _policies() -> Iterator[str]:
         yield from (f"### {principal}", "", meaning, "", "```json", text.rstrip(), "```", "")
 
 
+def _acceptance() -> Iterator[str]:
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"checks": []}
+    on_aws = {each["name"]: each["result"] for each in results["checks"]}
+    yield from ("## Checks", "")
+    if on_aws:
+        yield from (
+            f"The results on AWS are of version {results['version']}, {results['date']}, {results['region']}.",
+            "",
+        )
+    yield from _table(
+        ("check", "statement", "page", "on the emulator", "on AWS"),
+        (
+            [
+                f"`{check.name}`",
+                check.statement,
+                f"[{check.page}](../{check.page})",
+                f"not checked: {check.not_on_emulator}" if check.not_on_emulator else "checked",
+                on_aws.get(check.name, "not tried"),
+            ]
+            for check in CHECKS
+        ),
+    )
+    text = (POLICIES / "acceptance.json").read_text(encoding="utf-8")
+    yield from ("## Policy", "", "```json", text.rstrip(), "```", "")
+
+
 _FIELDS: Final = {"audience": "audiences"}
 """Members of a `[[provider]]` table whose field of `Provider` has another name."""
 
@@ -190,4 +219,5 @@ PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/providers.md"): _recipes,
     Path("docs/configuration.md"): _configuration,
     Path("docs/operations.md"): _policies,
+    Path("docs/acceptance.md"): _acceptance,
 }

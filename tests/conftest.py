@@ -25,7 +25,8 @@ environment.enter()
 # A shell starts background jobs with SIGINT ignored, and children inherit this. Then the tests of Ctrl-C would fail.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHARE_A_SYSTEM: Final = "tests/e2e/"
+SHARE_A_SYSTEM: Final = ("tests/e2e/", "tests/aws/")
+"""Folders, of which each has one system for its tests."""
 OWN_SYSTEM: Final = "tests/e2e/test_pasted.py"
 
 
@@ -37,7 +38,9 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has n
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        return SHARE_A_SYSTEM if file.startswith(SHARE_A_SYSTEM) and file != OWN_SYSTEM else file
+        if file == OWN_SYSTEM:
+            return file
+        return next((folder for folder in SHARE_A_SYSTEM if file.startswith(folder)), file)
 
 
 @pytest.hookimpl(optionalhook=True)

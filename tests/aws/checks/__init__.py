@@ -1,0 +1,16 @@
+"""All checks, in the order in which they run: those that change a stack come last."""
+
+from types import ModuleType
+from typing import Final
+
+from tests.aws.check import Check
+from tests.aws.checks import caches, logs, outages, outcomes, permissions, stacks
+
+
+def _of(module: ModuleType) -> list[Check]:
+    return [value for value in vars(module).values() if isinstance(value, Check)]
+
+
+CHECKS: Final[tuple[Check, ...]] = tuple(
+    check for module in (outcomes, caches, permissions, logs, outages, stacks) for check in _of(module)
+)

@@ -1,0 +1,298 @@
+"""A deployed system in memory that behaves as the pages say, and in which one fault can be put."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from authorizer import api_key
+from tests.aws.api import Answer
+from tests.aws.stacks import Stack
+from tests.support.policies import permits
+
+ACCOUNT = "123456789012"
+CLAIMS = {"sub": "ada", "token_use": "access"}
+TTL = 30
+KEY_CACHE = 30
+
+
+def _part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+JWT = f"{_part({'alg': 'RS256'})}.{_part(CLAIMS)}.c2lnbmF0dXJl"
+PROBLEMS = {
+    401: {
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "A valid API key or JWT is required, as Authorization: Bearer <credential>.",
+    },
+    403: {"title": "Forbidden", "status": 403, "detail": "This credential does not permit this route."},
+    404: {"title": "Not Found", "status": 404, "detail": "There is no such route."},
+    503: {"title": "Service Unavailable", "status": 503, "detail": "The credential could not be checked just now."},
+}
+
+
+def answer(status: int, body: Mapping[str, object], **headers: str) -> Answer:
+    message = Message()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    return Answer(status, message, json.dumps(body))
+
+
+def problem(status: int, **others: str) -> Answer:
+    headers = {"Content_Type": "application/problem+json", "Cache_Control": "no-store"}
+    headers |= {"Access_Control_Allow_Origin": "*"}
+    headers |= {401: {"WWW_Authenticate": 'Bearer realm="api", error="invalid_token"'}, 503: {"Retry_After": "5"}}.get(
+        status, {}
+    )
+    return answer(status, {"type": "about:blank", **PROBLEMS[status], **others, "requestId": "r"}, **headers)
+
+
+@dataclass
+class Key:
+    key_id: str
+    scopes: frozenset[str]
+    table: str
+    data: object
+    revoked_at: float | None = None
+
+
+@dataclass
+class Place:
+    """With a clock that only `sleep` and requests move."""
+
+    clients: Mapping[str, Any]
+    is_emulator: bool = False
+    account: str = ACCOUNT
+    region: str = "eu-central-1"
+    artifact: Path = Path("template.yaml")
+    log_seconds: float = 1
+    seconds: float = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        return self.clients[service]
+
+    def http_api_url(self, api_id: str) -> str:
+        return f"https://{api_id}.example"
+
+    def api_url(self, api_id: str, stage: str) -> str:
+        return f"https://{api_id}.example/{stage}"
+
+    def issuer_parameters(self, issuer: str, audience: str) -> Mapping[str, str]:
+        return {"JwtIssuer": issuer, "JwtAudience": audience}
+
+    def complete(self, template: Path, api_id: str, stage: str, parameters: Mapping[str, str]) -> None: ...
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Services:
+    """The AWS clients of the checks: all services in one object."""
+
+    def __init__(self, model: "Model") -> None:
+        self._model = model
+        self.granted: tuple[str, ...] = ("dynamodb:GetItem",)
+        """The actions of the authorizer's role on its table."""
+        self.findings: list[dict[str, str]] = []
+        self.snapshots = "On"
+        self.publishes = True
+        self.metrics = ["Decisions", "FailedDecisions", "ColdStart"]
+
+    def get_function_configuration(self, **_arguments: str) -> Any:
+        return {
+            "Role": f"arn:aws:iam::{ACCOUNT}:role/authorizer",
+            "SnapStart": {"OptimizationStatus": self.snapshots},
+            "Version": self._model.release if self.publishes else "1",
+            "Environment": {"Variables": {"RELEASE": self._model.release}},
+        }
+
+    def get_paginator(self, _operation: str) -> Any:
+        return self
+
+    def paginate(self, **_arguments: object) -> Any:
+        return [{"Metrics": [{"MetricName": name} for name in self.metrics]}]
+
+    def simulate_principal_policy(self, **arguments: Any) -> Any:
+        (resource,) = arguments["ResourceArns"]
+        allowed = self.granted if resource.endswith("table/keys") else ()
+        return _decisions({name: name in allowed for name in arguments["ActionNames"]})
+
+    def simulate_custom_policy(self, **arguments: Any) -> Any:
+        (text,), (resource,) = arguments["PolicyInputList"], arguments["ResourceArns"]
+        return _decisions({name: permits(json.loads(text), name, resource) for name in arguments["ActionNames"]})
+
+    def validate_policy(self, **_arguments: str) -> Any:
+        return {"findings": self.findings}
+
+    def flush_stage_authorizers_cache(self, **_arguments: str) -> None:
+        self._model.cache.clear()
+
+    def put_function_concurrency(self, **_arguments: object) -> None:
+        self._model.concurrency = 0
+
+    def delete_function_concurrency(self, **_arguments: object) -> None:
+        self._model.concurrency = 1
+
+
+def _decisions(allowed: Mapping[str, bool]) -> Any:
+    words = {True: "allowed", False: "implicitDeny"}
+    return {
+        "EvaluationResults": [{"EvalActionName": name, "EvalDecision": words[yes]} for name, yes in allowed.items()]
+    }
+
+
+@dataclass
+class Request:
+    """One of the two APIs. `table`: of its authorizer. `alter`: the fault in its answers."""
+
+    model: "Model"
+    table: Callable[[], str]
+    alter: Callable[[Answer], Answer] = lambda given: given
+    is_http: bool = False
+
+    def send(self, method: str, path: str, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+        self.model.place.seconds += 0.1
+        given = self._answer(method, path, [value for name, value in headers if name == "Authorization"])
+        return self.alter(replace(given, status=500) if self.is_http and given.status == 503 else given)
+
+    def bearer(self, token: str, path: str = "/me", method: str = "GET") -> Answer:
+        return self.send(method, path, [("Authorization", f"Bearer {token}")])
+
+    def _answer(self, method: str, path: str, sent: list[str]) -> Answer:
+        if method == "OPTIONS":
+            headers = {"Access_Control_Allow_Origin": "*", "Access_Control_Allow_Headers": "Authorization,Content-Type"}
+            return answer(200, {}, **headers)
+        if path == "/nothing":
+            return problem(404)
+        if len(sent) != 1 or not sent[0].startswith("Bearer "):
+            return problem(401)
+        token, model = sent[0].removeprefix("Bearer "), self.model
+        if not model.concurrency:
+            return problem(503)
+        known = model.keys_by_text.get(token)
+        key = known if known and known.table == self.table() else None
+        if key and model.table_is_missing:
+            return problem(503)
+        if not (key and model.decide(token, key)) and token != JWT:
+            return problem(401)
+        if key:
+            model.access_log.append({"keyId": key.key_id, "credential": "api_key", "requestId": f"r-{key.key_id}"})
+        return self._permitted(method, path, key)
+
+    def _permitted(self, method: str, path: str, key: Key | None) -> Answer:
+        if path == "/reports":
+            if key is None or "reports:write" not in key.scopes:
+                return problem(403, missing_scopes="reports:write")
+            return answer(200 if self is self.model.sample else 201, {"report_of": "acme"})
+        if path == "/admin/whoami":
+            return problem(403, missing_scopes="" if key is None or key.scopes else "reports:write")
+        sub, data = ("acme", key.data) if key else (CLAIMS["sub"], CLAIMS)
+        return answer(200, {"message": "Authenticated", "sub": sub, "data": data})
+
+
+class Model:
+    """Stands for `Deployed`."""
+
+    def __init__(self) -> None:
+        services = Services(self)
+        self.services: Any = services
+        names = ("iam", "lambda", "apigateway", "accessanalyzer", "cloudwatch")
+        self.place = Place(dict.fromkeys(names, services))
+        self.keys_by_text: dict[str, Key] = {}
+        self.cache: dict[str, tuple[float, bool]] = {}
+        self.lines: list[dict[str, Any]] = []
+        self.access_log: list[dict[str, str]] = []
+        self.texts: list[str] = ['{"message":"started"}']
+        self.doctor = [{"check": "function", "state": "ok", "detail": ""}]
+        self.table_is_missing = False
+        self.concurrency = 1
+        self.ttl, self.key_cache = TTL, KEY_CACHE
+        self.alone_table = "own"
+        self.release = ""
+        self.sample = Request(self, self.main_table)
+        self.reports = Request(self, lambda: self.alone_table)
+        self.http_reports = Request(self, self.main_table, is_http=True)
+        self.main = self._stack("main", ApiKeysTableName="keys", AccessLogGroup="access")
+        self.alone = self._stack("alone")
+
+    jwt = JWT
+    stage = "v1"
+    cache_seconds = TTL
+    revocation_seconds = TTL + KEY_CACHE
+
+    def main_table(self) -> str:
+        return "keys"
+
+    def update_alone(self, **parameters: str) -> Stack:
+        self.alone_table = parameters.get("ExistingTable", self.alone_table)
+        self.release = parameters.get("Release", self.release)
+        return self.alone
+
+    def create_key(self, *arguments: str, stack: Stack | None = None) -> dict[str, str]:
+        text, key_id = api_key.generate("mak"), f"k{len(self.keys_by_text)}"
+        options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+        table = self.alone_table if stack is self.alone else "keys"
+        scopes = frozenset(options["--scopes"].split(",")) if "--scopes" in options else frozenset()
+        self.keys_by_text[text] = Key(key_id, scopes, table, json.loads(options.get("--data", "{}")))
+        return {"key": text, "key_id": key_id}
+
+    def keys(self, command: str, *arguments: str, stack: Stack | None = None) -> Any:
+        if command == "doctor":
+            return self.doctor
+        (key,) = [each for each in self.keys_by_text.values() if each.key_id == arguments[0]]
+        key.revoked_at = self.place.seconds
+        return {}
+
+    def decide(self, token: str, key: Key) -> bool:
+        """The cached decision, or a new one with its line in the log."""
+        now = self.place.seconds
+        if token not in self.cache or now >= self.cache[token][0] + self.ttl:
+            is_revoked = key.revoked_at is not None and now >= key.revoked_at + self.key_cache
+            self.cache[token] = (now, not is_revoked)
+            self.lines.append({"key_id": key.key_id, "outcome": "allow", "request_id": f"r-{key.key_id}"})
+        return self.cache[token][1]
+
+    @contextmanager
+    def changed_environment(self, **_variables: str) -> Iterator[None]:
+        self.table_is_missing = True
+        yield
+        self.table_is_missing = False
+
+    def answer_with(self, status: int, send: Callable[[], Answer]) -> Answer:
+        return send()
+
+    def decisions(self, key_id: str, at_least: int) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["key_id"] == key_id]
+
+    def log_lines(self, group: str) -> list[dict[str, str]]:
+        return list(self.access_log) if group == "access" else self.lines
+
+    def log_texts(self, group: str) -> list[str]:
+        return [*self.texts, *map(json.dumps, self.log_lines(group))]
+
+    def alter(self, change: Callable[[Answer], Answer]) -> None:
+        """Put a fault into the answers of all APIs."""
+        for api in (self.sample, self.reports, self.http_reports):
+            api.alter = change
+
+    @staticmethod
+    def _stack(name: str, **outputs: str) -> Stack:
+        arn = f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/{name}/1"
+        given = {
+            "AuthorizerFunctionName": "authorizer",
+            "AuthorizerFunctionArn": "arn",
+            "AuthorizerLogGroup": "decisions",
+            **outputs,
+        }
+        return Stack(name, arn, given, {"Api": "a1"}, {})

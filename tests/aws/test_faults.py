@@ -1,0 +1,190 @@
+"""Every check passes on a system that is as the pages say, and fails when its fault is put in."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from email.message import Message
+from typing import Any
+
+import pytest
+
+from tests.aws.api import Answer
+from tests.aws.check import Check
+from tests.aws.checks import CHECKS
+from tests.aws.model import Model, answer
+from tests.aws.run import result
+
+Fault = Callable[[Model], None]
+BY_NAME = {check.name: check for check in CHECKS}
+
+
+def made(check: Check, model: Any) -> tuple[str, str]:
+    """The outcome of a check, and its reason."""
+    done = result(check, model)
+    return done.outcome, done.reason
+
+
+def other_status(old: int, new: int) -> Fault:
+    return lambda model: model.alter(lambda given: replace(given, status=new) if given.status == old else given)
+
+
+def other_body(status: int, **members: object) -> Fault:
+    def change(given: Answer) -> Answer:
+        return replace(given, text=json.dumps({**given.body, **members})) if given.status == status else given
+
+    return lambda model: model.alter(change)
+
+
+def without_header(status: int, name: str) -> Fault:
+    def change(given: Answer) -> Answer:
+        headers = Message()
+        for header, value in given.headers.items():
+            if header != name or given.status != status:
+                headers[header] = value
+        return replace(given, headers=headers)
+
+    return lambda model: model.alter(change)
+
+
+def setting(**values: object) -> Fault:
+    """Set attributes of the model."""
+
+    def put(model: Model) -> None:
+        for name, value in values.items():
+            setattr(model, name, value)
+
+    return put
+
+
+def service(**values: object) -> Fault:
+    """Set attributes of the AWS clients."""
+
+    def put(model: Model) -> None:
+        for name, value in values.items():
+            setattr(model.services, name, value)
+
+    return put
+
+
+def first_header_counts(model: Model) -> None:
+    """API Gateway passes the first of several headers on."""
+    send = model.sample.send
+    model.sample = replace(model.sample)
+    model.sample.send = lambda method, path, headers=(): send(method, path, list(headers)[:1])  # type: ignore[method-assign]
+
+
+def log_line(text: Callable[[Model], str]) -> Fault:
+    """Something is logged that must not be."""
+
+    return lambda model: setting(log_texts=lambda _group: [text(model)])(model)
+
+
+def newest_key(model: Model) -> str:
+    return list(model.keys_by_text)[-1]
+
+
+FAULTS: list[tuple[str, str, Fault]] = [
+    ("an_accepted_credential_reaches_the_backend", "403 for all", other_status(200, 403)),
+    ("an_accepted_credential_reaches_the_backend", "another identity", other_body(200, sub="other")),
+    ("an_accepted_credential_reaches_the_backend", "no data", other_body(200, data={})),
+    ("a_refused_credential_gets_the_same_401", "403", other_status(401, 403)),
+    ("a_refused_credential_gets_the_same_401", "503", other_status(401, 503)),
+    ("a_refused_credential_gets_the_same_401", "the body names the reason", other_body(401, reason="unknown_key")),
+    ("a_refused_credential_gets_the_same_401", "no challenge", without_header(401, "WWW-Authenticate")),
+    ("a_refused_credential_gets_the_same_401", "no CORS header", without_header(401, "Access-Control-Allow-Origin")),
+    ("a_route_that_is_not_permitted_gets_403", "200", other_status(403, 200)),
+    ("a_route_that_is_not_permitted_gets_403", "the body names the rule", other_body(403, rule="POST /reports")),
+    ("a_403_names_the_missing_scopes", "none named", other_body(403, missing_scopes="")),
+    ("a_403_names_the_missing_scopes", "a dash for no scope", other_body(403, missing_scopes="-")),
+    ("several_authorization_headers_are_refused", "the first one counts", first_header_counts),
+    ("a_route_that_does_not_exist_gets_404", "403", other_status(404, 403)),
+    ("a_route_that_does_not_exist_gets_404", "API Gateway's own body", without_header(404, "Content-Type")),
+    ("a_preflight_needs_no_credential", "401", other_status(200, 401)),
+    ("a_preflight_needs_no_credential", "no header", without_header(200, "Access-Control-Allow-Headers")),
+    ("one_decision_answers_many_requests", "no authorizer cache", setting(ttl=0)),
+    ("one_decision_answers_many_requests", "no decision is logged", setting(decisions=lambda *_: [])),
+    ("a_revoked_key_is_refused_within_the_bound", "the cache lasts longer", setting(ttl=90)),
+    ("a_revoked_key_is_refused_within_the_bound", "revoked keys are accepted", setting(key_cache=10**6)),
+    ("a_revoked_key_is_refused_within_the_bound", "the refusal is a 403", other_status(401, 403)),
+    (
+        "a_flush_ends_the_cached_decisions",
+        "it flushes nothing",
+        service(flush_stage_authorizers_cache=lambda **_: None),
+    ),
+    (
+        "the_authorizers_role_permits_one_read",
+        "it can write",
+        service(granted=("dynamodb:GetItem", "dynamodb:PutItem")),
+    ),
+    ("the_authorizers_role_permits_one_read", "it cannot read", service(granted=())),
+    (
+        "the_policies_permit_what_they_say",
+        "they permit nothing",
+        service(simulate_custom_policy=lambda **_: {"EvaluationResults": []}),
+    ),
+    (
+        "the_policies_are_valid",
+        "one has an error",
+        service(findings=[{"findingType": "ERROR", "issueCode": "INVALID_ACTION"}]),
+    ),
+    ("the_log_has_no_credential", "the key", log_line(newest_key)),
+    ("the_log_has_no_credential", "the token's payload", log_line(lambda model: model.jwt.split(".")[1])),
+    ("the_log_has_no_credential", "the data of a key", log_line(lambda _: "purple-plan")),
+    ("the_access_log_names_the_key_of_each_request", "no line", setting(log_lines=lambda _group: [])),
+    (
+        "the_access_log_names_the_key_of_each_request",
+        "another request ID",
+        setting(decisions=lambda *_: [{"request_id": "other"}]),
+    ),
+    ("doctor_finds_no_fault", "it finds one", setting(doctor=[{"check": "table", "state": "wrong", "detail": "none"}])),
+    ("an_outage_is_503_for_its_own_kind_of_credential", "401", other_status(503, 401)),
+    ("an_outage_is_503_for_its_own_kind_of_credential", "500", other_status(503, 500)),
+    ("an_outage_is_503_for_its_own_kind_of_credential", "no Retry-After", without_header(503, "Retry-After")),
+    ("without_concurrency_the_answer_is_503_or_429", "500", other_status(503, 500)),
+    ("without_concurrency_the_answer_is_503_or_429", "it is accepted", other_status(503, 200)),
+    ("an_api_in_another_stack_uses_the_authorizer", "the API cannot invoke it", other_status(201, 500)),
+    ("an_api_in_another_stack_uses_the_authorizer", "no authorizer", other_status(403, 201)),
+    ("an_api_in_another_stack_uses_the_authorizer", "a refusal is 500", other_status(401, 500)),
+    ("keys_of_an_existing_table_work_after_the_deployment", "another table", setting(update_alone=lambda **_: None)),
+    ("an_http_api_uses_the_authorizer", "the API cannot invoke it", other_status(201, 500)),
+    ("an_http_api_uses_the_authorizer", "an outage is a refusal", other_status(500, 401)),
+    ("an_http_api_uses_the_authorizer", "no rules", other_status(403, 201)),
+    ("another_release_publishes_a_version", "the old version stays in use", service(publishes=False)),
+    ("a_version_with_a_snapshot_decides", "no snapshot", service(snapshots="Off")),
+    ("a_version_with_a_snapshot_decides", "it does not decide", setting(doctor=[{"state": "wrong", "detail": "none"}])),
+    ("lambda_writes_no_line_for_each_invocation", "it does", log_line(lambda _: '{"type":"platform.report"}')),
+    ("the_metrics_of_the_log_lines_have_their_dimensions", "none", service(metrics=[])),
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_check_passes_on_a_system_that_is_as_the_pages_say(check: Check) -> None:
+    assert made(check, Model()) == ("passed", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [pytest.param(name, put, id=f"{name}: {what}") for name, what, put in FAULTS]
+)
+def test_a_check_fails_when_its_fault_is_put_in(name: str, fault: Fault) -> None:
+    model = Model()
+    fault(model)
+    outcome, reason = made(BY_NAME[name], model)
+    assert outcome == "failed"
+    assert reason
+
+
+def test_every_check_has_a_fault() -> None:
+    assert {name for name, _what, _fault in FAULTS} == set(BY_NAME)
+
+
+def test_a_reason_has_no_credential() -> None:
+    for name, _what, fault in FAULTS:
+        model = Model()
+        fault(model)
+        reason = made(BY_NAME[name], model)[1]
+        assert not any(key in reason for key in model.keys_by_text)
+        assert model.jwt not in reason
+
+
+def test_an_answer_that_is_not_json_has_no_body() -> None:
+    assert replace(answer(200, {}), text="<html>").body is None
