@@ -14,6 +14,7 @@ from authorizer.decision import Decider, Unauthorized
 from authorizer.jwks import MOST_IN_VAIN, KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import Responder
 from authorizer.provider import Provider
 from authorizer.telemetry import Telemetry
 from bench.backend import event
@@ -144,7 +145,7 @@ class _Mixed:
                 ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=clock),
                 JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
             ],
-            EVERY_ROUTE.answer,
+            Responder(EVERY_ROUTE).respond,
             telemetry,
         )
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from authorizer import policy
 from authorizer.claims import Claim
 from authorizer.grant import Grant, Grants
-from authorizer.identity import DataEncoding, Identity
+from authorizer.identity import Identity
 from authorizer.route import Route
 
 EVERY_ROUTE: Final = 'route = "* /*"'
@@ -16,14 +15,10 @@ EVERY_ROUTE: Final = 'route = "* /*"'
 KINDS: Final = frozenset({"api_key", "jwt"})
 MAX_POLICY_BYTES: Final = 8192
 """The default. AWS documents no limit for REST and HTTP APIs. The limit for WebSocket APIs is 8 KB."""
-MAX_RESOURCE_BYTES: Final = 512
-"""API Gateway's limit. A longer resource of a Deny statement would not take effect."""
+_NO_SCOPES: Final = frozenset[str]()
+
 KEPT_GRANTS: Final = 64
 """The maximum number of grants in memory. Clients can choose their scopes, and so how many grants are computed."""
-
-
-class PolicyTooLarge(Exception):
-    """The policy or a resource exceeds its limit, because the stage's ARN is longer than was assumed at the start."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,8 @@ class Condition:
         """
         if next(self.refusals(identity), None) is not None:
             return None
+        if not self.scopes and not self.any_scopes:
+            return _NO_SCOPES
         missing = self.scopes - identity.scopes
         return missing if not self.any_scopes or self.any_scopes & identity.scopes else missing | self.any_scopes
 
@@ -76,9 +73,6 @@ class Rule:
     alternatives: tuple[Condition, ...] = ()
     where: str = field(default="", compare=False)
 
-    def is_satisfied(self, identity: Identity) -> bool:
-        return self.lacking(identity) == frozenset()
-
     def lacking(self, identity: Identity) -> frozenset[str] | None:
         """See `Condition.lacking`. If no alternative is satisfied, the missing scopes of all of them are returned."""
         missing = self.condition.lacking(identity)
@@ -104,25 +98,14 @@ class AccessRules:
         """Whether the only rule is `* /*` without a condition: every route for every accepted credential."""
         return self.rules == (Rule(Route("*", "*")),)
 
-    def answer(self, identity: Identity, arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
-        """The response for an identity; see `policy.answer`.
+    def permissions(self, identity: Identity) -> tuple[Grant, frozenset[str]]:
+        """The grant of an identity, and the scopes that would satisfy further rules.
 
-        :raises PolicyTooLarge: the policy or a resource exceeds its limit. It is never shortened.
+        Grants are cached by the set of satisfied rules.
         """
         lacking = [rule.lacking(identity) for rule in self.rules]
-        grant = self._grant(tuple(missing == frozenset() for missing in lacking))
-        stage = policy.stage_arn(arn)
-        if (
-            grant.policy_bytes(len(stage)) > self.max_policy_bytes
-            or grant.resource_bytes(len(stage)) > MAX_RESOURCE_BYTES
-        ):
-            raise PolicyTooLarge
-        hints = {scope for missing in lacking if missing for scope in missing}
-        return policy.answer(identity, stage, grant.patterns, sorted(hints), encoding)
-
-    def compile(self, identity: Identity) -> Grant:
-        """The grant of an identity. Grants are cached by the set of satisfied rules."""
-        return self._grant(tuple(rule.is_satisfied(identity) for rule in self.rules))
+        grant = self._grant(tuple(missing is not None and not missing for missing in lacking))
+        return grant, _NO_SCOPES.union(*filter(None, lacking))
 
     def largest_policy_bytes(self) -> int:
         """See `Grants.largest_policy_bytes`."""

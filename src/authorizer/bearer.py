@@ -46,5 +46,5 @@ def _authorization(event: Mapping[str, Any]) -> Iterator[object]:
 
 
 def _named_authorization(headers: object) -> Iterator[object]:
-    if isinstance(headers, Mapping):
-        yield from (value for name, value in headers.items() if str(name).lower() == "authorization")
+    if isinstance(headers, dict):
+        yield from (value for name, value in headers.items() if name.lower() == "authorization")

@@ -87,7 +87,7 @@ def find(claims: Mapping[str, Any], path: Path) -> Any:
     """The value at this path, or `MISSING`."""
     found: Any = claims
     for name in path:
-        if not isinstance(found, Mapping) or name not in found:
+        if not isinstance(found, dict) or name not in found:
             return MISSING
         found = found[name]
     return found

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from authorizer import api_key, dynamodb, policy
+from authorizer import api_key, dynamodb
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
 from authorizer.entry import SettingsError
-from authorizer.identity import Identity
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import Responder
 from authorizer.settings import Settings
 from authorizer.telemetry import Telemetry
 
@@ -65,7 +65,8 @@ def build(
         authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch))
         versions |= signing_key.VERSIONS
     telemetry.started(_summary(settings), versions)
-    return Decider(authenticators, _responder(settings), telemetry)
+    responder = Responder(settings.rules, simple=settings.simple_responses, encoding=settings.data_encoding)
+    return Decider(authenticators, responder.respond, telemetry)
 
 
 def _summary(settings: Settings) -> str:
@@ -130,8 +131,3 @@ def _jwt_authenticator(
         cause = str(error) if isinstance(error, FetchError) else type(error).__name__
         raise SettingsError([f"JWKS_SEED names {settings.jwks_seed!r}, which cannot be used: {cause}."]) from None
     return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
-
-
-def _responder(settings: Settings) -> Callable[[Identity, object], dict[str, Any]]:
-    respond = policy.simple_answer if settings.simple_responses else settings.rules.answer
-    return partial(respond, encoding=settings.data_encoding)

@@ -65,7 +65,7 @@ class Decider:
         :raises Undecided: the credential could not be checked.
         """
         started = time.perf_counter()
-        request = event if isinstance(event, Mapping) else {}
+        request = event if isinstance(event, dict) else {}
 
         def record(outcome: str, reason: str | None, kind: str | None = None, key_id: str | None = None) -> None:
             self._recorder.decision(
@@ -95,7 +95,7 @@ class Decider:
 def _check_api(event: Mapping[str, Any]) -> None:
     """Refuse WebSocket APIs: they authorize only `$connect`, once for a connection that can last for hours."""
     context = event.get("requestContext")
-    if isinstance(context, Mapping) and context.get("eventType") == "CONNECT":
+    if isinstance(context, dict) and context.get("eventType") == "CONNECT":
         raise Refusal(Reason.WEBSOCKET_API)
 
 
@@ -113,7 +113,7 @@ def _cause(error: Exception) -> str:
 def _request_id(event: Mapping[str, Any]) -> str | None:
     """API Gateway's extended request id, as in the access log. A client can choose `requestId`, so it comes second."""
     context = event.get("requestContext")
-    if not isinstance(context, Mapping):
+    if not isinstance(context, dict):
         return None
     ids = (context.get("extendedRequestId"), context.get("requestId"))
     return next((request_id for request_id in ids if isinstance(request_id, str) and request_id), None)

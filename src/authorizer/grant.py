@@ -1,7 +1,6 @@
 """Turns satisfied and unsatisfied rules into the shortest exact list of IAM resource patterns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from authorizer import glob
@@ -26,14 +25,14 @@ _DOCUMENT_BYTES = 200
 """More than the size of the policy without resources: version, and two statements with effect and action."""
 
 
-@dataclass(frozen=True)
 class Grant:
     """The permissions of an identity for a whole stage. `patterns`: for each effect, the resources after the stage.
 
     In IAM, an explicit Deny overrides every Allow, and anything without an Allow is denied. Rules mean the same.
     """
 
-    patterns: Mapping[str, tuple[str, ...]]
+    def __init__(self, patterns: Mapping[str, tuple[str, ...]]) -> None:
+        self.patterns: Final = patterns
 
     def permits(self, request: Route) -> bool:
         """Whether IAM permits the request."""

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from authorizer.refusal import CredentialKind, Reason, Refusal
@@ -18,40 +17,66 @@ limit of 10,240 bytes for all headers of a request, which applies to contexts th
 SCOPE_PATTERN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749, section 3.3. Such a scope needs no escaping in JSON and contains no space."""
 
+_NO_DATA: Final[Mapping[str, Any]] = {}
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
 class Identity:
-    """An authenticated caller.
+    """An authenticated caller. It is immutable.
 
     `sub`: the consumer's name or the token's subject. It is unique only together with `kind` and `issuer`. `data`: the
     consumer's metadata or the token's claims. `scopes`: each matches `SCOPE_PATTERN`. `key_id`: of an API key.
     `issuer`: of a JWT.
     """
 
-    kind: CredentialKind
-    sub: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-    scopes: frozenset[str] = frozenset()
-    key_id: str | None = None
-    issuer: str | None = None
+    __slots__ = ("_contexts", "data", "issuer", "key_id", "kind", "scopes", "sub")
 
-    def context(self, encoding: DataEncoding = "json") -> dict[str, str]:
+    def __init__(
+        self,
+        kind: CredentialKind,
+        sub: str,
+        data: Mapping[str, Any] = _NO_DATA,
+        scopes: frozenset[str] = frozenset(),
+        key_id: str | None = None,
+        issuer: str | None = None,
+    ) -> None:
+        self.kind: Final = kind
+        self.sub: Final = sub
+        self.data: Final = data
+        self.scopes: Final = scopes
+        self.key_id: Final = key_id
+        self.issuer: Final = issuer
+        self._contexts: dict[DataEncoding, Mapping[str, str]] = {}
+
+    def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
         `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT; `key_id` of an API
-        key; `scope`, a list separated by spaces, if there is any.
+        key; `scope`, a list separated by spaces, if there is any. It is kept, because the key cache keeps identities.
 
         :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """
+        context = self._contexts.get(encoding)
+        if context is None:
+            context = self._contexts[encoding] = self._new_context(encoding)
+        return context
+
+    def _new_context(self, encoding: DataEncoding) -> dict[str, str]:
         data = _JSON.encode(self.data)
         if encoding == "base64url":
             data = base64.urlsafe_b64encode(data.encode()).rstrip(b"=").decode()
-        scope = " ".join(sorted(self.scopes))
-        values = {"issuer": self.issuer, "key_id": self.key_id, "scope": scope}
-        context = {"sub": self.sub, "data": data, "credential": self.kind}
-        context |= {name: value for name, value in values.items() if value}
-        if sum(len(value.encode()) for value in context.values()) > MAX_CONTEXT_BYTES:
+        context: dict[str, str] = {"sub": self.sub, "data": data, "credential": self.kind}
+        if self.issuer:
+            context["issuer"] = self.issuer
+        if self.key_id:
+            context["key_id"] = self.key_id
+        if self.scopes:
+            context["scope"] = " ".join(sorted(self.scopes))
+        if context_bytes(context) > MAX_CONTEXT_BYTES:
             raise Refusal(Reason.IDENTITY_TOO_LARGE, self.kind, self.key_id)
         return context
+
+
+def context_bytes(context: Mapping[str, str]) -> int:
+    """The size of all values together, as UTF-8."""
+    return len("".join(context.values()).encode())

@@ -1,53 +1,79 @@
 """The response to API Gateway: an IAM policy or a simple response, and the context."""
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from authorizer.identity import MAX_CONTEXT_BYTES, DataEncoding, Identity
+from authorizer.access import AccessRules
+from authorizer.grant import Grant
+from authorizer.identity import MAX_CONTEXT_BYTES, DataEncoding, Identity, context_bytes
 
 MAX_MISSING_SCOPES: Final = 1024
 """The maximum length of `missing_scopes`, so that this hint cannot make the context too large."""
+MAX_RESOURCE_BYTES: Final = 512
+"""API Gateway's limit. A longer resource of a Deny statement would not take effect."""
+KEPT_DOCUMENTS: Final = 16
+"""The maximum number of policy documents in memory."""
+
+_STAGE = re.compile(r"([^:*?]*:[^:*?]*:execute-api:[^:*?]*:[^:*?]*:[^/*?]+/[^/*?]+)/", re.DOTALL)
 
 
 class MalformedArn(Exception):
     """The event's ARN is not an ARN of API Gateway."""
 
 
-def answer(
-    identity: Identity,
-    stage: str,
-    patterns: Mapping[str, tuple[str, ...]],
-    missing_scopes: Iterable[str] = (),
-    encoding: DataEncoding = "json",
-) -> dict[str, Any]:
-    """The policy and context for an identity. `patterns`: for each effect, the resources after the stage's ARN.
+class PolicyTooLarge(Exception):
+    """The policy or a resource exceeds its limit, because the stage's ARN is longer than was assumed at the start."""
 
-    The policy covers the whole stage and does not depend on the requested route, because API Gateway caches it for all
-    routes. For the same reason, `missing_scopes` has the scopes that would permit further routes, not those of one
-    route. The 403 response shows them. They are shortened if the context has no room for all of them.
 
-    :raises Refusal: see `Identity.context`.
+class Responder:
+    """Makes the response for an identity: a policy by the access rules, or a simple response of HTTP APIs.
+
+    A simple response allows every route.
     """
-    context = identity.context(encoding)
-    room = MAX_CONTEXT_BYTES - sum(len(value.encode()) for value in context.values())
-    if missing := _shortened(" ".join(missing_scopes), min(MAX_MISSING_SCOPES, room)):
-        context["missing_scopes"] = missing
-    return {
-        "principalId": identity.sub,
-        "policyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [_statement(effect, stage, resources) for effect, resources in patterns.items()],
-        },
-        "context": context,
-    }
 
+    def __init__(self, rules: AccessRules, *, simple: bool = False, encoding: DataEncoding = "json") -> None:
+        self._rules = rules
+        self._simple = simple
+        self._encoding = encoding
+        self._document = lru_cache(maxsize=KEPT_DOCUMENTS)(self._new_document)
 
-def simple_answer(identity: Identity, _arn: object, encoding: DataEncoding = "json") -> dict[str, Any]:
-    """The simple response of HTTP APIs. It always allows every route.
+    def respond(self, identity: Identity, arn: object) -> dict[str, Any]:
+        """The policy and context for an identity. `arn`: of the requested method or route.
 
-    :raises Refusal: see `Identity.context`.
-    """
-    return {"isAuthorized": True, "context": identity.context(encoding)}
+        The policy covers the whole stage and does not depend on the requested route, because API Gateway caches it for
+        all routes. For the same reason, `missing_scopes` has the scopes that would permit further routes, not those of
+        one route. The 403 response shows them. They are shortened if the context has no room for all of them.
+
+        :raises Refusal: the context is too large; see `Identity.context`.
+        :raises MalformedArn: see `stage_arn`.
+        :raises PolicyTooLarge: the policy or a resource exceeds its limit. It is never shortened.
+        """
+        context = identity.context(self._encoding)
+        if self._simple:
+            return {"isAuthorized": True, "context": context}
+        grant, missing_scopes = self._rules.permissions(identity)
+        document = self._document(grant, stage_arn(arn))
+        if missing_scopes and (hint := _shortened(missing_scopes, context)):
+            context = {**context, "missing_scopes": hint}
+        return {"principalId": identity.sub, "policyDocument": document, "context": context}
+
+    def _new_document(self, grant: Grant, stage: str) -> dict[str, Any]:
+        if (
+            grant.policy_bytes(len(stage)) > self._rules.max_policy_bytes
+            or grant.resource_bytes(len(stage)) > MAX_RESOURCE_BYTES
+        ):
+            raise PolicyTooLarge
+        statements = [
+            {
+                "Action": "execute-api:Invoke",
+                "Effect": effect,
+                "Resource": [f"{stage}/{resource}" for resource in resources],
+            }
+            for effect, resources in grant.patterns.items()
+        ]
+        return {"Version": "2012-10-17", "Statement": statements}
 
 
 def stage_arn(arn: object) -> str:
@@ -55,25 +81,14 @@ def stage_arn(arn: object) -> str:
 
     :raises MalformedArn: the ARN has another form.
     """
-    parts = arn.split(":", 5) if isinstance(arn, str) else []
-    resource = parts[5].split("/", 2) if len(parts) == 6 else []
-    if (
-        len(resource) < 3
-        or not all(resource[:2])
-        or parts[2] != "execute-api"
-        or not set("*?").isdisjoint("".join(parts[:5] + resource[:2]))
-    ):
+    match = _STAGE.match(arn) if isinstance(arn, str) else None
+    if match is None:
         raise MalformedArn
-    return ":".join([*parts[:5], "/".join(resource[:2])])
+    return match[1]
 
 
-def _statement(effect: str, stage: str, resources: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "Action": "execute-api:Invoke",
-        "Effect": effect,
-        "Resource": [f"{stage}/{resource}" for resource in resources],
-    }
-
-
-def _shortened(scopes: str, length: int) -> str:
-    return scopes if len(scopes) <= length else scopes[: max(length, 0)].rpartition(" ")[0]
+def _shortened(scopes: Iterable[str], context: Mapping[str, str]) -> str:
+    """As many of the scopes as the context has room for, in their order."""
+    length = min(MAX_MISSING_SCOPES, MAX_CONTEXT_BYTES - context_bytes(context))
+    text = " ".join(sorted(scopes))
+    return text if len(text) <= length else text[: max(length, 0)].rpartition(" ")[0]

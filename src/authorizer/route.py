@@ -84,10 +84,6 @@ class Route:
         """Whether this route matches the request."""
         return request.method in self.methods and glob.matches(self.path, request.path)
 
-    def covers(self, other: "Route") -> bool:
-        """Whether this route matches every request that the other one matches."""
-        return set(other.methods) <= set(self.methods) and glob.matches(self.path, other.path)
-
     def overlaps(self, other: "Route") -> bool:
         """Whether some request matches both routes."""
         return not set(self.methods).isdisjoint(other.methods) and glob.overlap(self.path, other.path)

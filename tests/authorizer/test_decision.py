@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from authorizer.decision import Decider, Unauthorized, Undecided
 from authorizer.identity import Identity
+from authorizer.policy import Responder
 from authorizer.refusal import Reason, Refusal
 from tests.authorizer.test_authentication import Answering
 from tests.support.events import Recorder
@@ -23,7 +24,9 @@ def decide(answer: Identity | Exception | None, event: object = EVENT) -> tuple[
     """The result or error, and the record."""
     recorder = Recorder()
     try:
-        outcome: object = Decider([Answering(answer)], EVERY_ROUTE.answer, recorder).decide(event, "lambda-1")
+        outcome: object = Decider([Answering(answer)], Responder(EVERY_ROUTE).respond, recorder).decide(
+            event, "lambda-1"
+        )
     except Exception as error:
         outcome = error
     (recorded,) = recorder.decisions

@@ -10,6 +10,7 @@ from authorizer.decision import Decider, Unauthorized
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import Responder
 from authorizer.settings import Settings
 from me.handler import lambda_handler as me
 from tests.support.events import EVENTS, EXPECTED, EXPECTED_OF_ME, Recorder, load
@@ -54,7 +55,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=False, clock=lambda: NOW),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
         ],
-        EVERY_ROUTE.answer,
+        Responder(EVERY_ROUTE).respond,
         recorder,
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from authorizer.access import AccessRules
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity
-from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, simple_answer, stage_arn
+from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, Responder, stage_arn
 from authorizer.refusal import Reason, Refusal
 from authorizer.route import METHODS
 from tests.support.rules_text import EVERY_ROUTE, rules_of
@@ -33,7 +33,7 @@ RULES = rules_of(
 
 
 def statements(identity: Identity, rules: AccessRules) -> dict[str, list[str]]:
-    policy = rules.answer(identity, ARN)["policyDocument"]
+    policy = Responder(rules).respond(identity, ARN)["policyDocument"]
     assert policy["Version"] == "2012-10-17"
     assert {statement["Action"] for statement in policy["Statement"]} == {"execute-api:Invoke"}
     return {
@@ -73,11 +73,13 @@ def test_any_method_is_written_out_so_that_it_cannot_match_into_the_path() -> No
 
 
 def test_the_answer_does_not_depend_on_the_route_that_was_asked_for() -> None:
-    assert RULES.answer(USER, ARN) == RULES.answer(USER, f"{STAGE}/POST/other/route")
+    assert Responder(RULES).respond(USER, ARN) == Responder(RULES).respond(USER, f"{STAGE}/POST/other/route")
 
 
 def test_the_same_rules_make_a_policy_for_whatever_stage_was_asked() -> None:
-    other = RULES.answer(USER, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me")["policyDocument"]["Statement"]
+    other = Responder(RULES).respond(USER, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me")["policyDocument"][
+        "Statement"
+    ]
     assert other[0]["Resource"][0] == "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me"
 
 
@@ -117,7 +119,7 @@ def test_an_arn_of_another_form_makes_no_policy(arn: object) -> None:
 
 def test_the_context_of_an_api_key_tells_kind_key_and_scopes() -> None:
     key = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"b", "a"}), "key_1")
-    assert EVERY_ROUTE.answer(key, ARN)["context"] == {
+    assert Responder(EVERY_ROUTE).respond(key, ARN)["context"] == {
         "sub": "acme",
         "data": '{"plan":"gold"}',
         "credential": "api_key",
@@ -128,7 +130,7 @@ def test_the_context_of_an_api_key_tells_kind_key_and_scopes() -> None:
 
 def test_the_context_of_a_jwt_tells_kind_and_issuer_so_that_a_sub_is_no_consumers_name() -> None:
     user = Identity("jwt", "acme", {"email": "ü@example.com"}, issuer="https://i.example/")
-    assert EVERY_ROUTE.answer(user, ARN)["context"] == {
+    assert Responder(EVERY_ROUTE).respond(user, ARN)["context"] == {
         "sub": "acme",
         "data": '{"email":"ü@example.com"}',
         "credential": "jwt",
@@ -137,34 +139,36 @@ def test_the_context_of_a_jwt_tells_kind_and_issuer_so_that_a_sub_is_no_consumer
 
 
 def test_data_can_be_base64url_of_the_same_text() -> None:
-    context = EVERY_ROUTE.answer(USER, ARN, "base64url")["context"]
+    context = Responder(EVERY_ROUTE, encoding="base64url").respond(USER, ARN)["context"]
     padded = context["data"] + "=" * (-len(context["data"]) % 4)
     assert base64.urlsafe_b64decode(padded) == '{"email":"ü@example.com"}'.encode()
-    assert simple_answer(USER, ARN, "base64url")["context"] == context
+    assert Responder(EVERY_ROUTE, simple=True, encoding="base64url").respond(USER, ARN)["context"] == context
 
 
 def test_a_simple_response_has_the_same_context() -> None:
-    assert simple_answer(KEY, ARN) == {"isAuthorized": True, "context": KEY.context()}
+    assert Responder(EVERY_ROUTE, simple=True).respond(KEY, ARN) == {"isAuthorized": True, "context": KEY.context()}
 
 
 def test_an_identity_that_does_not_fit_is_not_cut_short() -> None:
     large = Identity("jwt", "u", {"x": "y" * 8192})
     with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
-        EVERY_ROUTE.answer(large, ARN)
+        Responder(EVERY_ROUTE).respond(large, ARN)
     with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
-        simple_answer(large, ARN)
+        Responder(EVERY_ROUTE, simple=True).respond(large, ARN)
 
 
 def test_all_values_of_the_context_fit_together() -> None:
     rules = rules_of("[[rule]]\nroute = 'GET /'\nscopes = ['abc', 'def']")
     fixed = len("u") + len("jwt") + len('{"x":""}')
-    context = rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed - 5)}), ARN)["context"]
+    context = Responder(rules).respond(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed - 5)}), ARN)[
+        "context"
+    ]
     assert context["missing_scopes"] == "abc"
     assert sum(map(len, context.values())) <= MAX_CONTEXT_BYTES
-    full = rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}), ARN)["context"]
+    full = Responder(rules).respond(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}), ARN)["context"]
     assert "missing_scopes" not in full
     with pytest.raises(Refusal, match=Reason.IDENTITY_TOO_LARGE):
-        rules.answer(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}, issuer="i"), ARN)
+        Responder(rules).respond(Identity("jwt", "u", {"x": "y" * (MAX_CONTEXT_BYTES - fixed)}, issuer="i"), ARN)
 
 
 SCOPED = rules_of(
@@ -187,18 +191,19 @@ SCOPED = rules_of(
 
 
 def test_the_context_names_the_scopes_that_would_open_more_routes_and_only_those() -> None:
-    assert SCOPED.answer(KEY, ARN)["context"]["missing_scopes"] == "a b reports:write"
-    assert SCOPED.answer(USER, ARN)["context"]["missing_scopes"] == "a b"
+    assert Responder(SCOPED).respond(KEY, ARN)["context"]["missing_scopes"] == "a b reports:write"
+    assert Responder(SCOPED).respond(USER, ARN)["context"]["missing_scopes"] == "a b"
 
 
 def test_an_identity_that_lacks_no_scope_gets_no_hint() -> None:
     full = Identity("api_key", "acme", {}, frozenset({"reports:read", "reports:write", "b"}), "key_1")
-    assert "missing_scopes" not in SCOPED.answer(full, ARN)["context"]
-    assert "missing_scopes" not in RULES.answer(USER, ARN)["context"]
+    assert "missing_scopes" not in Responder(SCOPED).respond(full, ARN)["context"]
+    assert "missing_scopes" not in Responder(RULES).respond(USER, ARN)["context"]
 
 
 def test_a_long_list_of_missing_scopes_ends_at_a_whole_one() -> None:
     many = "\n".join(f"[[rule]]\nroute = 'GET /r{number}'\nscopes = ['scope:{number:04}']" for number in range(200))
-    hint = rules_of("[settings]\nmax_policy_bytes = 100_000\n" + many).answer(USER, ARN)["context"]["missing_scopes"]
+    large = rules_of("[settings]\nmax_policy_bytes = 100_000\n" + many)
+    hint = Responder(large).respond(USER, ARN)["context"]["missing_scopes"]
     assert MAX_MISSING_SCOPES - 11 < len(hint) <= MAX_MISSING_SCOPES
     assert hint.split(" ")[-1] == f"scope:{len(hint.split(' ')) - 1:04}"

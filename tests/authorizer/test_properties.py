@@ -16,6 +16,7 @@ from authorizer.entry import Entry, SettingsError
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
+from authorizer.policy import Responder
 from authorizer.provider import MEMBERS, Provider, read_providers
 from tests.authorizer.test_key_store import NOT_FOUND
 from tests.support.events import Recorder
@@ -62,7 +63,7 @@ def decider() -> Decider:
             ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=clock),
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
         ],
-        EVERY_ROUTE.answer,
+        Responder(EVERY_ROUTE).respond,
         Recorder(),
     )
 

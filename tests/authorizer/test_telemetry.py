@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import time
 from typing import Any
 
@@ -188,3 +189,21 @@ def test_the_newest_level_counts_where_two_are_made(written: Written) -> None:
     warm("ERROR")
     warm("INFO").event("jwks_fetched", "detail")
     assert written.line()["detail"] == "detail"
+
+
+def test_a_line_is_written_whatever_its_values_are(written: Written) -> None:
+    decide(warm(), request_id="lone \ud800 surrogate", key_id=b"bytes")
+    line = written.line()
+    assert (line["request_id"], line["key_id"]) == ("lone \ud800 surrogate", "b'bytes'")
+    assert counted(line)
+
+
+def test_an_exception_is_in_the_line(written: Written) -> None:
+    warm()
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logging.getLogger("authorizer").exception("failed")
+    line = written.line()
+    assert (line["level"], line["message"], line["service"]) == ("ERROR", "failed", "authorizer")
+    assert line["exception"].endswith("ValueError: why")

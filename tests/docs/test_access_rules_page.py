@@ -119,7 +119,7 @@ def test_a_rule_that_people_ask_for_permits_what_its_heading_says(
     name: str, identity: Identity, request_text: str, permitted: bool
 ) -> None:
     request = Route.parse(DEFAULT) if request_text == DEFAULT else Route.of_request(request_text)
-    assert rules_of(TEN[name]).compile(identity).permits(request) == permitted
+    assert rules_of(TEN[name]).permissions(identity)[0].permits(request) == permitted
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))

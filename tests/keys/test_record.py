@@ -48,7 +48,8 @@ def test_what_is_empty_has_no_attribute() -> None:
 
 def test_the_authorizer_reads_the_same_from_the_item() -> None:
     record = KeyRecord.from_item(replace(KEY, expires_at=NOW + 60).to_item())
-    assert record.identity == Identity("api_key", "acme", {"plan": "gold"}, KEY.scopes, KEY.key_id)
+    same = Identity("api_key", "acme", {"plan": "gold"}, KEY.scopes, KEY.key_id)
+    assert record.identity.context() == same.context()
     assert (record.enabled, record.expires_at, record.revoked_at) == (True, NOW + 60, None)
 
 

@@ -15,6 +15,7 @@ from authorizer.auth_file import AuthFile
 from authorizer.claims import write_path
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
+from authorizer.policy import Responder
 from authorizer.route import Route, RouteError
 from keys.core.errors import BadInput
 
@@ -88,9 +89,9 @@ def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Ex
     told = [rule for rule in rules.rules if request is None or rule.route.matches(request)]
     return Explanation(
         request,
-        rules.compile(identity).permits(request) if request else None,
+        rules.permissions(identity)[0].permits(request) if request else None,
         tuple(RuleFor(rule, tuple(_refusals(rule, identity))) for rule in told),
-        rules.answer(identity, _ARN)["policyDocument"],
+        Responder(rules).respond(identity, _ARN)["policyDocument"],
     )
 
 
