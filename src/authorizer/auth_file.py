@@ -91,19 +91,23 @@ def _line_number(mistake: str) -> int:
 
 
 class _Lines:
-    """The line numbers of tables and members, which tomllib does not provide."""
+    """The line numbers of tables and members, which tomllib does not provide. Lines count from 0."""
 
-    _HEADER = re.compile(rf"\s*\[\[?\s*[\"']?({'|'.join(TABLES)})[\"']?\s*\]")
+    _HEADER = re.compile(rf"^[ \t]*\[\[?[ \t]*[\"']?({'|'.join(TABLES)})[\"']?[ \t]*\]", re.MULTILINE)
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
-        self._headers = [
-            (index, match[1]) for index, line in enumerate(self._lines) if (match := self._HEADER.match(line))
-        ]
+        self._text = text
+        self._starts: dict[str, list[int]] = {name: [] for name in TABLES}
+        self._headers: list[int] = []
+        line = end = 0
+        for header in self._HEADER.finditer(text):
+            line, end = line + text.count("\n", end, header.end()), header.end()
+            self._headers.append(line)
+            self._starts[header[1]].append(line)
 
     def top(self, member: str | None) -> str:
         """The place of a top-level member, such as ``line 7``. It is ``line 1`` if the member is not found."""
-        return f"line {(self._find(member, 0, len(self._lines)) or 0) + 1}"
+        return f"line {(self._find(member, 0, None) or 0) + 1}"
 
     def places(self, table: str, number: int, count: int) -> Callable[[str | None], str]:
         """Return a function for the places of the members of one table: number `number`, from 0, of `count`.
@@ -111,20 +115,24 @@ class _Lines:
         A member that is not found has the line of the table's header. If the number of headers is not `count`, the
         tables are written as an array or a string looks like a header. Then the place is the table's number.
         """
+        starts = self._starts[table]
 
         def place(member: str | None) -> str:
-            starts = [index for index, name in self._headers if name == table]
             if len(starts) != count:
                 return f"[{table}]" if table == "settings" else f"{table} {number + 1}"
             start = starts[number]
-            end = next((index for index, _ in self._headers if index > start), len(self._lines))
-            return f"line {(self._find(member, start + 1, end) or start) + 1}"
+            found = None
+            if member is not None:
+                end = next((line for line in self._headers if line > start), None)
+                found = self._find(member, start + 1, end)
+            return f"line {(found or start) + 1}"
 
         return place
 
-    def _find(self, member: str | None, start: int, end: int) -> int | None:
+    def _find(self, member: str | None, start: int, end: int | None) -> int | None:
         if member is None:
             return None
         outer = rf"(?:\[\[?\s*(?:(?:{'|'.join(TABLES)})\s*\.\s*)?)?"
         named = re.compile(rf"\s*{outer}[\"']?{re.escape(member)}[\"']?\s*[.=\]]")
-        return next((index for index in range(start, end) if named.match(self._lines[index])), None)
+        lines = self._text.split("\n")[start:end]
+        return next((start + index for index, line in enumerate(lines) if named.match(line)), None)

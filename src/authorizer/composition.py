@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from authorizer import api_key, dynamodb
+from authorizer import api_key, configuration, dynamodb
 from authorizer.authentication import Authenticator
 from authorizer.decision import Decider
 from authorizer.entry import SettingsError
@@ -38,7 +38,7 @@ def build(
 
     :raises SettingsError: a setting, or a file that it names, is missing or invalid.
     """
-    settings = Settings.read(env, directory)
+    settings = configuration.read(env, directory)
     telemetry = Telemetry(
         settings.powertools_log_level,
         service=settings.powertools_service_name,

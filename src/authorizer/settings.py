@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from authorizer.access import EVERY_ROUTE, AccessRules
 from authorizer.api_key import PREFIX_PATTERN
-from authorizer.entry import Entry, SettingsError
+from authorizer.entry import Entry
 from authorizer.identity import DataEncoding
-from authorizer.provider import Provider, read_providers
+from authorizer.provider import Provider
 
 DEFAULT_FILE: Final = "auth.toml"
 """The file of settings, providers and rules if `AUTH_CONFIG` is not set."""
@@ -66,42 +65,6 @@ class Settings:
     providers: tuple[Provider, ...] = ()
     providers_from: str = "none"
     """Where the providers are configured, for the log."""
-
-    @classmethod
-    def read(cls, env: Mapping[str, str], directory: Path) -> "Settings":
-        """Read the environment variables and the file of `AUTH_CONFIG` (default: `auth.toml`), a path in `directory`.
-
-        An empty variable counts as unset. A variable takes precedence over the file's entry of the same name.
-
-        :raises SettingsError: a setting is missing or invalid.
-        """
-        variables = {name: value for name, text in env.items() if (value := text.strip())}
-        path = variables.get("AUTH_CONFIG", DEFAULT_FILE)
-        mistakes: list[str] = []
-        # Imported here because `auth_file` uses this module.
-        from authorizer import auth_file
-
-        try:
-            file = auth_file.load(directory / path)
-        except SettingsError as error:
-            mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
-            file = auth_file.AuthFile(AccessRules(()))
-        given = {**file.settings, **_read_variables(variables, mistakes)}
-        if "api_keys_table" not in given:
-            mistakes.append("API_KEYS_TABLE is missing. Set it to the name of the DynamoDB table of the API keys.")
-        providers, providers_from = file.providers, path if file.providers else "none"
-        if named := [name for name in _PROVIDER_VARIABLES.values() if name in variables]:
-            if file.providers:
-                mistakes.append(_two_places(named, len(file.providers), path))
-            else:
-                providers, providers_from = _provider_in_variables(variables, directory, mistakes), "JWT_ISSUER"
-        mistakes += [
-            f"{name.upper()}: {problem}"
-            for name, problem in conflicts(given, providers=len(providers), rules=file.rules)
-        ]
-        if mistakes:
-            raise SettingsError(mistakes)
-        return cls(**given, rules=file.rules, providers=providers, providers_from=providers_from)
 
 
 @dataclass(frozen=True)
@@ -200,40 +163,3 @@ def conflicts(given: Mapping[str, Any], *, providers: int, rules: AccessRules) -
         yield "simple_responses", problem
     if given.get("jwks_seed") and providers > 1:
         yield "jwks_seed", "A seed requires a single provider. Remove jwks_seed, or deploy one stack for each provider."
-
-
-def _read_variables(variables: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, kind in {**PARAMETERS, **TUNING}.items():
-        if (text := variables.get(name.upper())) is not None:
-            value = kind.from_text(text)
-            if kind.accepts(value):
-                found[name] = value
-            else:
-                mistakes.append(f"{name.upper()} must be {kind.expected}, not {text!r}.")
-    return found
-
-
-_PROVIDER_VARIABLES: Final = {"issuer": "JWT_ISSUER", "audience": "JWT_AUDIENCE", "jwks_url": "JWT_JWKS_URL"}
-
-
-def _two_places(named: Sequence[str], count: int, path: str) -> str:
-    verb = "is" if len(named) == 1 else "are"
-    parameters = ", ".join("".join(map(str.capitalize, name.split("_"))) for name in named)
-    return (
-        f"{', '.join(named)} {verb} set, and {path} has {count} [[provider]]. Configure providers in one place. To use "
-        f'the file, set {parameters} to "": the SAM CLI keeps the previous value of a parameter that you omit.'
-    )
-
-
-def _provider_in_variables(variables: Mapping[str, str], directory: Path, mistakes: list[str]) -> tuple[Provider, ...]:
-    members: dict[str, Any] = {
-        member: variables[name] for member, name in _PROVIDER_VARIABLES.items() if name in variables
-    }
-    if "issuer" not in members:
-        mistakes.append("JWT_ISSUER is missing, but JWT_AUDIENCE or JWT_JWKS_URL is set. Set it, or unset both.")
-        return ()
-    if "audience" in members:
-        members["audience"] = [part.strip() for part in members["audience"].split(",") if part.strip()]
-    entry = Entry(members, lambda member: _PROVIDER_VARIABLES[member or "issuer"], directory, mistakes)
-    return read_providers([entry])

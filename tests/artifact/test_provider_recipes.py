@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from authorizer import configuration
 from authorizer.settings import Settings
 from docs.pages import parameters
 from local import environment
@@ -51,7 +52,7 @@ def variables(given: dict[str, str]) -> dict[str, str]:
 
 
 def settings(given: dict[str, str]) -> Settings:
-    return Settings.read(variables(given), Path("src/authorizer"))
+    return configuration.read(variables(given), Path("src/authorizer"))
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from authorizer import configuration
 from authorizer.decision import Decider, Unauthorized
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.policy import Responder
-from authorizer.settings import Settings
 from me.handler import lambda_handler as me
 from tests.support.events import EVENTS, EXPECTED, EXPECTED_OF_ME, Recorder, load
 from tests.support.rules_text import EVERY_ROUTE
@@ -31,7 +31,7 @@ def recorder() -> Recorder:
 def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> Decider:
     """The authorizer with the sample table and the sample provider, as events/README.md describes them."""
     dynamodb.put_item(TableName=table_name, Item=load("api_key_item.json"))
-    settings = Settings.read(
+    settings = configuration.read(
         {
             "API_KEYS_TABLE": table_name,
             "JWT_ISSUER": "https://issuer.example/",

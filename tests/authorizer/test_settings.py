@@ -7,6 +7,7 @@ import botocore
 import pytest
 
 import authorizer
+from authorizer import configuration
 from authorizer.entry import SettingsError
 from authorizer.settings import Settings
 from tests.support.rules_text import EVERY_ROUTE, PERMIT_ALL, auth_toml
@@ -17,7 +18,7 @@ PROVIDER = {"issuer": "https://issuer.example/", "audience": "api"}
 
 
 def read(**env: str) -> Settings:
-    return Settings.read({"API_KEYS_TABLE": "keys", **env}, CODE)
+    return configuration.read({"API_KEYS_TABLE": "keys", **env}, CODE)
 
 
 def test_a_table_is_enough_for_api_keys_only() -> None:
@@ -130,7 +131,7 @@ def test_without_a_file_or_without_a_rule_the_start_fails(content: str | None, t
     with pytest.raises(
         SettingsError, match=r"AUTH_CONFIG, auth\.toml, (the file cannot be read|line 1: .*no \[\[rule)"
     ):
-        Settings.read({"API_KEYS_TABLE": "keys"}, tmp_path)
+        configuration.read({"API_KEYS_TABLE": "keys"}, tmp_path)
 
 
 class TestFile:
@@ -155,7 +156,7 @@ class TestFile:
         return tmp_path
 
     def read(self, directory: Path, **env: str) -> Settings:
-        return Settings.read({"API_KEYS_TABLE": "keys", **env}, directory)
+        return configuration.read({"API_KEYS_TABLE": "keys", **env}, directory)
 
     def test_an_empty_variable_leaves_the_entry_in_force(self, directory: Path) -> None:
         settings = self.read(directory, JWT_LEEWAY_SECONDS="", JWT_ISSUER="", JWT_AUDIENCE=" ")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authorizer import configuration
 from authorizer.entry import SettingsError
-from authorizer.settings import DEFAULT_FILE, MOST_WAITING_SECONDS, PARAMETERS, TUNING, Settings
+from authorizer.settings import DEFAULT_FILE, MOST_WAITING_SECONDS, PARAMETERS, TUNING
 from local.template_file import load
 
 TEMPLATE: dict[str, Any] = load(Path("template.yaml"))
@@ -28,7 +29,7 @@ def pattern(parameter: str) -> str:
 
 def starts(**variables: str) -> bool:
     with contextlib.suppress(SettingsError):
-        return bool(Settings.read({"API_KEYS_TABLE": "keys", **variables}, Path("src/authorizer")))
+        return bool(configuration.read({"API_KEYS_TABLE": "keys", **variables}, Path("src/authorizer")))
     return False
 
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 import click
 
+from authorizer import configuration
 from authorizer.access import AccessRules
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
@@ -15,7 +16,7 @@ from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
 from authorizer.refusal import Refusal
 from authorizer.route import Route
-from authorizer.settings import DEFAULT_FILE, Settings
+from authorizer.settings import DEFAULT_FILE
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, Parsed
@@ -197,7 +198,7 @@ def _jwt_settings(
 ) -> JwtSettings:
     """:raises BadInput: a setting is invalid."""
     try:
-        settings = Settings.read({"API_KEYS_TABLE": "-", **env}, rules.FUNCTION_CODE)
+        settings = configuration.read({"API_KEYS_TABLE": "-", **env}, rules.FUNCTION_CODE)
     except SettingsError as error:
         raise BadInput(str(error)) from None
     providers = settings.providers

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 import authorizer
-from authorizer import api_key
+from authorizer import api_key, configuration
 from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import KeySet, parse_object
@@ -74,7 +74,7 @@ def examine(
     `fetch` and `date_of` (the Date header in a URL's response, None if there is none) use the network by default.
     """
     try:
-        settings = Settings.read(deployment.environment, rules.FUNCTION_CODE)
+        settings = configuration.read(deployment.environment, rules.FUNCTION_CODE)
     except SettingsError as error:
         return list(_unread_settings(error, deployment))
     findings = [Finding("settings", State.OK, f"{plural(len(settings.providers), 'identity provider')}, and API keys")]
