@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from authorizer import provider
-from authorizer.provider import Provider
+from authorizer.provider import DEFAULTS, Provider
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
 from local.template_file import load
 from tests.aws.checks import CHECKS
@@ -195,15 +195,15 @@ def _allowed(parameter: Mapping[str, Any]) -> str:
 
 
 def _default(setting: str) -> str:
-    return _value(getattr(Settings, setting, None))
+    return _value(Settings._field_defaults.get(setting))
 
 
 def _of_provider(member: str) -> str:
     if member in ("issuer", "audience"):
         return "required"
-    value = getattr(Provider, _FIELDS.get(member, member), None)
+    value = getattr(DEFAULTS, _FIELDS.get(member, member))
     if member == "algorithms":
-        return "all: " + ", ".join(f"`{name}`" for name in sorted(Provider.algorithms))
+        return "all: " + ", ".join(f"`{name}`" for name in sorted(DEFAULTS.algorithms))
     if isinstance(value, tuple):
         value = [".".join(path) for path in value]
     return _value(sorted(value) if isinstance(value, frozenset) else value)

@@ -1,9 +1,8 @@
 """Access rules: which identity is permitted to call which route."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from authorizer.claims import Claim
 from authorizer.grant import Grant, Grants
@@ -21,8 +20,7 @@ KEPT_GRANTS: Final = 64
 """The maximum number of grants in memory. Clients can choose their scopes, and so how many grants are computed."""
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """The conditions on an identity. All of them must be satisfied. An empty one is always satisfied.
 
     `credentials`: the kind is one of these. `scopes`: the credential has all of these. `any_scopes`: it has one of
@@ -61,8 +59,7 @@ class Condition:
             yield "claims"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """An access rule for a route.
 
     `condition` must be satisfied and, if there are `alternatives`, one of them. `where`: the rule's place in the file.
@@ -71,7 +68,14 @@ class Rule:
     route: Route
     condition: Condition = Condition()
     alternatives: tuple[Condition, ...] = ()
-    where: str = field(default="", compare=False)
+    where: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the rules mean the same, wherever they are."""
+        return isinstance(other, Rule) and self[:-1] == other[:-1]
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
     def lacking(self, identity: Identity) -> frozenset[str] | None:
         """See `Condition.lacking`. If no alternative is satisfied, the missing scopes of all of them are returned."""

@@ -3,9 +3,9 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from authorizer import rules_file, settings
 from authorizer.access import EVERY_ROUTE, MAX_POLICY_BYTES, AccessRules
@@ -21,12 +21,11 @@ _NO_RULE: Final = (
 )
 
 
-@dataclass(frozen=True)
-class AuthFile:
+class AuthFile(NamedTuple):
     """The contents of a file. `settings` has the ones that the file sets. A file that was loaded has a rule."""
 
     rules: AccessRules
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
     providers: tuple[Provider, ...] = ()
 
 

@@ -8,8 +8,7 @@ import base64
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from authorizer import strict_json
 from authorizer.algorithms import permitted
@@ -72,8 +71,7 @@ class JwtAuthenticator:
         return identity
 
 
-@dataclass(frozen=True, slots=True)
-class UnverifiedToken:
+class UnverifiedToken(NamedTuple):
     """The parts of a token before any check."""
 
     header: Mapping[str, Any]

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from authorizer.claims import MISSING, Path, find, pick
 from authorizer.identity import SCOPE_PATTERN, Identity
-from authorizer.provider import Provider
+from authorizer.provider import DEFAULTS, Provider
 from authorizer.refusal import Reason, Refusal
 
 LATEST_TIME: Final = 253_402_300_799
@@ -69,7 +69,7 @@ def _first(claims: Mapping[str, Any], paths: Iterable[Path]) -> Any:
 
 def _audiences(claims: Mapping[str, Any], provider: Provider) -> list[str]:
     paths = provider.audience_claims
-    if paths == Provider.audience_claims and "aud" not in claims and claims.get("token_use") == "access":
+    if paths == DEFAULTS.audience_claims and "aud" not in claims and claims.get("token_use") == "access":
         # Cognito's access tokens have no aud. Their client_id names the app client.
         paths = (*paths, ("client_id",)) if provider.is_cognito else paths
     found = _first(claims, paths)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from authorizer import strict_json
 from authorizer.identity import SCOPE_PATTERN, Identity
@@ -21,8 +20,7 @@ class MalformedRecord(Exception):
     """The item is not a valid API key. The text says why, and contains no value of the item."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
+class KeyRecord(NamedTuple):
     """The state of one key. Times are in seconds since 1970."""
 
     identity: Identity

@@ -3,9 +3,8 @@
 import re
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from authorizer import bearer, claims
 from authorizer.algorithms import ALGORITHMS
@@ -39,8 +38,7 @@ _COGNITO_ISSUER = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Provider:
+class Provider(NamedTuple):
     """One identity provider. Members have the same names in the settings, except `audience` for `audiences`."""
 
     issuer: str
@@ -81,6 +79,10 @@ class Provider:
     def is_cognito(self) -> bool:
         """Whether the issuer is a Cognito user pool, whose access tokens have `client_id` instead of `aud`."""
         return _COGNITO_ISSUER.match(self.issuer) is not None
+
+
+DEFAULTS: Final = Provider(issuer="", audiences=frozenset())
+"""Has the default of each member that has one."""
 
 
 def read_providers(entries: Sequence[Entry]) -> tuple[Provider, ...]:
@@ -126,15 +128,15 @@ def _read(entry: Entry) -> Provider:
         audiences=frozenset(entry.texts("audience")),
         jwks_url=jwks_url,
         ca_bundle=_authorities(entry),
-        key_uses=key_uses or Provider.key_uses,
-        algorithms=algorithms or Provider.algorithms,
-        token_types=frozenset(map(media_type, entry.texts("token_types"))) or Provider.token_types,
-        max_token_bytes=entry.number("max_token_bytes", 1024, bearer.MAX_LENGTH) or Provider.max_token_bytes,
-        audience_claims=entry.paths("audience_claims") or Provider.audience_claims,
+        key_uses=key_uses or DEFAULTS.key_uses,
+        algorithms=algorithms or DEFAULTS.algorithms,
+        token_types=frozenset(map(media_type, entry.texts("token_types"))) or DEFAULTS.token_types,
+        max_token_bytes=entry.number("max_token_bytes", 1024, bearer.MAX_LENGTH) or DEFAULTS.max_token_bytes,
+        audience_claims=entry.paths("audience_claims") or DEFAULTS.audience_claims,
         authorized_parties=frozenset(entry.texts("authorized_parties")),
         required_claims=entry.claims("required_claims"),
-        subject_claims=entry.paths("subject_claims") or Provider.subject_claims,
-        scope_claims=entry.paths("scope_claims") or Provider.scope_claims,
+        subject_claims=entry.paths("subject_claims") or DEFAULTS.subject_claims,
+        scope_claims=entry.paths("scope_claims") or DEFAULTS.scope_claims,
         data_claims=entry.paths("data_claims") or None,
     )
 

@@ -1,8 +1,7 @@
 """The route of an access rule, and its syntax."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from authorizer import glob
 
@@ -22,8 +21,7 @@ class RouteError(Exception):
     """The text is not a route. The message completes the sentence "The route ..." and has the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A method and a path.
 
     `method`: one of `METHODS`, `*` for all of them, or `DEFAULT`. `path`: an IAM pattern without its first slash.

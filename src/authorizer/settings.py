@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from authorizer.access import EVERY_ROUTE, AccessRules
 from authorizer.api_key import PREFIX_PATTERN
@@ -18,8 +17,7 @@ MOST_WAITING_SECONDS: Final = 8
 """Less than the function's timeout of 10 seconds, so that an outage is answered and logged before Lambda ends it."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """All settings. Times are in seconds. The upper-case name of a setting is its environment variable."""
 
     api_keys_table: str
@@ -67,8 +65,7 @@ class Settings:
     """Where the providers are configured, for the log."""
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """The values that a setting accepts. `from_text` converts a variable's text; invalid text stays as it is."""
 
     expected: str
@@ -152,7 +149,7 @@ def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
 def conflicts(given: Mapping[str, Any], *, providers: int, rules: AccessRules) -> Iterator[tuple[str, str]]:
     """The conflicts between valid settings: for each one, the setting to change and the mistake."""
     timeouts = ("jwks_timeout_seconds", "api_key_timeout_seconds")
-    if sum(given.get(name, getattr(Settings, name)) for name in timeouts) > MOST_WAITING_SECONDS:
+    if sum(given.get(name, Settings._field_defaults[name]) for name in timeouts) > MOST_WAITING_SECONDS:
         problem = f"{' and '.join(timeouts)} together must be at most {MOST_WAITING_SECONDS} seconds. "
         problem += "One decision can wait for both, and Lambda ends the function after 10 seconds."
         yield next(name for name in timeouts if name in given), problem

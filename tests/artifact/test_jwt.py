@@ -1,6 +1,5 @@
 """JWTs with the artifact: every vector of the unit tests, and every algorithm with one key set for all."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from authorizer.provider import Provider
+from authorizer.claims import Claim, write_path
+from authorizer.provider import DEFAULTS, Provider
 from tests.authorizer.test_jwt_vectors import ALLOWED, UNAVAILABLE, VECTORS, Vector
 from tests.support.interpreter import Artifact, ArtifactError, running
 from tests.support.key_table import MAY, rows
@@ -24,17 +24,16 @@ BEARER_REASONS = ("malformed_authorization",)
 def configuration(provider: Provider, directory: Path) -> dict[str, str]:
     """The variables for a file with a provider."""
     entry: dict[str, Any] = {"jwks_url": "https://issuer.example/jwks.json"}
-    for field in dataclasses.fields(provider):
-        value = getattr(provider, field.name)
-        if field.default is dataclasses.MISSING or value != field.default:
-            entry[{"audiences": "audience"}.get(field.name, field.name)] = _written(value)
+    for name, value in provider._asdict().items():
+        if value != getattr(DEFAULTS, name):
+            entry[{"audiences": "audience"}.get(name, name)] = _written(value)
     members = {name: value for name, value in entry.items() if value not in (None, {})}
     return {"API_KEYS_TABLE": "keys", "AUTH_CONFIG": auth_toml(directory, members)}
 
 
 def _written(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {".".join(path): wanted for path, wanted in value.items()}
+    if isinstance(value, tuple) and value and isinstance(value[0], Claim):
+        return {write_path(claim.path): list(claim.values) for claim in value}
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):  # In order: the first claim that is there decides.

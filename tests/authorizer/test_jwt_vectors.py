@@ -1,6 +1,5 @@
 """Hostile and unusual tokens and key sets, each with its outcome and reason."""
 
-import dataclasses
 import functools
 import hmac
 import json
@@ -136,7 +135,7 @@ def rs(**members: Any) -> Callable[[], bytes]:
 
 
 def provider(**changes: Any) -> Provider:
-    return dataclasses.replace(PROVIDER, **changes)
+    return PROVIDER._replace(**changes)
 
 
 GOOD = [
