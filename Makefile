@@ -14,7 +14,7 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadscope
 # These need no build and no emulator.
 UNIT := tests/authorizer tests/keys tests/local tests/template tests/docs tests/bench
 UV := $(DOWNLOAD) .venv/bin/uv
-SAM := $(DOWNLOAD) --build .tools/sam/bin/sam
+SAM := $(DOWNLOAD) .tools/sam/bin/sam
 
 FOR ?= 60
 EVENT ?= events/api_key.json
@@ -91,7 +91,7 @@ build: .tools/ready ## build what `sam deploy` sends to AWS, for python3.13 and 
 archive: .tools/ready ## write a release archive and its checksum to dist/, for RUNTIME=python3.13 ARCHITECTURE=arm64
 	$(SAM) build --build-dir dist/$(RUNTIME)-$(ARCHITECTURE) --parameter-overrides PythonRuntime=$(RUNTIME) Architecture=$(ARCHITECTURE)
 	$(CLEAN) .venv/bin/python -m local.archive dist/$(RUNTIME)-$(ARCHITECTURE) \
-	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(TAG),--tag "$(TAG)")
+	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(value TAG),--tag "$$TAG")
 
 lock: .venv/ready ## update the locked requirements to the newest permitted versions
 	for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements \
@@ -120,8 +120,8 @@ else
 	  || { echo "Python 3.11 or newer is required: make PYTHON=/path/to/python3.13 ..." >&2; exit 1; }
 	@echo "Setting up .venv"
 	@$(CLEAN) "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" -m venv --clear .venv
-	@$(DOWNLOAD) .venv/bin/python -m pip install --isolated -qq --disable-pip-version-check --require-hashes -r requirements/build.txt
-	@$(UV) pip install -q --python .venv --require-hashes -r requirements/dev.txt
+	@$(DOWNLOAD) .venv/bin/python -m pip install --isolated -qq --only-binary :all: --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(UV) pip install -q --only-binary :all: --python .venv --require-hashes -r requirements/dev.txt
 	@$(UV) pip install -q --python .venv --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -129,20 +129,20 @@ else
 	@echo "Setting up the SAM CLI and the emulator"
 	@for tool in sam emulator; do \
 	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool && \
-	  $(UV) pip install -q --python .tools/$$tool --require-hashes -r requirements/$$tool.txt || exit 1; \
+	  $(UV) pip install -q --only-binary :all: --python .tools/$$tool --require-hashes -r requirements/$$tool.txt || exit 1; \
 	done
 	@touch $@
 
 .tools/templates/ready:
 	@echo "Setting up the template checkers"
 	@$(UV) venv -q --clear --python .venv/bin/python .tools/templates
-	@$(UV) pip install -q --python .tools/templates --require-hashes -r requirements/templates.txt
+	@$(UV) pip install -q --only-binary :all: --python .tools/templates --require-hashes -r requirements/templates.txt
 	@touch $@
 
 .tools/bench:
 	@echo "Setting up the benchmark"
 	@$(UV) venv -q --clear --python .venv/bin/python .tools/runtime
-	@$(UV) pip install -q --python .tools/runtime --compile-bytecode --require-hashes -r requirements/runtime.txt
+	@$(UV) pip install -q --only-binary :all: --python .tools/runtime --compile-bytecode --require-hashes -r requirements/runtime.txt
 	@if command -v npm >/dev/null; then $(DOWNLOAD) npm ci --prefix bench/peers/node --silent --no-audit --no-fund; \
 	  else echo "Node is not on PATH. The benchmark omits its Node peers."; fi
 	@touch $@

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from local.environment import LAMBDA_UMASK
 from local.step import run
 
 SAM: Final = Path(".tools/sam/bin/sam")
@@ -57,7 +56,7 @@ def build(
         command: list[str | Path] = [SAM, "build", "--parallel", "--config-env", "local", "--build-dir", folder]
         command += ["--parameter-overrides", *overrides(target(architecture))]
         given = {**environment, **({"HOST_WHEELS": "1"} if host_wheels else {})}
-        run("sam build", command, environment=given, log=log, umask=LAMBDA_UMASK)
+        run("sam build", command, environment=given, log=log)
         state.write_text(json.dumps({"inputs": inputs, "built": _digest(_files(folder))}), encoding="utf-8")
         return True
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from local import environment
 from local.build import SAM, overrides, target
-from local.step import StepError
+from local.step import StepError, write_private
 
 _ANSWER_SECONDS: Final = 20
 _INVOKE_SECONDS: Final = 600
@@ -64,7 +64,7 @@ def invoke(
     """
     files = {"event.json": event, "env.json": {function: variables}}
     for name, content in files.items():
-        (directory / name).write_text(json.dumps(content), encoding="utf-8")
+        write_private(directory / name, json.dumps(content))
     command: list[str | Path] = [SAM, "local", "invoke", function, "--template", directory / "build/template.yaml"]
     command += ["--event", directory / "event.json", "--env-vars", directory / "env.json"]
     command += ["--parameter-overrides", *overrides(target())]

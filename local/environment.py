@@ -3,7 +3,7 @@
 Every program (`python -m local`, the tests, the benchmark) calls `enter` first, so that its child processes and clients
 inherit this environment. The Makefile runs its steps through this file, before .venv exists:
 
-    python3 -I local/environment.py [--alone] [--download] [--build] COMMAND ...
+    python3 -I local/environment.py [--alone] [--download] COMMAND ...
 """
 
 import fcntl
@@ -16,8 +16,6 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / ".local" / "home"
-LAMBDA_UMASK: Final = 0o022
-"""For a build. SAM puts the modes of files into the zip, and Lambda runs a function as a user who does not own them."""
 
 # Variables that a program needs to start and to write to this terminal.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "TZ")
@@ -102,12 +100,11 @@ def _set_aside(environ: Mapping[str, str]) -> dict[str, str]:
 def main() -> None:
     """Execute the command in the arguments in the clean environment or, with `--download`, in that of a download.
 
-    With `--alone`, only one such command runs at a time in this checkout. With `--build`, other users can read the
-    files that it creates.
+    With `--alone`, only one such command runs at a time in this checkout.
     """
     words = sys.argv[1:]
     options = set()
-    while words[0] in ("--alone", "--download", "--build"):
+    while words[0] in ("--alone", "--download"):
         options.add(words.pop(0))
     try:
         enter()
@@ -115,8 +112,6 @@ def main() -> None:
             _wait_for_turn()
     except OSError as error:
         sys.exit(f"{error.filename}: {error.strerror}. The checkout must be writable.")
-    if "--build" in options:
-        os.umask(LAMBDA_UMASK)
     given = download() if "--download" in options else dict(os.environ)
     os.execvpe(words[0], words, given)  # noqa: S606 - it is the purpose of this program
 

@@ -37,10 +37,8 @@ def step(what: str) -> Iterator[None]:
     _console.print(f"  {what} [dim]({time.monotonic() - started:.1f} s)[/dim]")
 
 
-def run(
-    what: str, command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, umask: int = -1
-) -> None:
-    """Run a command with its output in `log`, and with this umask or that of this process.
+def run(what: str, command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path) -> None:
+    """Run a command with its output in `log`.
 
     :raises StepError: its exit code is not 0.
     """
@@ -51,7 +49,6 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            umask=umask,
             check=False,
         ).returncode
     if code:

@@ -53,15 +53,26 @@ def main() -> None:
 def install(requirements: Path, platform: str | None, output: Path) -> None:
     """Install the wheels of a requirements file, for a platform or, if it is None, for this machine."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    command = [*pip, "--isolated", "install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
+    command = [*pip, "install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
     command += ["--require-hashes", "--requirement", str(requirements), "--target", str(output)]
-    command += ["--only-binary=:all:", *(["--platform", platform] if platform else []), *sources(pip)]
-    if subprocess.run(command, check=False).returncode:
+    command += ["--only-binary=:all:", *(["--platform", platform] if platform else [])]
+    if subprocess.run(command, env=pip_environment(pip), check=False).returncode:
         sys.exit("The requirements could not be installed. See pip's message above.")
 
 
-def sources(pip: list[str]) -> Iterator[str]:
-    """The options for the user's settings in `SOURCES`, which `--isolated` ignores."""
+def pip_environment(pip: list[str]) -> dict[str, str]:
+    """The environment for pip: of the user's settings, only `SOURCES`.
+
+    They are not arguments, because every user of the machine can read the arguments of a process, and the URL of an
+    index can contain credentials.
+    """
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    # pip then reads no configuration file.
+    return others | {"PIP_CONFIG_FILE": os.devnull} | dict(sources(pip))
+
+
+def sources(pip: list[str]) -> Iterator[tuple[str, str]]:
+    """The variables for the user's settings in `SOURCES`."""
     # With these variables, `pip config list` would list the settings of one file only.
     env = {name: value for name, value in os.environ.items() if name not in ("PIP_USER", "PIP_GLOBAL", "PIP_SITE")}
     listed = subprocess.run([*pip, "config", "list"], env=env, check=False, capture_output=True, text=True).stdout
@@ -70,13 +81,7 @@ def sources(pip: list[str]) -> Iterator[str]:
         section, _, name = setting.rpartition(".")
         if name not in SOURCES or section not in ("global", "install", ":env:"):
             continue
-        text = str(ast.literal_eval(value))
-        if name == "no-index":
-            yield from ["--no-index"] if text.lower() in ("1", "true", "yes", "on") else []
-        elif name in ("extra-index-url", "find-links", "trusted-host"):
-            yield from (f"--{name}={word}" for word in text.split())
-        else:
-            yield f"--{name}={text}"
+        yield f"PIP_{name.replace('-', '_').upper()}", " ".join(str(ast.literal_eval(value)).split("\n"))
 
 
 def prune(output: Path) -> None:

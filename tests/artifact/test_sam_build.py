@@ -2,6 +2,7 @@
 
 import filecmp
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.tags import sys_tags
 
-from artifact.build import sources
+from artifact.build import pip_environment
 from local import environment
 from local.build import SAM, build, overrides, target
 from local.template_file import load
@@ -116,12 +117,16 @@ def test_of_pips_settings_only_those_reach_the_build_that_say_where_packages_com
     monkeypatch.setenv("PIP_CERT", "/etc/our own.pem")
     for name, value in SETTINGS_OF_PIP.items():
         monkeypatch.setenv(name, value)
-    given = set(sources(["python3", "-m", "pip"]))
-    assert given >= {
-        "--index-url=https://pypi.example/simple",
-        "--no-index",
-        "--trusted-host=a.example",
-        "--trusted-host=b.example",
-        "--cert=/etc/our own.pem",
-    }
-    assert not [option for option in given if "nonexistent" in option or "no.example" in option or "deps" in option]
+    made = pip_environment(["python3", "-m", "pip"])
+    given = {name: value for name, value in made.items() if name.startswith("PIP_")}
+    assert (
+        given.items()
+        >= {
+            "PIP_INDEX_URL": "https://pypi.example/simple",
+            "PIP_NO_INDEX": "true",
+            "PIP_TRUSTED_HOST": "a.example b.example",
+            "PIP_CERT": "/etc/our own.pem",
+            "PIP_CONFIG_FILE": os.devnull,
+        }.items()
+    )
+    assert not [text for pair in given.items() for text in pair if re.search("nonexistent|no.example|DEPS", text)]

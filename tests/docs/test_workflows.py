@@ -55,12 +55,27 @@ def test_what_make_is_asked_for_is_in_the_makefile() -> None:
     assert {"check", "test", "archive"} <= asked <= TARGETS
 
 
-def test_a_job_may_read_and_the_one_that_publishes_may_write() -> None:
+def test_a_job_can_read_and_only_the_one_that_publishes_can_write_contents() -> None:
     for workflow in WORKFLOWS.values():
         assert workflow["permissions"] == {"contents": "read"}
     jobs = {name: job for workflow in WORKFLOWS.values() for name, job in workflow["jobs"].items()}
     given = {name: job["permissions"] for name, job in jobs.items() if "permissions" in job}
-    assert given == {"publish": {"contents": "write"}}
+    assert given == {
+        "build": {"contents": "read", "id-token": "write", "attestations": "write"},
+        "publish": {"contents": "write"},
+    }
+
+
+def test_an_archive_has_an_attestation_of_its_build_provenance() -> None:
+    build = WORKFLOWS["release.yml"]["jobs"]["build"]["steps"]
+    uses = [step.get("uses", "").partition("@")[0] for step in build]
+    attested = uses.index("actions/attest-build-provenance")
+    assert build[attested]["with"] == {"subject-path": "dist/*.zip"}
+    assert attested < uses.index("actions/upload-artifact")
+
+
+def test_no_command_contains_an_expression_of_github() -> None:
+    assert not [step["run"] for step in steps() if "${{" in step.get("run", "")]
 
 
 def test_a_checkout_leaves_no_credentials_behind() -> None:

@@ -98,8 +98,11 @@ def test_with_subnets_the_function_is_in_their_vpc_and_may_have_its_interfaces_t
     assert all((separator, *reference.values()) == (",", name) for name, (separator, reference) in lists.items())
     (policy,) = TEMPLATE["Resources"]["AuthorizerRole"]["Properties"]["Policies"]
     conditional = [each["Fn::If"] for each in policy["PolicyDocument"]["Statement"] if "Fn::If" in each]
-    (statement,) = [then for condition, then, _otherwise in conditional if condition == "InVpc"]
-    assert {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"} <= set(statement["Action"])
+    allowed, denied = [then for condition, then, _otherwise in conditional if condition == "InVpc"]
+    assert {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"} <= set(allowed["Action"])
+    # Only Lambda's service can use these permissions, and not the code of the function.
+    assert (denied["Effect"], denied["Action"], denied["Resource"]) == ("Deny", "ec2:*", "*")
+    assert denied["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
 
 
 def test_every_role_has_the_permissions_boundary() -> None:
