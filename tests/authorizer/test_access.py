@@ -46,6 +46,7 @@ claims = st.lists(
             Claim(("groups",), ("admins", "staff")),
             Claim(("groups",), ("admins",)),
             Claim(("org", "level"), (3, "3")),
+            Claim(("org", "level"), (1.0,)),
             Claim(("org", "level"), (True,)),
         ]
     ),
@@ -57,6 +58,7 @@ conditions = st.builds(
     scopes=names,
     any_scopes=names,
     consumers=st.sampled_from([frozenset[str](), frozenset({"acme"}), frozenset({"acme", "other"})]),
+    issuers=st.sampled_from([frozenset[str](), frozenset[str](), frozenset({"https://a.example/"})]),
     claims=claims,
 )
 rules = st.builds(
@@ -71,7 +73,7 @@ data = st.fixed_dictionaries(
     optional={
         "plan": st.sampled_from(["gold", True, 1, None]),
         "groups": st.sampled_from(["admins", ["admins"], ["staff"], []]),
-        "org": st.sampled_from([{"level": 3}, {"level": 1}, {}, "x"]),
+        "org": st.sampled_from([{"level": 3}, {"level": 3.0}, {"level": 1}, {"level": True}, {}, "x"]),
     },
 )
 identities = st.builds(
@@ -80,6 +82,7 @@ identities = st.builds(
     sub=st.sampled_from(["acme", "other", "third"]),
     data=data,
     scopes=names,
+    issuer=st.sampled_from([None, "https://a.example/", "https://b.example/"]),
 )
 methods = st.sampled_from(["GET", "HEAD", "POST", "DELETE"])
 requests = st.builds(
@@ -139,14 +142,21 @@ def holds(condition: Condition, identity: Identity) -> bool:
         for name in claim.path:
             found = found.get(name) if isinstance(found, dict) else None
         listed = found if isinstance(found, list) else [found]
-        if not any(repr(value) == repr(member) for value in claim.values for member in listed):
+        if not any(is_same(value, member) for value in claim.values for member in listed):
             return False
     return (
         identity.kind in condition.credentials
         and condition.scopes <= identity.scopes
         and (not condition.any_scopes or bool(condition.any_scopes & identity.scopes))
         and (not condition.consumers or (identity.kind == "api_key" and identity.sub in condition.consumers))
+        and (not condition.issuers or identity.issuer in condition.issuers)
     )
+
+
+def is_same(one: object, other: object) -> bool:
+    """Whether JSON considers the values equal: numbers by value, and other types only within a type."""
+    numbers = {int, float}
+    return one == other and (type(one) is type(other) or {type(one), type(other)} <= numbers)
 
 
 def is_satisfied(rule: Rule, identity: Identity) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from authorizer.access import AccessRules
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity
-from authorizer.policy import MAX_MISSING_SCOPES, MalformedArn, Responder, stage_arn
+from authorizer.policy import KEPT_DOCUMENTS, MAX_MISSING_SCOPES, MalformedArn, Responder, stage_arn
 from authorizer.refusal import Reason, Refusal
 from authorizer.route import METHODS
 from tests.support.rules_text import EVERY_ROUTE, rules_of
@@ -207,3 +207,25 @@ def test_a_long_list_of_missing_scopes_ends_at_a_whole_one() -> None:
     hint = Responder(large).respond(USER, ARN)["context"]["missing_scopes"]
     assert MAX_MISSING_SCOPES - 11 < len(hint) <= MAX_MISSING_SCOPES
     assert hint.split(" ")[-1] == f"scope:{len(hint.split(' ')) - 1:04}"
+
+
+def test_one_responder_gives_each_identity_and_each_stage_its_own_policy() -> None:
+    responder = Responder(RULES)
+    arns = [ARN, "arn:aws-cn:execute-api:cn-north-1:1:xyz/beta/GET/me"]
+    for _ in range(2):
+        for arn in arns:
+            for identity in (KEY, USER):
+                assert responder.respond(identity, arn) == Responder(RULES).respond(identity, arn)
+
+
+def test_the_context_that_is_kept_does_not_get_the_missing_scopes() -> None:
+    responder = Responder(SCOPED)
+    assert "missing_scopes" in responder.respond(USER, ARN)["context"]
+    assert "missing_scopes" not in USER.context()
+
+
+def test_policies_for_many_stages_do_not_fill_the_memory() -> None:
+    responder = Responder(RULES)
+    for number in range(KEPT_DOCUMENTS + 10):
+        responder.respond(KEY, f"{STAGE}{number}/GET/me")
+    assert responder._document.cache_info().currsize == KEPT_DOCUMENTS
