@@ -48,6 +48,12 @@ class Identity:
         self.issuer: Final = issuer
         self._contexts: dict[DataEncoding, Mapping[str, str]] = {}
 
+    def __eq__(self, other: object) -> bool:
+        """Whether they are the same caller with the same data."""
+        return isinstance(other, Identity) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__ if name != "_contexts"
+        )
+
     def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
