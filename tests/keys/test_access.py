@@ -1,6 +1,7 @@
 """`keys verify --route`, `keys explain` and `keys doctor`."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,18 @@ class TestExplain:
         assert answer.exit_code == 0
         assert "Using the issuer and the audience of the token" in answer.stderr
         assert "Using the access rules of auth.toml in this checkout" in answer.stderr
+
+    def test_data_claims_that_the_token_does_not_have_are_named(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text(
+            f"[[provider]]\nissuer = '{ISSUER}'\naudience = '{AUDIENCE}'\njwks_url = 'https://i.example/jwks'\n"
+            "data_claims = ['email', 'org.plan']\n[[rule]]\nroute = '* /*'\n",
+            encoding="utf-8",
+        )
+        some = run("explain", "--jwt", "-", stdin=token(claims(email="e")), env={"AUTH_CONFIG": str(file)})
+        assert re.search(r"Not in data +org\.plan: not in the token", some.output)
+        every = token(claims(email="e", org={"plan": "gold"}))
+        assert "Not in data" not in run("explain", "--jwt", "-", stdin=every, env={"AUTH_CONFIG": str(file)}).output
 
     def test_an_invalid_variable_is_named(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})

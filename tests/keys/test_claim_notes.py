@@ -13,6 +13,7 @@ required_claims = { hd = ["a.example", "b.example"], "kubernetes.io".namespace =
 [[rule]]
 route = "GET /me"
 claims = { "org.plan" = "gold", "cognito:groups" = "admins" }
+any = [{ issuers = ["https://a.example", "https://b.example"] }]
 """
 
 
@@ -25,4 +26,5 @@ def test_each_path_is_reported_that_is_not_a_plain_name_and_each_required_claim(
         f'tokens of https://a.example are accepted only if hd is one of "a.example", "b.example"{widely} one of them',
         f'tokens of https://a.example are accepted only if "kubernetes.io".namespace is "prod"{widely} it',
         f'tokens of https://a.example are accepted only if typ is "Bearer"{widely} it',
+        "line 8: no [[provider]] of this file has the issuer https://b.example, so its tokens are refused",
     ]

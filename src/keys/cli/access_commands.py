@@ -10,6 +10,7 @@ import click
 
 from authorizer import configuration
 from authorizer.access import AccessRules
+from authorizer.claims import MISSING, find, write_path
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.jwt_bearer import UnverifiedToken
@@ -246,6 +247,15 @@ def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings
         )
     if identity:
         _show_identity(identity)
+    if identity and unverified:
+        absent = [
+            write_path(path)
+            for provider in settings.providers
+            if provider.issuer == identity.issuer
+            for path in provider.data_claims or ()
+            if find(unverified.claims, path) is MISSING
+        ]
+        output.print_fields([("Not in data", f"{', '.join(absent)}: not in the token" if absent else None)])
 
 
 def _show_identity(identity: Identity) -> None:
