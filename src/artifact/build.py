@@ -76,12 +76,13 @@ def sources(pip: list[str]) -> Iterator[tuple[str, str]]:
     # With these variables, `pip config list` would list the settings of one file only.
     env = {name: value for name, value in os.environ.items() if name not in ("PIP_USER", "PIP_GLOBAL", "PIP_SITE")}
     listed = subprocess.run([*pip, "config", "list"], env=env, check=False, capture_output=True, text=True).stdout
-    for line in listed.splitlines():
-        setting, _, value = line.partition("=")
-        section, _, name = setting.rpartition(".")
-        if name not in SOURCES or section not in ("global", "install", ":env:"):
-            continue
-        yield f"PIP_{name.replace('-', '_').upper()}", " ".join(str(ast.literal_eval(value)).split("\n"))
+    settings = [line.partition("=") for line in listed.splitlines()]
+    for section in ("global", "install", ":env:"):  # In pip's order: a later one takes precedence.
+        for setting, _, value in settings:
+            name = setting.removeprefix(f"{section}.")
+            if name not in SOURCES:
+                continue
+            yield f"PIP_{name.replace('-', '_').upper()}", " ".join(str(ast.literal_eval(value)).split("\n"))
 
 
 def prune(output: Path) -> None:
