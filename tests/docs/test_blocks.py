@@ -76,7 +76,7 @@ PARSERS: Final[dict[str, Callable[[str, Path], object]]] = {
     "python": lambda text, _folder: compile(text, "block", "exec"),
     "hcl": lambda text, _folder: hcl2.loads(text),
     "csv": read_csv,
-    # Run by tests/keys/test_docs_files.py on tables of the systems that they are for.
+    # Run by tests/keys/test_import_recipes.py on tables of the systems that they are for.
     "sql": lambda text, _folder: re.match(r"SELECT\s.*\sFROM\s", text, re.DOTALL)[0],  # type: ignore[index]
 }
 

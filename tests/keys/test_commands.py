@@ -34,7 +34,10 @@ def test_create_shows_the_key_once_and_stores_only_its_digest(keys: KeysCommand)
         "rolled_from": None,
         "rolled_to": None,
         "hint": secret[:8],
+        "created_by": "tester",
+        "last_change": created["last_change"],
     }
+    assert created["last_change"]["what"] == "created"
     stored = json.dumps(keys.items())
     assert api_key.digest(secret) in stored
     assert secret[8:] not in stored
@@ -494,7 +497,7 @@ def test_an_answer_of_no_is_reported(keys: KeysCommand) -> None:
         (("list",), "Only keys with this tag."),
         (("consumer", "list"), "Only consumers with this tag."),
         (("update",), "A new tag, which replaces all existing tags."),
-        (("import",), "a comma, a semicolon, a vertical bar, or the word tab."),
+        (("import",), "Set OURS to VALUE in every line."),
     ],
 )
 def test_the_help_of_an_option_says_what_it_does_here(keys: KeysCommand, command: tuple[str, ...], told: str) -> None:

@@ -1,12 +1,15 @@
-"""An export with digests, and its import as a backup or into another table."""
+"""Exports, and the import of an export with digests as a backup or into another table."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from authorizer import api_key
+from keys.transfer.cells import cell
 from tests.support.keys_command import KeysCommand
 from tests.support.table_schema import create_table_arguments, load_template
 
@@ -121,11 +124,45 @@ def test_no_secret_is_in_an_export_with_digests(keys: KeysCommand) -> None:
     assert created["key"].split("_")[1] not in text
 
 
-@pytest.mark.parametrize("consumer", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)"])
-def test_a_spreadsheet_gets_no_formula(keys: KeysCommand, consumer: str) -> None:
-    keys.create(consumer=consumer)
-    assert f",'{consumer}," in keys.run("export", "--format", "csv").stdout
+@pytest.mark.parametrize(
+    "text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", " =1", "\u22121"]
+)
+def test_a_spreadsheet_gets_no_formula(text: str) -> None:
+    assert cell(text) == f"'{text}"
+
+
+def test_a_cell_has_no_control_characters(keys: KeysCommand) -> None:
+    assert cell("\n=1") == "\\n=1"
+    assert cell("\x1b[31mred\u202e") == "\\x1b[31mred\\u202e"
+    created = keys.create()
+    item = next(item for item in keys.items() if item.get("key_id") == {"S": created["key_id"]})
+    keys.client.put_item(TableName=keys.table, Item={**item, "description": {"S": "a\r\n\x1b]0;title\x07"}})
+    text = keys.run("export", "--format", "csv").stdout
+    assert len(text.splitlines()) == 2
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, ""), (["a", "b"], "a b"), ({"a": 1}, '{"a": 1}'), (True, "true")])
+def test_a_cell_has_lists_and_objects_as_text(value: object, shown: str) -> None:
+    assert cell(value) == shown
+
+
+def test_digests_are_not_exported_as_csv(keys: KeysCommand) -> None:
     assert keys.run("export", "--format", "csv", "--with-digests").exit_code == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--with-digests"]])
+def test_an_export_says_who_created_and_last_changed_a_key(keys: KeysCommand, more: list[str]) -> None:
+    created = keys.create()
+    keys.clock.advance(60)
+    keys.run("disable", created["key_id"], "--reason", "unpaid")
+    key = next(line for line in map(json.loads, keys.run("export", *more).stdout.splitlines()) if "key_id" in line)
+    assert key["created_by"] == "tester"
+    assert (key["last_change"]["what"], key["last_change"]["by"], key["last_change"]["reason"]) == (
+        "disabled",
+        "tester",
+        "unpaid",
+    )
 
 
 def test_a_csv_export_has_the_description_of_each_key(keys: KeysCommand) -> None:
@@ -141,3 +178,24 @@ def test_an_export_without_keys_says_so(keys: KeysCommand, form: str) -> None:
     assert result.exit_code == 0
     assert "The consumer 'nobody' does not exist." in result.stderr
     assert not keys.run("export", "--format", form, "--consumer", "acme").stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_has_all_keys_and_no_secret(keys: KeysCommand, form: str) -> None:
+    created = [keys.create("--scopes", "a,b", "--tag", "x=y", consumer=name) for name in ("acme", "beta")]
+    text = keys.run("export", "--format", form).stdout
+    lines = csv.DictReader(io.StringIO(text)) if form == "csv" else map(json.loads, text.splitlines())
+    exported: dict[str, Any] = {line["key_id"]: line for line in lines}
+    assert exported.keys() == {key["key_id"] for key in created}
+    assert exported[created[0]["key_id"]]["consumer"] == "acme"
+    assert exported[created[0]["key_id"]]["scopes"] == ("a b" if form == "csv" else ["a", "b"])
+    for key in created:
+        assert key["key"] not in text
+        assert api_key.digest(key["key"]) not in text
+
+
+def test_an_export_can_be_of_one_consumer(keys: KeysCommand) -> None:
+    keys.create()
+    key_id = keys.create(consumer="beta")["key_id"]
+    (line,) = keys.run("export", "--consumer", "beta").stdout.splitlines()
+    assert json.loads(line)["key_id"] == key_id

@@ -1,378 +1,252 @@
-"""Import existing keys, and export keys."""
+"""The command `keys import`: its options, its result and its report."""
 
-import csv
 import hashlib
-import io
 import json
-import time
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
-from authorizer import api_key
-from keys.transfer import formats, rows
+from keys.cli.main import main
 from tests.support.keys_command import KeysCommand
 
-LEGACY = "sk_live_0123456789abcdef"
-NOTHING = {
-    "imported": 0,
-    "already_there": 0,
-    "ended": 0,
-    "failed": 0,
-    "new_consumers": 0,
-    "existing_consumers": 0,
-    "existing_consumer_names": [],
-    "failures": [],
-    "ended_lines": [],
-    "dry_run": False,
-    "notices": [],
-}
-FOREIGN = (
-    "Keys that are not in the format mak_...: 1. The authorizer accepts such keys only if the stack has "
-    "AcceptImportedKeys=true."
-)
+KEY = "apikey1234abcdefghij0123456789"
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., str]:
-    """Writes a file and returns its name."""
-
-    def written(text: str, name: str = "keys.csv") -> str:
-        file = tmp_path / name
-        file.write_bytes(text.encode("utf-8", "surrogateescape"))
-        return str(file)
-
-    return written
-
-
-def result_of(keys: KeysCommand, file: str, *arguments: str, exit_code: int = 0) -> Any:
-    result = keys.run("import", file, *arguments, "--output", "json")
+def bring(keys: KeysCommand, content: str, *arguments: str, exit_code: int = 0) -> Any:
+    """The JSON output of an import from standard input; the error if there is none."""
+    result = keys.run("import", "-", *arguments, "-o", "json", stdin=content)
     assert result.exit_code == exit_code, result.stderr
-    return json.loads(result.stdout)
+    assert KEY not in result.output
+    return json.loads(result.stdout) if result.stdout else result.stderr
 
 
-def test_a_plain_key_is_imported_with_all_that_the_file_says(keys: KeysCommand, write: Callable[..., str]) -> None:
-    file = write(
-        "consumer,key,data,scopes,tags,enabled,created_at,expires_at\n"
-        f'acme,{LEGACY},"{{""plan"":""gold""}}",read write,"{{""env"":""prod""}}",'
-        "false,1700000000,2030-01-31T01:00:00+01:00\n"
+def test_imported_keys_are_accepted_and_have_what_the_file_says(keys: KeysCommand) -> None:
+    answer = bring(
+        keys,
+        "consumer,key,data,scopes,tags,created_at,expires_at\n"
+        f'acme,{KEY},"{{""plan"":""gold""}}",read write,"{{""env"":""prod""}}",1700000000,2030-01-31T01:00:00+01:00\n',
     )
-    assert result_of(keys, file) == {**NOTHING, "imported": 1, "new_consumers": 1, "notices": [FOREIGN]}
+    assert (answer["imported"], answer["failed"], answer["new_consumers"]) == (1, 0, 1)
+    verdict = keys.json("verify", "--imported", stdin=KEY)
+    assert (verdict["sub"], verdict["data"], verdict["scopes"]) == ("acme", {"plan": "gold"}, ["read", "write"])
     (key,) = keys.json("list")
-    assert key == {
-        "key_id": key["key_id"],
-        "consumer": "acme",
-        "description": "",
-        "state": "disabled",
-        "data": {"plan": "gold"},
-        "scopes": ["read", "write"],
-        "tags": {"env": "prod"},
-        "enabled": False,
-        "disabled_with_consumer": False,
-        "created_at": "2023-11-14T22:13:20Z",
-        "expires_at": "2030-01-31T00:00:00Z",
-        "revoked_at": None,
-        "rolled_from": None,
-        "rolled_to": None,
-        "hint": "sk_l",
-    }
-    assert keys.json("consumer", "show", "acme")["data"] == {"plan": "gold"}
+    assert (key["tags"], key["created_at"], key["hint"]) == ({"env": "prod"}, "2023-11-14T22:13:20Z", "apik")
+    assert keys.json("history", key["key_id"])[0]["what"] == "imported"
 
 
-def test_a_hashed_key_is_imported_by_its_digest(keys: KeysCommand, write: Callable[..., str]) -> None:
-    line = {"sha256": hashlib.sha256(LEGACY.encode()).hexdigest().upper(), "consumer": "acme", "hint": "sk_live"}
-    assert result_of(keys, write(json.dumps(line) + "\n", "keys.jsonl"))["imported"] == 1
-    assert keys.json("verify", "--imported", stdin=LEGACY)["sub"] == "acme"
-    assert keys.json("list")[0]["hint"] == "sk_live"
+def test_the_result_counts_lines_and_names_the_reason_of_each_failure(keys: KeysCommand) -> None:
+    content = f"key,consumer,revoked_at\n{KEY},acme,\nshort,acme,\n{KEY}1,acme,2025-01-01T00:00:00Z\n"
+    answer = bring(keys, content, exit_code=6)
+    counts = {name: answer[name] for name in ("imported", "not_active", "already_there", "ended", "failed")}
+    assert counts == {"imported": 2, "not_active": 1, "already_there": 0, "ended": 0, "failed": 1}
+    (failure,) = answer["failures"]
+    assert failure["line"] == 3
+    assert "16 to 512" in failure["reason"]
+    keys.clock.advance(60)
+    shown = keys.run("import", "-", stdin=content)
+    assert "0 imported, 1 already there, 1 already revoked, expired or deleted, 1 failed." in shown.stdout
+    assert "Line 3: A key must have 16 to 512" in shown.stderr
+    assert keys.run("verify", "--imported", stdin=f"{KEY}1").exit_code == 5
 
 
-def test_keys_of_our_own_format_keep_working(keys: KeysCommand, write: Callable[..., str]) -> None:
-    key = api_key.generate("mak")
-    result_of(keys, write(f"key,consumer\n{key},acme\n"))
-    assert keys.json("verify", stdin=key)["sub"] == "acme"
-
-
-def test_an_import_can_be_repeated_whatever_happened_since(keys: KeysCommand, write: Callable[..., str]) -> None:
-    file = write(f"key,consumer,scopes,expires_at\n{LEGACY},acme,read,2040-01-01T00:00:00Z\n{LEGACY}x,acme,,\n")
-    result_of(keys, file)
-    first, second = keys.json("list")
-    keys.run("roll", (first if first["scopes"] else second)["key_id"])
-    keys.run("revoke", (second if first["scopes"] else first)["key_id"], "--yes")
+def test_an_import_can_be_repeated_whatever_happened_since(keys: KeysCommand) -> None:
+    content = f"key,consumer\n{KEY}1,acme\n{KEY}2,acme\n{KEY}3,acme\n{KEY}4,acme\n"
+    bring(keys, content)
+    rolled, revoked, deleted = (hashlib.sha256(f"{KEY}{number}".encode()).hexdigest() for number in (1, 2, 3))
+    keys.run("roll", rolled)
+    keys.run("revoke", revoked, "--yes")
+    keys.run("delete", deleted, "--yes")
     before = keys.items()
-    ended = [{"line": 3, "state": "revoked", "reason": "This key is revoked in the table."}]
-    assert result_of(keys, file) == {
-        **NOTHING,
-        "already_there": 1,
-        "ended": 1,
-        "ended_lines": ended,
-        "notices": [FOREIGN],
-    }
+    answer = bring(keys, content)
+    assert (answer["already_there"], answer["ended"]) == (2, 2)
+    assert answer["ended_lines"] == [
+        {"line": 3, "state": "revoked", "reason": "This key is revoked in the table."},
+        {"line": 4, "state": "deleted", "reason": "This key is deleted in the table."},
+    ]
     assert keys.items() == before
+    shown = keys.run("import", "-", stdin=content).stderr
+    assert "Keys that are already revoked, expired or deleted: line 3, 4.\n" in shown
+    assert "To import a deleted key again, first run `keys delete DIGEST`" in shown
+    keys.run("delete", deleted, "--yes")
+    assert bring(keys, content)["imported"] == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "differing"),
-    [
-        (f"{LEGACY},other,,,", "consumer"),
-        (f"{LEGACY},acme,write,,", "scopes"),
-        (f'{LEGACY},acme,,"{{""a"":2}}",', "data"),
-        (f"{LEGACY},acme,,,2039-01-01T00:00:00Z", "expires_at"),
-    ],
-)
-def test_a_key_that_is_there_with_other_content_is_refused(
-    keys: KeysCommand, write: Callable[..., str], line: str, differing: str
-) -> None:
-    heading = "key,consumer,scopes,data,expires_at\n"
-    result_of(keys, write(f'{heading}{LEGACY},acme,read,"{{""a"":1}}",2040-01-01T00:00:00Z\n'))
-    before = keys.json("list")
-    (failure,) = result_of(keys, write(f"{heading}{line}\n"), exit_code=6)["failures"]
-    assert failure["line"] == 2
-    assert f"another {differing}." in failure["reason"]
-    assert keys.json("list") == before
+def test_a_reason_comes_with_its_remedy(keys: KeysCommand) -> None:
+    keys.run("consumer", "create", "off")
+    keys.run("consumer", "disable", "off", "--yes")
+    content = f"key,consumer,expires_at\n{KEY},acme,2030-01-01 00:00:00\n{KEY}1,off,\n"
+    first, second = bring(keys, content, exit_code=6)["failures"]
+    assert "specify --utc" in first["reason"]
+    assert "`keys consumer enable off" in second["reason"]
 
 
-def test_of_two_lines_with_the_same_key_the_first_one_counts(keys: KeysCommand, write: Callable[..., str]) -> None:
-    class SlowForTheFirst:
-        def __init__(self, client: Any) -> None:
-            self.client = client
-
-        def put_item(self, **arguments: Any) -> Any:
-            if arguments["Item"].get("consumer") == {"S": "consumer-0"}:
-                time.sleep(0.1)
-            return self.client.put_item(**arguments)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.client, name)
-
-    client: Any = SlowForTheFirst(keys.client)
-    keys.client = client
-    lines = "".join(f"{LEGACY},consumer-{number}\n" for number in range(20))
-    result = result_of(keys, write(f"key,consumer\n{lines}"), exit_code=6)
-    assert (result["imported"], result["failed"]) == (1, 19)
-    assert keys.json("list")[0]["consumer"] == "consumer-0"
+def test_columns_are_mapped_ignored_and_set_and_lists_unfolded_by_options(keys: KeysCommand) -> None:
+    document = json.dumps({"data": [{"id": 7, "user": "ann", "tokens": [f"{KEY}1", f"{KEY}2"]}]})
+    options = ("--each", "tokens", "--map", "user=consumer", "--map", "tokens=key", "--set", "scopes=read,write")
+    refused = bring(keys, document, *options, exit_code=6)
+    assert "Unknown columns: 'id'" in refused["failures"][0]["reason"]
+    assert bring(keys, document, *options, "--ignore", "id")["imported"] == 2
+    assert {(key["consumer"], tuple(key["scopes"])) for key in keys.json("list")} == {("ann", ("read", "write"))}
 
 
-def test_a_key_without_data_gets_that_of_its_consumer(keys: KeysCommand, write: Callable[..., str]) -> None:
-    keys.run("consumer", "create", "acme", "--data", '{"plan": "gold"}')
-    result_of(keys, write(f"key,consumer\n{LEGACY},acme\n"))
-    assert keys.json("list")[0]["data"] == {"plan": "gold"}
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("", "CSV has empty lines left out"),
-        ("short,acme,,,,", "16 to 512"),
-        (f"{LEGACY} x,acme,,,,", "16 to 512"),
-        (f"{'x' * 513},acme,,,,", "16 to 512"),
-        ("sk_live_0123456789abcdéf,acme,,,,", "16 to 512"),
-        (f"{LEGACY},,,,,", "name"),
-        (f"{LEGACY},a\x07b,,,,", "name"),
-        (",acme,,,,", "either key or sha256"),
-        (f"{LEGACY},acme,{'ab' * 32},,,", "either key or sha256"),
-        (",acme,abcd,,,", "64 hexadecimal"),
-        (f"{LEGACY},acme,,[1],,", "JSON object"),
-        (f"{LEGACY},acme,,{{,,", "not JSON"),
-        (f'{LEGACY},acme,,,"a ""b",', "scope"),
-        (f"{LEGACY},acme,,,,tomorrow", "expires_at"),
-        (f"{LEGACY},acme,,,,2030-01-31T00:00:00", "expires_at"),
-        (f"{LEGACY},acme,,,,-1", "expires_at"),
-        (f"{LEGACY},acme,,,,,x", "7, but the number of columns is 6"),
-        (f"{LEGACY}", "1, but the number of columns is 6"),
-        ("mak_0123456789abcdef,acme,,,,", "begins with mak_"),
-        (f"{LEGACY}\udcff,acme,,,,", "--encoding cp1252"),
-        (f"{LEGACY},acme\udcff,,,,", "--encoding cp1252"),
-    ],
-)
-def test_a_bad_line_is_reported_and_the_others_are_imported(
-    keys: KeysCommand, write: Callable[..., str], line: str, reason: str
-) -> None:
-    heading = "key,consumer,sha256,data,scopes,expires_at\n"
-    file = write(f"{heading}{line}\nsk_live_another_good_key,acme,,,,\n")
-    if not line:
-        assert result_of(keys, file)["imported"] == 1
-        return
-    result = result_of(keys, file, exit_code=6)
-    assert (result["imported"], result["failed"]) == (1, 1)
-    assert result["failures"][0]["line"] == 2
-    assert reason in result["failures"][0]["reason"]
-    assert LEGACY not in json.dumps(result)
-
-
-BAD_MEMBERS: list[dict[str, Any]] = [
-    {"x": 1},
-    {"scopes": "a\nb"},
-    {"scopes": [1]},
-    {"tags": []},
-    {"tags": {"a": 1}},
-    {"enabled": "perhaps"},
-    {"expires_at": 1.5},
-    {"expires_at": True},
-    {"created_at": 10**15},
-    {"hint": "x" * 26},
-    {"data": "[]"},
-]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        *("[]", "1", "{", '{"consumer": "acme"}', '{"consumer": 1.5, "key": "0123456789abcdef"}'),
-        *(json.dumps({"consumer": "acme", "key": LEGACY, **members}) for members in BAD_MEMBERS),
-    ],
-)
-def test_a_bad_json_line_is_reported(keys: KeysCommand, write: Callable[..., str], line: str) -> None:
-    result = result_of(keys, write(f"\n{line}\n", "keys.jsonl"), exit_code=6)
-    assert [failure["line"] for failure in result["failures"]] == [2]
-    assert LEGACY not in json.dumps(result)
-    assert not keys.items()
-
-
-@pytest.mark.parametrize("heading", ["", "key", "consumer,key,key", "consumer,key,password", "a;b"])
-def test_a_file_without_a_right_heading_is_refused(keys: KeysCommand, write: Callable[..., str], heading: str) -> None:
-    result = keys.run("import", write(f"{heading}\nx,y\n"))
-    assert result.exit_code == 2
-    assert "column" in result.stderr
-
-
-def test_a_file_that_stops_being_csv_is_told_with_the_line(keys: KeysCommand, write: Callable[..., str]) -> None:
-    result = keys.run("import", write(f'key,consumer\n{LEGACY},acme\n"{LEGACY}x"y,acme\n'))
-    assert result.exit_code == 2
-    assert "begins in line 3 is not valid CSV" in result.stderr
-    assert "1 imported" in result.stderr
-
-
-def test_a_byte_order_mark_and_carriage_returns_do_no_harm(keys: KeysCommand, write: Callable[..., str]) -> None:
-    assert result_of(keys, write(f"\ufeffkey,consumer\r\n{LEGACY},acme\r\n"))["imported"] == 1
-
-
-def test_keys_can_come_from_standard_input(keys: KeysCommand) -> None:
-    result = keys.json("import", "-", "--format", "csv", stdin=f"key,consumer\n{LEGACY},acme\n")
-    assert result["imported"] == 1
-    assert keys.run("import", "-", stdin="x").exit_code == 2
-
-
-def test_a_dry_run_checks_and_writes_nothing(keys: KeysCommand, write: Callable[..., str]) -> None:
-    result = result_of(keys, write(f"key,consumer\n{LEGACY},acme\nshort,acme\n"), "--dry-run", exit_code=6)
-    assert (result["imported"], result["failed"], result["dry_run"]) == (1, 1, True)
-    assert not keys.items()
-
-
-def test_all_failures_are_in_the_report(keys: KeysCommand, write: Callable[..., str], tmp_path: Path) -> None:
+def test_all_failures_are_in_the_report(keys: KeysCommand, tmp_path: Path) -> None:
     report = tmp_path / "failed.jsonl"
-    result = keys.run("import", write("key,consumer\n" + "short,acme\n" * 30), "--report", str(report))
+    result = keys.run("import", "-", "--report", str(report), stdin="key,consumer\n" + "short,acme\n" * 30)
     assert result.exit_code == 6
     assert result.stderr.count("Line ") == 20
     assert f"... and 10 more. All of them are in {report}." in result.stderr
-    assert "specify --report" not in result.stderr
     lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
     assert [line["line"] for line in lines] == list(range(2, 32))
 
 
-def test_many_keys_of_many_consumers_are_imported(keys: KeysCommand, write: Callable[..., str]) -> None:
-    lines = "".join(f"legacy-key-{number:08},consumer-{number % 40}\n" for number in range(300))
-    assert result_of(keys, write(f"key,consumer\n{lines}"))["imported"] == 300
-    assert len(keys.json("consumer", "list")) == 40
+def test_a_report_never_replaces_the_file_and_is_not_emptied_by_a_wrong_option(
+    keys: KeysCommand, tmp_path: Path
+) -> None:
+    file, report = tmp_path / "keys.csv", tmp_path / "old.jsonl"
+    file.write_text(content := f"key,consumer\n{KEY},acme\nshort,acme\n", encoding="utf-8")
+    assert "is the file to import" in keys.run("import", str(file), "--report", str(file)).stderr
+    assert file.read_text(encoding="utf-8") == content
+    report.write_text("old\n", encoding="utf-8")
+    keys.run("import", str(file), "--report", str(report), "--format", "nonsense")
+    assert report.read_text(encoding="utf-8") == "old\n"
+    assert keys.run("import", str(file), "--report", str(report)).exit_code == 6
+    assert json.loads(report.read_text(encoding="utf-8"))["line"] == 3
+    assert sorted(tmp_path.iterdir()) == [file, report]
 
 
-def test_a_table_at_its_limit_is_waited_for(keys: KeysCommand, write: Callable[..., str]) -> None:
-    class Throttled:
-        def __init__(self, client: Any) -> None:
-            self.client = client
-            self.left = 8
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_file_that_breaks_off_is_reported_with_what_was_imported(keys: KeysCommand, output: str) -> None:
+    content = f'key,consumer\n{KEY},acme\nshort,acme\n{KEY}x,"acme\n'
+    result = keys.run("import", "-", "-o", output, stdin=content)
+    assert result.exit_code == 2
+    assert "begins in line 4" in result.stderr
+    assert "Correct the file, then run the same command again." in result.stderr
+    if output == "json":
+        answer = json.loads(result.stdout)
+        assert (answer["imported"], answer["failed"]) == (1, 1)
+        assert "begins in line 4" in answer["stopped"]
+    else:
+        assert "1 imported, 0 already there, 1 failed." in result.stderr
 
-        def __getattr__(self, name: str) -> Any:
-            if name in ("get_item", "put_item", "transact_write_items") and self.left > 0:
+
+def test_an_empty_file_is_an_error_without_counts(keys: KeysCommand) -> None:
+    result = keys.run("import", "-", stdin="")
+    assert (result.exit_code, result.stderr) == (2, "Error: The file is empty.\n")
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_existing_consumers_are_named_and_new_ones_counted(keys: KeysCommand, dry: bool) -> None:
+    for name in ("batch", "unused"):
+        keys.run("consumer", "create", name)
+    content = f'key,consumer\n{KEY}1,new\n{KEY}2,"batch "\n{KEY}3,new\n{KEY}4,batch\nshort,unused\n'
+    before = keys.items()
+    answer = bring(keys, content, *(("--dry-run", "--table", "T") if dry else ()), exit_code=6)
+    assert (answer["new_consumers"], answer["existing_consumer_names"], answer["dry_run"]) == (1, ["batch"], dry)
+    assert (keys.items() == before) is dry
+
+
+def test_the_first_ten_existing_consumers_are_named_in_the_text(keys: KeysCommand) -> None:
+    for number in range(12):
+        keys.run("consumer", "create", f"c{number:02}")
+    content = "key,consumer\n" + "".join(f"{KEY}{number},c{number:02}\n" for number in range(12))
+    result = keys.run("import", "-", "--dry-run", "--table", "T", stdin=content)
+    assert "New consumers: 0. Existing consumers that would get keys: 12 ('c00', " in result.stdout
+    assert "'c09' and 2 more)." in result.stdout
+
+
+def test_a_dry_run_without_a_table_does_not_say_which_consumers_exist(keys: KeysCommand) -> None:
+    content = f"key,consumer\n{KEY},acme\n"
+    answer = bring(keys, content, "--dry-run", "--profile", "p")
+    assert answer["imported"] == 1
+    assert [answer[name] for name in ("new_consumers", "existing_consumers", "existing_consumer_names")] == [None] * 3
+    assert "No table is given" in answer["notices"][0]
+
+
+def test_a_file_of_digests_in_place_of_keys_is_reported(keys: KeysCommand) -> None:
+    digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(2)]
+    content = "key,consumer\n" + "".join(f"{digest},acme\n" for digest in digests)
+    assert "looks like a SHA-256" in bring(keys, content, "--dry-run", "--table", "T")["notices"][-1]
+    assert "looks like a SHA-256" not in str(bring(keys, f"{content}{KEY},acme\n", "--dry-run", "--table", "T"))
+
+
+@pytest.mark.parametrize("accepted", [False, True, None])
+def test_keys_that_the_authorizer_does_not_look_up_are_reported(keys: KeysCommand, accepted: bool | None) -> None:
+    app = keys.app()
+    app.target.accept_imported = accepted
+    result = CliRunner().invoke(main, ["import", "-"], obj=app, input=f"key,consumer\n{KEY},acme\n")
+    assert ("AcceptImportedKeys=true" in result.stderr) == (accepted is not True)
+
+
+SCRIPT = """
+    import os, signal, threading
+    import boto3
+    from moto import mock_aws
+    from keys.cli.main import main
+    from tests.support.keys_command import KeysCommand
+    from tests.support.table_schema import create_table_arguments, load_template
+
+    class Client:
+        def __init__(self, client):
+            self.client, self.left, self.lock = client, LEFT, threading.Lock()
+        def transact_write_items(self, **arguments):
+            with self.lock:
                 self.left -= 1
-                code = "ProvisionedThroughputExceededException"
-                raise ClientError({"Error": {"Code": code, "Message": ""}}, "PutItem")
+                if not self.left:
+                    os.kill(os.getpid(), signal.SIGNAL)
+                return self.client.transact_write_items(**arguments)
+        def __getattr__(self, name):
             return getattr(self.client, name)
 
-    client: Any = Throttled(keys.client)
-    keys.client = client
-    lines = f"{LEGACY},acme\n{LEGACY}x,acme\n{LEGACY}y,beta\n"
-    assert result_of(keys, write(f"key,consumer\n{lines}"))["imported"] == 3
-    assert client.left == 0
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="t", aws_secret_access_key="t")
+        client.create_table(TableName="T", **create_table_arguments(load_template()))
+        app = KeysCommand(Client(client), "T").app()
+        try:
+            main(["import", "-", "-o", "json"], obj=app)
+        finally:
+            OUTPUT
+"""
 
 
-def test_an_import_that_aws_stops_can_be_taken_up_again(keys: KeysCommand, write: Callable[..., str]) -> None:
-    class Stopped:
-        def __init__(self, client: Any) -> None:
-            self.client = client
-            self.left = 100
-
-        def __getattr__(self, name: str) -> Any:
-            self.left -= 1
-            if self.left < 0:
-                raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": ""}}, "PutItem")
-            return getattr(self.client, name)
-
-    lines = "".join(f"legacy-key-{number:08},acme\n" for number in range(500))
-    file = write(f"key,consumer\n{lines}")
-    working = keys.client
-    client: Any = Stopped(working)
-    keys.client = client
-    stopped = keys.run("import", file)
-    assert stopped.exit_code == 1
-    assert "Sign in again" in stopped.stderr
-    keys.client = working
-    result = result_of(keys, file)
-    assert 0 < result["already_there"] < 500
-    assert result["imported"] + result["already_there"] == 500
+def start(left: int, signal: str, output: str) -> "subprocess.Popen[bytes]":
+    script = textwrap.dedent(SCRIPT).replace("LEFT", str(left)).replace("SIGNAL", signal).replace("OUTPUT", output)
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": "src:."},
+    )
 
 
-class Endless(io.RawIOBase):
-    """An endless file that counts the bytes read from it."""
-
-    def __init__(self, first: bytes, line: bytes) -> None:
-        self.read_bytes = 0
-        self._first, self._line = first, line
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._first if not self.read_bytes else self._line
-        buffer[: len(data)] = data
-        self.read_bytes += len(data)
-        return len(data)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_import_reports_what_is_in_the_table(signal: str) -> None:
+    content = "key,consumer\n" + "".join(f"{KEY}{number},c{number}\n" for number in range(100))
+    with start(5, signal, 'print(sum("consumer" in item for item in client.scan(TableName="T")["Items"]))') as child:
+        output, errors = child.communicate(content.encode(), timeout=60)
+    answer, count = output.splitlines()
+    stopped = json.loads(answer)
+    assert stopped["stopped"] == "Interrupted."
+    assert 0 < stopped["imported"] == int(count) < 100
+    assert child.returncode == 1
+    assert b"Traceback" not in errors
 
 
-@pytest.mark.parametrize(
-    ("suffix", "first", "line"),
-    [
-        (".csv", "key,consumer\n", f"{LEGACY},acme\n"),
-        (".jsonl", "\n", json.dumps({"key": LEGACY, "consumer": "acme"}) + "\n"),
-        (".json", "[", json.dumps({"key": LEGACY, "consumer": "acme"}) + ",\n"),
-    ],
-)
-def test_a_file_is_read_as_far_as_its_lines_are_needed(suffix: str, first: str, line: str) -> None:
-    file = Endless(first.encode(), line.encode())
-    stream: Any = io.BufferedReader(file)
-    lines = rows.read(formats.read(stream, suffix, formats.FormatOptions()), rows.Options(), "mak", print)
-    assert next(lines).row
-    assert file.read_bytes < 300_000
-
-
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_an_export_has_all_keys_and_no_secret(keys: KeysCommand, form: str) -> None:
-    created = [keys.create("--scopes", "a,b", "--tag", "x=y", consumer=name) for name in ("acme", "beta")]
-    text = keys.run("export", "--format", form).stdout
-    lines = csv.DictReader(io.StringIO(text)) if form == "csv" else map(json.loads, text.splitlines())
-    exported: dict[str, Any] = {line["key_id"]: line for line in lines}
-    assert exported.keys() == {key["key_id"] for key in created}
-    assert exported[created[0]["key_id"]]["consumer"] == "acme"
-    assert exported[created[0]["key_id"]]["scopes"] == ("a b" if form == "csv" else ["a", "b"])
-    for key in created:
-        assert key["key"] not in text
-        assert api_key.digest(key["key"]) not in text
-
-
-def test_an_export_can_be_of_one_consumer(keys: KeysCommand) -> None:
-    keys.create()
-    key_id = keys.create(consumer="beta")["key_id"]
-    (line,) = keys.run("export", "--consumer", "beta").stdout.splitlines()
-    assert json.loads(line)["key_id"] == key_id
+def test_the_result_is_on_standard_error_if_nobody_reads_standard_output() -> None:
+    with start(-1, "SIGINT", "pass") as child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        child.stdout.close()
+        child.stdin.write(f"key,consumer\n{KEY},acme\n".encode())
+        child.stdin.close()
+        said = child.stderr.read().decode()
+    assert "1 imported" in said, said
+    assert "Traceback" not in said

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -14,62 +13,41 @@ import click
 
 from keys.cli import output
 from keys.cli.app import App, note
-from keys.cli.commands import ENCODING, NAME, Command, prefix_option
+from keys.cli.commands import NAME, Command, prefix_option
 from keys.cli.errors import Exit
 from keys.cli.interrupt import Interrupts
 from keys.cli.key_commands import none_listed
+from keys.cli.messages import say
 from keys.cli.progress import counting
 from keys.cli.report import reporting, write
 from keys.cli.telling import Told, cause, telling
-from keys.core.errors import BadInput, MalformedItem
+from keys.core.errors import BadInput, KeysError, MalformedItem
 from keys.core.history import Author
 from keys.core.record import Consumer, Deleted, Key
 from keys.core.schema import iso
 from keys.deployment.words import plural
-from keys.transfer import exporting, rows
+from keys.transfer import exporting, formats, rows
+from keys.transfer.cells import cell
+from keys.transfer.columns import options
 from keys.transfer.dry_run import DryRunTable
-from keys.transfer.formats import FORMATS, FormatOptions, read
 from keys.transfer.importing import ENDED, MAX_LISTED, Importer, Outcome, Summary
-from keys.transfer.rows import Line, Options, parse_map
+from keys.transfer.rows import Line
 
-SOME_FAILED: Final = 6
 MOST_SHOWN: Final = 20
 MOST_NAMED: Final = 10
 
-_EXPORTED = (
-    "key_id",
-    "consumer",
-    "description",
-    "state",
-    "data",
-    "scopes",
-    "tags",
-    "enabled",
-    "created_at",
-    "expires_at",
-    "revoked_at",
-    "rolled_from",
-    "rolled_to",
-    "hint",
-)
+_HEADING: Final = (*(each.name for each in Key.fields() if each.shown), "state", "created_by", "last_change")
 
 
 @click.command("import", cls=Command, example="keys import legacy.csv --dry-run --report failed.jsonl")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), help="The file format.  [default: detected]")
+@click.option("--format", "form", type=click.Choice(formats.FORMATS), help="The file format.  [default: detected]")
+@click.option("--each", metavar="THEIRS", help="Read each element of the list THEIRS in each object as a key.")
+@click.option("--map", "maps", multiple=True, metavar="THEIRS=OURS", help="Read the column THEIRS as OURS. Repeatable.")
+@click.option("--ignore", "ignored", multiple=True, metavar="THEIRS", help="Ignore the column THEIRS. Repeatable.")
 @click.option(
-    "--encoding", type=ENCODING, help="The text encoding, such as cp1252.  [default: UTF-8, UTF-16 or UTF-32, detected]"
+    "--set", "constants", multiple=True, metavar="OURS=VALUE", help="Set OURS to VALUE in every line. Repeatable."
 )
-@click.option(
-    "--delimiter",
-    type=click.Choice([*",;|", "tab"]),
-    metavar="CHARACTER",
-    help="The delimiter of CSV: a comma, a semicolon, a vertical bar, or the word tab.  [default: detected]",
-)
-@click.option(
-    "--map", "names", multiple=True, metavar="THEIRS=OURS", help="Read the column THEIRS as OURS. Repeatable."
-)
-@click.option("--ignore-unknown", is_flag=True, help="Ignore unknown columns.")
 @click.option("--utc", is_flag=True, help="Read times without a UTC offset as UTC.")
 @click.option(
     "--report",
@@ -83,10 +61,10 @@ def import_keys(
     ctx: click.Context,
     file: Path,
     form: str | None,
-    encoding: str | None,
-    delimiter: str | None,
-    names: tuple[str, ...],
-    ignore_unknown: bool,
+    each: str | None,
+    maps: tuple[str, ...],
+    ignored: tuple[str, ...],
+    constants: tuple[str, ...],
     utc: bool,
     report: Path | None,
     dry_run: bool,
@@ -94,20 +72,22 @@ def import_keys(
     """Import existing keys of any format from a CSV or JSON file.
 
     Required columns or members: consumer, and either key (16 to 512 visible ASCII characters) or sha256 (hexadecimal or
-    base64). Optional: description, data, scopes, tags, enabled, created_at, expires_at, hint. In CSV, data and tags are
-    JSON objects. --map plan=data.plan reads a column as a member of data. The same works for tags.
+    base64). Optional: description, data, scopes, tags, enabled, disabled, state, created_at, expires_at, lifetime,
+    revoked_at, hint. Every other column must be mapped or ignored by its name: --map plan=data.plan reads a column as a
+    member of data. The same works for tags.
 
-    These formats need no --map: the API key file and `get-api-keys` of Amazon API Gateway, the tables of Unkey and
-    Laravel Sanctum, and `keys export --with-digests`.
+    The API key file and `get-api-keys` of Amazon API Gateway, and `keys export --with-digests`, need no --map. For
+    other systems, see "Import from other systems" in docs/keys.md.
 
     The authorizer accepts keys that are not in the product's key format only if the stack has the parameter
     AcceptImportedKeys=true.
 
     Existing keys are not changed, so you can import the same file again. It does not restore keys that are revoked,
-    expired or deleted in the table.
+    expired or deleted in the table, unless a key in the product's key format was deleted: the table keeps the digests
+    of deleted imported keys alone. A disabled consumer gets no active key.
     """
     app: App = ctx.obj
-    options = Options(parse_map(names), ignore_unknown, utc)
+    chosen = options(maps, ignored, constants, utc=utc)
     run = _Run(app, report, dry_run=dry_run)
     ctx.call_on_close(run.close)
     total = file.stat().st_size if file.is_file() else None
@@ -118,23 +98,23 @@ def import_keys(
         run.finished(told),
         counting("Import") as progress,
     ):
-        records = read(stream, file.suffix, FormatOptions(form, encoding, "\t" if delimiter == "tab" else delimiter))
+        records = formats.read(stream, file.suffix, form, each)
         run.unit = records.unit
 
-        def on_line(line: Line, outcome: Outcome | str) -> None:
+        def on_line(line: Line, outcome: Outcome | KeysError) -> None:
             run.lines += 1
-            if isinstance(outcome, str):
-                write(failures, {records.unit: line.number, "reason": outcome})
+            if isinstance(outcome, KeysError):
+                write(failures, {records.unit: line.number, "reason": run.reason(outcome)})
             elif outcome in ENDED:
                 write(failures, run.ended_line(line.number, outcome))
             progress(stream.tell() if total else run.lines, total)
 
         interrupts = Interrupts()
         with interrupts.held():
-            lines = interrupts.between(rows.read(records, options, run.prefix, run.notice))
-            run.importer.run(lines, on_line)
+            lines = interrupts.between(rows.read(records, chosen, run.prefix, app.clock(), run.notice))
+            run.importer(lambda: interrupts.is_pending).run(lines, on_line)
     if run.summary.failed:
-        ctx.exit(SOME_FAILED)
+        ctx.exit(Exit.INCOMPLETE)
 
 
 @click.command(cls=Command, example="keys export --with-digests --stack old | keys import - --stack new")
@@ -156,7 +136,7 @@ def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bo
         if form != "jsonl":
             raise BadInput("--with-digests: CSV is not supported, since consumers and keys have different columns.")
         if not _export_all(app, consumer):
-            ctx.exit(SOME_FAILED)
+            ctx.exit(Exit.INCOMPLETE)
         return
     now = app.clock()
     objects = (output.key_object(key, now) for key in _noting_none(app, consumer, app.store.all(consumer)))
@@ -165,8 +145,8 @@ def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bo
             output.print_json(value)
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_EXPORTED)
-    writer.writerows([_cell(value[name]) for name in _EXPORTED] for value in objects)
+    writer.writerow(_HEADING)
+    writer.writerows([cell(value[name]) for name in _HEADING] for value in objects)
 
 
 def _noting_none(app: App, consumer: str | None, keys: Iterator[Key]) -> Iterator[Key]:
@@ -188,7 +168,7 @@ def _export_all(app: App, consumer: str | None) -> bool:
         left_out += 1
         app.leave_out(error)
 
-    for record in exporting.records(app.table, consumer, leave_out):
+    for record in exporting.exported(app.table, consumer, leave_out):
         value = _backup_object(record, now)
         output.print_json(value)
         counts[value["type"]] += 1
@@ -239,16 +219,22 @@ class _Run:
         self.summary = Summary()
         self.unit = "line"
         self.lines = 0
-        table = app.table if not dry_run or app.has_table else None
-        self._accept_imported = app.resolved.accept_imported if table else None
-        self._has_table = table is not None
-        self.prefix = app.prefix if table else app.pattern_prefix
-        if dry_run and not table:
+        self._has_table = not dry_run or app.has_table
+        self._accept_imported = app.resolved.accept_imported if self._has_table else None
+        self.prefix = app.prefix if self._has_table else app.pattern_prefix
+        if not self._has_table:
             self.notice("No table is given: the lines are not compared with existing keys and consumers.")
-        self._temporary = DryRunTable(*([app.table.get] if table else [])) if dry_run else None
-        author = Author("dry run", app.command) if dry_run else app.author
-        self.importer = Importer(
-            self._temporary or app.table, self.summary, author=author, clock=app.clock, sleep=app.sleep
+        self._temporary = DryRunTable(*([app.table.get_many] if self._has_table else [])) if dry_run else None
+
+    def importer(self, is_interrupted: Callable[[], bool]) -> Importer:
+        app = self._app
+        return Importer(
+            self._temporary or app.table,
+            self.summary,
+            author=Author("dry run", app.command) if self._dry_run else app.author,
+            clock=app.clock,
+            sleep=app.sleep,
+            is_interrupted=is_interrupted,
         )
 
     def close(self) -> None:
@@ -260,6 +246,9 @@ class _Run:
         """Write a note at once, and keep it for the JSON output at the end."""
         self._notices.append(text)
         note(text)
+
+    def reason(self, error: KeysError) -> str:
+        return say(error, self._app.options)
 
     @contextmanager
     def finished(self, told: Told) -> Iterator[None]:
@@ -279,6 +268,7 @@ class _Run:
             raise click.exceptions.Exit(Exit.of(error)) from None
         told.fact = self._counts()
         self._note_foreign()
+        self._note_digests()
         if self._app.json:
             self._show_json()
         else:
@@ -297,12 +287,23 @@ class _Run:
         else:
             self.notice(f"{what} stack has AcceptImportedKeys=true. This stack does not have it, so it refuses them.")
 
+    def _note_digests(self) -> None:
+        if self.summary.keys and self.summary.digest_like == self.summary.keys:
+            self.notice(
+                "Each key in the file looks like a SHA-256: 64 hexadecimal digits, or the base64 of 32 bytes. If the "
+                "other system stores hashes of its keys, these are not keys: clients could not use theirs, and whoever "
+                "has read the file could call the API. Import them with --map key=sha256"
+                + (". " if self._dry_run else ", after you have deleted the keys of this import. ")
+                + "If they are keys, do nothing."
+            )
+
     def _counts(self) -> str:
         summary, dry = self.summary, self._dry_run
         new = f"{summary.imported} {'would be imported' if dry else 'imported'}"
+        not_active = f" ({summary.not_active} not active)" if summary.not_active else ""
         there = f"{summary.already_there} already there"
         ended = f", {summary.ended} already revoked, expired or deleted" if summary.ended else ""
-        counts = f"{new}, {there}{ended}, {summary.failed} failed."
+        counts = f"{new}{not_active}, {there}{ended}, {summary.failed} failed."
         if not (summary.imported and self._has_table):
             return counts
         existing = summary.existing_consumers
@@ -318,8 +319,8 @@ class _Run:
         return {self.unit: number, "state": outcome.value, "reason": f"This key is {outcome.value} in the table."}
 
     def _show_failures(self) -> None:
-        for number, reason in self.summary.failures[:MOST_SHOWN]:
-            note(f"{self.unit.capitalize()} {number}: {reason}")
+        for number, error in self.summary.failures[:MOST_SHOWN]:
+            note(f"{self.unit.capitalize()} {number}: {self.reason(error)}")
         if self.summary.failed > MOST_SHOWN:
             note(f"... and {self.summary.failed - MOST_SHOWN} more. {self._all_of_them()}")
         ended = self.summary.ended
@@ -340,6 +341,7 @@ class _Run:
         output.print_json(
             {
                 "imported": summary.imported,
+                "not_active": summary.not_active,
                 "already_there": summary.already_there,
                 "ended": summary.ended,
                 "failed": summary.failed,
@@ -347,7 +349,7 @@ class _Run:
                 "new_consumers": len(summary.new_consumers) if self._has_table else None,
                 "existing_consumers": len(summary.existing_consumers) if self._has_table else None,
                 "existing_consumer_names": list(summary.existing_consumers)[:MAX_LISTED] if self._has_table else None,
-                "failures": [{self.unit: number, "reason": reason} for number, reason in summary.failures],
+                "failures": [{self.unit: number, "reason": self.reason(error)} for number, error in summary.failures],
                 "ended_lines": [self.ended_line(*ended) for ended in summary.ended_lines],
                 "dry_run": self._dry_run,
                 "notices": self._notices,
@@ -360,11 +362,3 @@ def _first(texts: list[str], count: int) -> str:
     """The first texts, and how many of `count` follow."""
     more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
     return f"{', '.join(texts[:MOST_NAMED])}{more}"
-
-
-def _cell(value: object) -> str:
-    """A value as a CSV cell. A leading quote keeps spreadsheets from reading it as a formula."""
-    if value is None:
-        return ""
-    text = " ".join(value) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -36,12 +36,12 @@ def interruptible(handler: Callable[[int, FrameType | None], object] = signal.de
 class Interrupts:
     """Raise `KeyboardInterrupt` when the next line is read, so that the counts of an import are exact.
 
-    A second signal before that raises it at once.
+    `is_pending`: there was a signal. A second one raises it at once.
     """
 
     def __init__(self) -> None:
         self._is_reading = False
-        self._is_pending = False
+        self.is_pending = False
 
     def between(self, lines: Iterable[T]) -> Iterator[T]:
         """Yield the lines. A pending interrupt is raised before the next line."""
@@ -49,7 +49,7 @@ class Interrupts:
         while True:
             self._is_reading = True
             try:
-                if self._is_pending:
+                if self.is_pending:
                     raise KeyboardInterrupt
                 line = next(iterator)
             except StopIteration:
@@ -65,6 +65,6 @@ class Interrupts:
             yield
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._is_reading or self._is_pending:
+        if self._is_reading or self.is_pending:
             raise KeyboardInterrupt
-        self._is_pending = True
+        self.is_pending = True

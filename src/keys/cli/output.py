@@ -37,7 +37,13 @@ _GAP = 2
 
 def key_object(key: Key, now: float) -> dict[str, Any]:
     """A key as a JSON object. Every member is always present."""
-    return {**key.to_json(), "state": key.state(now).value}
+    past = history_object(key)
+    return {
+        **key.to_json(),
+        "state": key.state(now).value,
+        "created_by": past[0]["by"] if past else None,
+        "last_change": past[-1] if past else None,
+    }
 
 
 def consumer_object(consumer: Consumer) -> dict[str, Any]:

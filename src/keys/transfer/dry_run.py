@@ -1,11 +1,11 @@
-"""A stand-in for the table in a dry run: it has the writes of the run, which do not reach DynamoDB."""
+"""A stand-in for the table in a dry run: reads go to the table, and writes do not leave this process."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from keys.core.table import WriteConflict
@@ -16,56 +16,39 @@ if TYPE_CHECKING:
 
 
 class DryRunTable:
-    """The methods of `Database` that an import calls, with the same errors.
+    """The methods of `Table` that an import calls. `get_many`: those of the table; none exist without a table.
 
-    Reads with `get` from a real table, or from an empty one. The writes are kept in a temporary SQLite database, which
-    uses the disk if they do not fit in memory.
+    The new items are in a temporary file, which is deleted with this object, so memory use does not grow.
     """
 
-    def __init__(self, get: Callable[[str], Item | None] = lambda _pk: None) -> None:
-        self._get = get
+    def __init__(self, get_many: Callable[[Sequence[str]], Mapping[str, Item]] = lambda _pks: {}) -> None:
+        self._get_many = get_many
         self._lock = threading.Lock()
-        # The empty name makes a temporary file, which is deleted when the connection is closed.
-        self._written = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._written.execute("PRAGMA journal_mode = OFF")
-        self._written.execute("CREATE TABLE item (pk TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID")
+        self._new = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._new.execute("CREATE TABLE item (pk TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID")
 
     def close(self) -> None:
-        """Delete the writes. No other thread may use the table any more."""
-        self._written.close()
+        self._new.close()
 
     def get(self, pk: str) -> Item | None:
         """The item, after the writes of the dry run."""
-        with self._lock:
-            found = self._written.execute("SELECT body FROM item WHERE pk = ?", (pk,)).fetchone()
-        if found is None:
-            return self._get(pk)
-        item: Item = json.loads(found[0])
-        return item
+        return self._find([pk]).get(pk)
 
     def write(self, writes: Sequence[Write]) -> None:
-        """Apply all of these writes of new items, or none.
+        """Keep the new items, or none of them. The consumer of a condition was read just before, so that it holds.
 
-        :raises WriteConflict: some of the items exist; the error has them.
+        :raises WriteConflict: as `Table.write`.
         """
-        items = [write["Put"]["Item"] for write in writes]
-        if self._existing(items) or not self._put(items):
-            raise WriteConflict(self._existing(items))
-
-    def _existing(self, items: Sequence[Item]) -> dict[int, Item | None]:
-        found = ((number, self.get(item["pk"]["S"])) for number, item in enumerate(items))
-        return {number: item for number, item in found if item is not None}
-
-    def _put(self, items: Sequence[Item]) -> bool:
-        """Whether the items were written. False if another thread has written one of them."""
+        items = {number: write["Put"]["Item"] for number, write in enumerate(writes) if "Put" in write}
+        found = self._find([item["pk"]["S"] for item in items.values()])
+        if found:
+            raise WriteConflict({n: found[item["pk"]["S"]] for n, item in items.items() if item["pk"]["S"] in found})
+        rows = [(item["pk"]["S"], json.dumps(item)) for item in items.values()]
         with self._lock:
-            try:
-                self._written.execute("BEGIN")
-                self._written.executemany(
-                    "INSERT INTO item VALUES (?, ?)", [(item["pk"]["S"], json.dumps(item)) for item in items]
-                )
-                self._written.execute("COMMIT")
-            except sqlite3.IntegrityError:
-                self._written.execute("ROLLBACK")
-                return False
-            return True
+            self._new.executemany("INSERT INTO item VALUES (?, ?)", rows)
+
+    def _find(self, pks: Sequence[str]) -> dict[str, Item]:
+        query = f"SELECT pk, body FROM item WHERE pk IN ({', '.join('?' * len(pks))})"  # noqa: S608 - placeholders only
+        with self._lock:
+            rows = self._new.execute(query, pks).fetchall()
+        return {**self._get_many(pks), **{pk: json.loads(body) for pk, body in rows}}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from keys.core.errors import MalformedItem
-from keys.core.record import Consumer, Deleted, Key, consumer_pk
-from keys.core.record import records as read
+from keys.core.record import Consumer, Deleted, Key, consumer_pk, records
 from keys.core.table import Table
 
 
-def records(
+def exported(
     table: Table, consumer: str | None, report: Callable[[MalformedItem], object]
 ) -> Iterator[Consumer | Key | Deleted]:
     """Consumers, then keys and the digests of deleted keys: of the whole table, or the keys of one consumer.
@@ -22,12 +21,5 @@ def records(
     else:
         owner = table.get(consumer_pk(consumer))
         owners, others = iter([owner] if owner else []), table.keys_of_consumer(consumer)
-    yield from (record for record in read(owners, report) if isinstance(record, Consumer))
-    found = read(others, lambda error: _report_key(error, report))
-    yield from (record for record in found if isinstance(record, Key | Deleted))
-
-
-def _report_key(error: MalformedItem, report: Callable[[MalformedItem], object]) -> None:
-    # Malformed consumers were reported before.
-    if not error.data["pk"].startswith("consumer#"):
-        report(error)
+    yield from (record for record in records(owners, report) if isinstance(record, Consumer))
+    yield from (record for record in records(others, report) if isinstance(record, (Key, Deleted)))

@@ -3,81 +3,71 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 import ijson
+from ijson.common import ObjectBuilder
 
-from keys.core import decoding
 from keys.core.errors import BadInput
+from keys.transfer import text
+from keys.transfer.columns import plain
 
 FORMATS: Final = ("csv", "jsonl", "json")
-DELIMITERS: Final = ",;\t|"
 
 MAX_LINE_LENGTH: Final = 1 << 20
 """In characters. It bounds the memory use."""
 
 _BY_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_ARRAY: Final = re.compile(r'"([^"\\]{1,64})"\s*:\s*\[')
 _NULLS: Final = frozenset(["", "NULL", "\\N"])
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_ARRAY: Final = "[]"
+_DYNAMODB_TYPES: Final = frozenset(["S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M"])
 
-
-@dataclass(frozen=True, slots=True)
-class InputRecord:
-    """One record. `number`: its first line, or its position. `values` returns its values or raises `BadInput`."""
-
-    number: int
-    values: Callable[[], Mapping[str, Any]]
+Record = tuple[int, Mapping[str, Any] | BadInput]
+"""The number of a record, and its values or the reason why it has none. Values that are null are omitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
     """The records of a file. `unit`: what their numbers count, `line` or `item`. `heading`: the column names of CSV.
 
-    `records` can be iterated once. It raises `BadInput` if the rest of the file cannot be read.
+    `records` can be iterated once. It raises `BadInput` if the rest of the file cannot be read, or if there is none.
     """
 
     unit: str
-    records: Iterator[InputRecord]
+    records: Iterator[Record]
     heading: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FormatOptions:
-    """The format options of a file. None: detect it."""
+def read(stream: BinaryIO, suffix: str, form: str | None = None, each: str | None = None) -> InputFile:
+    """The records of a file. `suffix`: of its name, such as `.csv`. `form`: one of `FORMATS`, None to detect it.
 
-    form: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
+    `each`: a member that is a list. Each element becomes a record, which has the other members of the object too.
 
-
-def read(stream: BinaryIO, suffix: str, options: FormatOptions) -> InputFile:
-    """The records of a file. `suffix`: of its name, such as `.csv`.
-
-    :raises BadInput: its format is unknown, or is not that of `options`.
+    :raises BadInput: its format is unknown, or is not `form`.
     """
-    head, stream = decoding.peek(decoding.uncompressed(stream))
-    encoding = options.encoding or decoding.encoding_of(head)
-    if encoding == "utf-8":
-        encoding = "utf-8-sig"
-    start = head.decode(encoding, "ignore")
-    if "\0" in start:
-        raise BadInput("The file is not text. If it is, specify its encoding, such as --encoding utf-16-le.")
-    form = options.form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
-    if not start.strip() and form != "jsonl":
+    head, stream = text.utf8(stream)
+    start = head.decode("utf-8", "ignore")
+    if not start.strip():
         raise BadInput("The file is empty.")
-    text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
-    if form == "csv":
-        return _csv(text, start, options.delimiter)
-    if form == "jsonl":
-        return InputFile("line", _readable(_json_lines(text)))
-    return InputFile("item", _readable(_json_document(text, start)))
+    form = form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
+    if form == "json":
+        unit, records, heading = "item", _json_document(stream), None
+    else:
+        lines = _Lines(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
+        unit = "line"
+        if form == "csv":
+            heading, records = _csv(lines, start)
+        else:
+            heading, records = None, _json_lines(lines)
+    if each:
+        records = _elements(records, each)
+    return InputFile(unit, _readable(records, unit), heading)
 
 
 def _detect_format(start: str) -> str:
@@ -91,45 +81,91 @@ def _detect_format(start: str) -> str:
         value = json.loads(first)
     except (ValueError, RecursionError):
         return "json"
-    # A JSON document on one line has its records in a list.
-    lists = [member for member in value.values() if isinstance(member, list) and member and isinstance(member[0], dict)]
-    is_record = value.keys() & {"consumer", "type", "key", "sha256"}
-    return "json" if lists and not is_record else "jsonl"
+    # A JSON document can be one line, and so can be a file of one record.
+    is_record = value.keys() & {"consumer", "type", "key", "sha256", "Item"}
+    is_only_line = (len(first) < len(begins) and not begins[len(first) :].strip()) or len(first) == len(begins)
+    has_list = any(isinstance(member, (list, dict)) for member in value.values())
+    return "json" if has_list and is_only_line and not is_record else "jsonl"
 
 
-def _csv(text: io.TextIOWrapper, start: str, delimiter: str | None) -> InputFile:
+def _readable(records: Iterator[Record], unit: str) -> Iterator[Record]:
+    number = None
+    try:
+        for number, values in records:
+            yield number, values
+    except text.DAMAGED:
+        raise BadInput("The compressed file is truncated or damaged. The rest was not read.") from None
+    except UnicodeError:
+        raise BadInput("The encoding changes within the file. The rest was not read.") from None
+    if number is None:
+        lists = ": it must have a list of objects" if unit == "item" else ""
+        raise BadInput(f"The file has no records{lists}. Nothing was imported.")
+
+
+def _elements(records: Iterator[Record], each: str) -> Iterator[Record]:
+    for number, values in records:
+        if isinstance(values, BadInput):
+            yield number, values
+            continue
+        found = [name for name in values if plain(name) == plain(each)]
+        elements = values[found[0]] if found else None
+        if not isinstance(elements, list):
+            yield number, BadInput(f"The record has no list {each}, which --each names.")
+            continue
+        for element in elements:
+            yield number, {**values, found[0]: element}
+
+
+class _Lines:
+    """The lines of a text. `number`: of the last one.
+
+    :raises BadInput: a line is longer than `MAX_LINE_LENGTH`.
+    """
+
+    def __init__(self, lines: io.TextIOWrapper) -> None:
+        self._lines = lines
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._lines.readline(MAX_LINE_LENGTH)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if len(line) == MAX_LINE_LENGTH:
+            raise BadInput(
+                f"Line {self.number} is longer than {MAX_LINE_LENGTH:,} characters. It and the rest were not read."
+            )
+        return line
+
+
+def _csv(lines: _Lines, start: str) -> tuple[list[str], Iterator[Record]]:
     separator_line = _SEPARATOR_LINE.match(start)
     if separator_line:
-        text.readline()
+        next(lines)
         start = start[separator_line.end() :]
     first = start.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = delimiter or (separator_line and separator_line[1]) or max(DELIMITERS, key=first.count)
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    delimiter = separator_line[1] if separator_line else max(",;\t|", key=first.count)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         heading = [name.strip() for name in next(filter(None, reader), [])]
     except csv.Error as error:
         raise BadInput(f"The first line is not valid CSV: {error}.") from None
-    _check_decoded(heading)
-    return InputFile("line", _readable(_csv_records(reader, heading, 1 if separator_line else 0)), heading)
+    if problem := _undecoded(heading):
+        raise problem
+    return heading, _csv_records(reader, lines, heading)
 
 
-def _readable(records: Iterator[InputRecord]) -> Iterator[InputRecord]:
-    try:
-        yield from records
-    except decoding.DAMAGED:
-        raise BadInput("The compressed file is truncated or damaged. The rest was not read.") from None
-    except UnicodeError:
-        raise BadInput("The encoding changes within the file. The rest was not read.") from None
-
-
-def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[InputRecord]:
+def _csv_records(reader: Iterator[list[str]], lines: _Lines, heading: list[str]) -> Iterator[Record]:
     number = 0
     try:
         while True:
-            number = reader.line_num + 1 + skipped
+            number = lines.number + 1
             cells = next(reader)
             if any(cells):
-                yield InputRecord(number, functools.partial(_from_cells, heading, cells))
+                yield number, _from_cells(heading, cells)
     except StopIteration:
         return
     except csv.Error as error:
@@ -140,13 +176,14 @@ def _csv_records(reader: Any, heading: list[str], skipped: int) -> Iterator[Inpu
         ) from None
 
 
-def _from_cells(heading: list[str], cells: list[str]) -> dict[str, Any]:
+def _from_cells(heading: list[str], cells: list[str]) -> Mapping[str, Any] | BadInput:
     """The values by column name. Empty cells and a database's NULL are omitted."""
     if len(cells) > len(heading):
         cells = _single_quoted(cells)
     if len(cells) < len(heading) or any(cells[len(heading) :]):
-        raise BadInput(f"The number of cells is {len(cells)}, but the number of columns is {len(heading)}.")
-    _check_decoded(cells)
+        return BadInput(f"The number of cells is {len(cells)}, but the number of columns is {len(heading)}.")
+    if problem := _undecoded(cells):
+        return problem
     values = {name: cell.strip() for name, cell in zip(heading, cells, strict=False)}
     return {name: value for name, value in values.items() if value not in _NULLS}
 
@@ -162,79 +199,99 @@ def _single_quoted(cells: list[str]) -> list[str]:
     return joined
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines of a text.
-
-    :raises BadInput: a line is longer than `MAX_LINE_LENGTH`.
-    """
-    number = 0
-    while line := text.readline(MAX_LINE_LENGTH):
-        number += 1
-        if len(line) == MAX_LINE_LENGTH:
-            raise BadInput(
-                f"Line {number} is longer than {MAX_LINE_LENGTH:,} characters. It and the rest were not read."
-            )
-        yield line
-
-
-def _json_lines(text: io.TextIOWrapper) -> Iterator[InputRecord]:
-    for number, line in enumerate(_lines(text), 1):
+def _json_lines(lines: _Lines) -> Iterator[Record]:
+    for line in lines:
         if line.strip():
-            yield InputRecord(number, functools.partial(_from_json, line))
+            yield lines.number, _from_json(line)
 
 
-def _from_json(line: str) -> dict[str, Any]:
-    _check_decoded([line])
+def _from_json(line: str) -> Mapping[str, Any] | BadInput:
+    if problem := _undecoded([line]):
+        return problem
     try:
-        values = json.loads(line)
+        return _object(json.loads(line))
     except (ValueError, RecursionError):
         # Without the text of the error, which can quote a part of the key.
-        raise BadInput("The line is not valid JSON.") from None
-    return _object(values)
+        return BadInput("The line is not valid JSON.")
 
 
-def _json_document(text: io.TextIOWrapper, start: str) -> Iterator[InputRecord]:
-    array = "" if start.lstrip().startswith("[") else _ARRAY.search(start)
-    if array is None and not _is_json(start):
-        raise BadInput("The file is not valid JSON.")
-    if array is None:
-        raise BadInput("The JSON document must be a list of objects, or an object that has such a list.")
-    path = f"{array[1]}.item" if array else "item"
+def _json_document(stream: BinaryIO) -> Iterator[Record]:
     number = 0
     try:
-        for number, value in enumerate(ijson.items(_Utf8(text), path, use_float=True), 1):
-            yield InputRecord(number, functools.partial(_object, value))
+        for number, value in enumerate(_listed(stream), 1):
+            yield number, _object(value)
     except (ijson.JSONError, UnicodeError, RecursionError):
-        raise BadInput(f"The text after item {number} is not valid JSON. The rest was not read.") from None
+        where = f"The text after item {number}" if number else "The file"
+        raise BadInput(f"{where} is not valid JSON in UTF-8. The rest was not read.") from None
 
 
-def _is_json(start: str) -> bool:
-    """Whether the text is valid JSON, or the beginning of a file that is longer."""
-    try:
-        json.loads(start)
-    except ValueError:
-        return len(start) >= decoding.HEAD_BYTES
-    except RecursionError:
-        pass
-    return True
+def _listed(stream: BinaryIO) -> Iterator[object]:
+    """The elements of the one list of objects, at any depth. Documents can follow one another, such as pages."""
+    path: list[str] = []
+    found: list[str] | None = None
+    built: ObjectBuilder | None = None
+    depth = 0
+    for event, value in ijson.basic_parse(stream, use_float=True, multiple_values=True):
+        step = event.startswith("start") - event.startswith("end")
+        if built:
+            built.event(event, value)
+            depth += step
+        elif event == "start_map" and path[-1:] == [_ARRAY]:
+            found = found or list(path)
+            if path != found:
+                raise BadInput(
+                    f"The JSON document has a second list of objects: {_shown(path)}. Only {_shown(found)} was read. "
+                    "Import each list on its own: select it, for example with `jq`."
+                )
+            depth, built = 1, ObjectBuilder()
+            built.event(event, value)
+        elif step > 0:
+            path.append(_ARRAY if event == "start_array" else "")
+        elif step < 0:
+            path.pop()
+        elif event == "map_key":
+            path[-1] = value
+        elif path == found:
+            yield value
+        if built and not depth:
+            yield built.value
+            built = None
 
 
-class _Utf8:
-    """A text stream as the UTF-8 stream that ijson reads."""
-
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-
-    def read(self, size: int) -> bytes:
-        return self._text.read(size).encode("utf-8", "surrogateescape")
+def _shown(path: list[str]) -> str:
+    return ".".join(ascii(name)[1:-1][:40] for name in path if name != _ARRAY) or "the document itself"
 
 
-def _object(value: object) -> dict[str, Any]:
+def _object(value: object) -> Mapping[str, Any] | BadInput:
+    """The members, of an item in DynamoDB's JSON too."""
     if not isinstance(value, dict):
-        raise BadInput("The record must be a JSON object.")
+        return BadInput("The record must be a JSON object.")
+    if value.keys() == {"Item"} and isinstance(value["Item"], dict):
+        value = value["Item"]
+    if value and all(map(_is_dynamodb, value.values())):
+        value = {name: _from_dynamodb(member) for name, member in value.items()}
     return {name: member for name, member in value.items() if member is not None}
 
 
-def _check_decoded(texts: list[str]) -> None:
-    if any("\udc80" <= character <= "\udcff" for text in texts for character in text if not text.isascii()):
-        raise BadInput("The text is not in the encoding UTF-8. Specify its encoding, such as --encoding cp1252.")
+def _is_dynamodb(value: object) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and value.keys() <= _DYNAMODB_TYPES
+
+
+def _from_dynamodb(value: dict[str, Any]) -> Any:
+    """A value of DynamoDB's JSON, as `aws dynamodb scan` and an export to S3 have it. Binary values stay base64."""
+    ((kind, inner),) = value.items()
+    if kind == "NULL":
+        return None
+    if kind == "N":
+        return json.loads(inner)
+    if kind == "M":
+        return {name: _from_dynamodb(member) for name, member in inner.items()}
+    return [_from_dynamodb(member) for member in inner] if kind == "L" else inner
+
+
+def _undecoded(texts: Iterable[str]) -> BadInput | None:
+    if any("\udc80" <= character <= "\udcff" for text in texts if not text.isascii() for character in text):
+        return BadInput(
+            "The text is not in the encoding UTF-8. Convert it: `iconv -f ENCODING -t utf-8 FILE | keys import -`."
+        )
+    return None

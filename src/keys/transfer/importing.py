@@ -1,49 +1,41 @@
-"""Import keys into the table with many concurrent writes. Existing keys are never overwritten."""
+"""Import keys into the table with concurrent transactions. Existing items are never overwritten."""
 
 from __future__ import annotations
 
-import functools
 import random
-import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Final, Protocol
 
 from authorizer.key_record import is_deleted
-from keys.core.change import put_new
-from keys.core.errors import Code, Conflict
+from keys.core.change import check, put_new
+from keys.core.errors import Code, Conflict, KeysError, ServiceFailure
 from keys.core.history import Author
 from keys.core.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
-from keys.core.table import WriteConflict
+from keys.core.table import MAX_TRANSACTION, WriteConflict
 from keys.transfer.rows import KeyRow, Line, Row
 
 if TYPE_CHECKING:
     from keys.core.change import Write
     from keys.core.record import Item
 
-T = TypeVar("T")
-
-WORKERS: Final = 32
-MAX_PENDING: Final = 8 * WORKERS
-"""How many lines are read ahead of the writes, so that memory use does not depend on the file size."""
+WORKERS: Final = 16
+WINDOW: Final = 10_000
+"""How many lines are read before they are written, grouped by consumer. It bounds the memory use."""
 
 MAX_CACHED_CONSUMERS: Final = 2_000
+"""A cached consumer that was changed meanwhile costs one cancelled transaction."""
+
 MAX_LISTED: Final = 1_000
 """How many failed lines, and how many ended ones, the summary has. `on_line` is called for every line."""
 
-THROTTLING_ERRORS: Final = frozenset(
-    ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
-)
-MAX_WAITS: Final = 12
+_MAX_WAITS: Final = 12
 
 
 class Items(Protocol):
-    """The table of an import: `Database`, or `DryRunTable` in a dry run."""
+    """The table of an import: `Table`, or `DryRunTable` in a dry run."""
 
     def get(self, pk: str) -> Item | None: ...
     def write(self, writes: Sequence[Write]) -> None: ...
@@ -66,25 +58,30 @@ ENDED: Final = frozenset([Outcome.REVOKED, Outcome.EXPIRED, Outcome.DELETED])
 class Summary:
     """The number of lines by outcome, the first lines that failed or whose key has ended, and the consumers.
 
-    `other_format`: valid keys in the table that are not in the product's key format, as far as the file shows.
-    `new_consumers`: the consumers that the import created. `existing_consumers`: the others that got keys, in the
-    order of the file. `restorable`: whether the file has a key that is deleted in the table only.
+    `not_active`: imported keys that are revoked, disabled or expired, as the file says. `other_format`: valid keys in
+    the table that are not in the product's key format, as far as the file shows. `keys` and `digest_like`: the keys
+    that the file has in plain text, and those in the form of a SHA-256. `new_consumers`: the consumers that the import
+    created. `existing_consumers`: the others that got keys, in the order of the file. `restorable`: whether the file
+    has a key that is deleted in the table only.
     """
 
     imported: int = 0
+    not_active: int = 0
     already_there: int = 0
     ended: int = 0
     failed: int = 0
     other_format: int = 0
+    keys: int = 0
+    digest_like: int = 0
     restorable: bool = False
-    failures: list[tuple[int, str]] = field(default_factory=list)
+    failures: list[tuple[int, KeysError]] = field(default_factory=list)
     ended_lines: list[tuple[int, Outcome]] = field(default_factory=list)
     new_consumers: set[str] = field(default_factory=set)
     existing_consumers: dict[str, None] = field(default_factory=dict)
 
-    def add(self, line: Line, outcome: Outcome | str) -> None:
-        """Count a line. `outcome`: the reason of the failure if it is a string."""
-        if isinstance(outcome, str):
+    def add(self, line: Line, outcome: Outcome | KeysError) -> None:
+        """Count a line. An error is the reason of the failure."""
+        if isinstance(outcome, KeysError):
             self.failed += 1
             if len(self.failures) < MAX_LISTED:
                 self.failures.append((line.number, outcome))
@@ -92,193 +89,194 @@ class Summary:
         self.imported += outcome is Outcome.IMPORTED
         self.already_there += outcome is Outcome.ALREADY_THERE
         self.other_format += line.is_other_format and outcome not in ENDED
+        self.keys += line.is_plain
+        self.digest_like += line.is_digest_like
         if outcome in ENDED:
             self.ended += 1
             self.restorable |= outcome is Outcome.DELETED and not isinstance(line.row, Deleted)
             if len(self.ended_lines) < MAX_LISTED:
                 self.ended_lines.append((line.number, outcome))
-        elif (
-            outcome is Outcome.IMPORTED
-            and isinstance(line.row, (KeyRow, Key))
-            and line.row.consumer not in self.new_consumers
-        ):
-            self.existing_consumers[line.row.consumer] = None
-
-
-@dataclass(slots=True)
-class _CachedConsumer:
-    """The data of a consumer, None until the consumer is known to exist. `lock`: while it is read or created."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    data: str | None = None
+        elif outcome is Outcome.IMPORTED and isinstance(line.row, (KeyRow, Key)):
+            self.not_active += not line.is_active
+            if line.row.consumer not in self.new_consumers:
+                self.existing_consumers[line.row.consumer] = None
 
 
 class Importer:
-    """Imports lines concurrently, each on the condition that its key does not exist.
+    """Imports lines, each on the condition that its key does not exist.
 
-    A missing consumer is created in the transaction of its first key, with the data of that key. A line whose key
-    exists with the same values succeeds, so an import can be repeated. A line whose key exists with other values
-    fails. Later changes of a key, such as its revocation, are kept.
+    The keys of one consumer are written in transactions of up to `MAX_TRANSACTION`, one after the other, each on the
+    condition that the consumer is enabled. A missing consumer is created in the transaction of its first keys, with the
+    data of the first one. If a transaction is cancelled because some of its keys exist, these are compared with the
+    file, and the others are written. A line whose key exists with the same values succeeds, so an import can be
+    repeated. A line whose key exists with other values fails. Later changes of a key, such as its revocation, are kept.
+
+    `is_interrupted`: asked while transactions are in progress. No further one is then begun.
     """
 
     def __init__(
         self,
-        items: Items,
+        table: Items,
         summary: Summary,
         *,
         author: Author,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        is_interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._items = items
+        self._table = table
         self._summary = summary
         self._author = author
         self._clock = clock
         self._sleep = sleep
-        self._consumers: OrderedDict[str, _CachedConsumer] = OrderedDict()
+        self._is_interrupted = is_interrupted
+        self._is_stopped = False
+        self._consumers: dict[str, Consumer] = {}
 
-    def run(self, lines: Iterable[Line], on_line: Callable[[Line, Outcome | str], None]) -> None:
+    def run(self, lines: Iterable[Line], on_line: Callable[[Line, Outcome | KeysError], None]) -> None:
         """Import the lines and count them in the summary. `on_line` is called for each line, in the order of the file.
 
-        :raises Exception: the file could not be read further, or AWS failed. Started writes are completed and counted.
+        :raises Exception: the file could not be read further, or AWS failed. Completed writes are counted.
         """
-        pending: deque[tuple[Line, Future[Outcome | str]]] = deque()
-        pks: set[str] = set()
-        kind: type[Row] | None = None
-
-        def complete_first() -> None:
-            line, future = pending[0]
-            outcome = future.result()
-            pending.popleft()
-            self._summary.add(line, outcome)
-            pks.discard(_pk(line.row))
-            on_line(line, outcome)
-
         with ThreadPoolExecutor(WORKERS) as pool:
-            try:
-                for line in lines:
-                    pk = _pk(line.row)
-                    # The consumers of an export are written before its keys. If two lines have the same key, the first
-                    # one is imported, in every run.
-                    while pending and (
-                        len(pending) >= MAX_PENDING or pk in pks or (line.row and type(line.row) is not kind)
-                    ):
-                        complete_first()
-                    pending.append((line, self._start(pool, line)))
-                    if line.row:
-                        kind = type(line.row)
-                        pks.add(pk)
-                while pending:
-                    complete_first()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                while pending:
-                    if pending[0][1].cancelled() or pending[0][1].exception():
-                        pending.popleft()
-                    else:
-                        complete_first()
-                raise
+            for window in _windows(lines):
+                outcomes: list[Outcome | KeysError | None] = [line.problem for line in window]
+                try:
+                    self._import_window(window, outcomes, pool)
+                finally:
+                    for line, outcome in zip(window, outcomes, strict=True):
+                        if outcome is not None:
+                            self._summary.add(line, outcome)
+                            on_line(line, outcome)
 
-    def _start(self, pool: ThreadPoolExecutor, line: Line) -> Future[Outcome | str]:
-        row = line.row
-        if row is None:
-            # Not in the pool, which cancels what it has not started when the rest of the file cannot be read.
-            failed: Future[Outcome | str] = Future()
-            failed.set_result(line.problem or "")
-            return failed
-        if isinstance(row, KeyRow):
-            return pool.submit(self._import_key, row, self._cached_consumer(row.consumer))
-        return pool.submit(self._import_record, row)
-
-    def _cached_consumer(self, name: str) -> _CachedConsumer:
-        consumer = self._consumers.setdefault(name, _CachedConsumer())
-        self._consumers.move_to_end(name)
+    def _import_window(
+        self, window: list[Line], outcomes: list[Outcome | KeysError | None], pool: ThreadPoolExecutor
+    ) -> None:
         if len(self._consumers) > MAX_CACHED_CONSUMERS:
-            self._consumers.popitem(last=False)
-        return consumer
-
-    def _import_key(self, row: KeyRow, consumer: _CachedConsumer) -> Outcome | str:
+            self._consumers.clear()
+        groups: dict[object, list[tuple[int, Row]]] = {}
+        for number, line in enumerate(window):
+            if line.row:
+                group = line.row.consumer if isinstance(line.row, (KeyRow, Key)) else number // MAX_TRANSACTION
+                groups.setdefault(group, []).append((number, line.row))
+        futures = [pool.submit(self._import_group, rows, outcomes) for rows in groups.values()]
+        pending: set[Future[None]] = set(futures)
         try:
-            with consumer.lock:
-                if consumer.data is None:
-                    outcome = self._import_with_consumer(row, consumer)
-                    if outcome is not None:
-                        return outcome
-            return self._put(row, self._key(row, consumer.data or "{}"))
-        except Conflict as error:
-            return str(error)
+            while pending:
+                if self._is_interrupted():
+                    raise KeyboardInterrupt
+                done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+        finally:
+            self._is_stopped = bool(pending)
+            for future in futures:
+                future.cancel()
+            wait(futures)
 
-    def _import_record(self, record: Key | Consumer | Deleted) -> Outcome | str:
-        try:
-            outcome = self._put(record, record)
-        except Conflict as error:
-            return str(error)
-        if outcome is Outcome.IMPORTED and isinstance(record, Consumer):
-            self._summary.new_consumers.add(record.name)
-        return outcome
+    def _import_group(self, rows: list[tuple[int, Row]], outcomes: list[Outcome | KeysError | None]) -> None:
+        most = MAX_TRANSACTION - 1
+        for start in range(0, len(rows), most):
+            if not self._is_stopped:
+                self._import_batch(dict(rows[start : start + most]), outcomes)
 
-    def _put(self, row: Row, record: Record) -> Outcome | str:
-        try:
-            self._retry_throttled(lambda: self._items.write([put_new(record)]))
-        except WriteConflict as conflict:
-            return self._compare(row, record, conflict.failed.get(0) or {})
-        return Outcome.IMPORTED
-
-    def _import_with_consumer(self, row: KeyRow, cached: _CachedConsumer) -> Outcome | str | None:
-        """Create the consumer and the key in one transaction. None if the consumer exists; its data is then cached."""
-        for waits in range(MAX_WAITS):
-            item = self._retry_throttled(lambda: self._items.get(consumer_pk(row.consumer)))
-            if item is not None:
-                cached.data = _data_of(Consumer.from_item(item))
-                return None
-            key = self._key(row, "{}")
-            event = self._author.event("created", self._clock())
-            consumer = Consumer(name=row.consumer, data=key.data, created_at=event.at).changed(event)
+    def _import_batch(self, rows: dict[int, Row], outcomes: list[Outcome | KeysError | None]) -> None:
+        """Write the rows in one transaction. After a cancellation, those that can be written are tried again."""
+        waits = 0
+        while rows:
+            consumer, holder = self._holder(rows, outcomes)
+            records = {number: self._record(row, consumer) for number, row in rows.items()}
             try:
-                self._retry_throttled(functools.partial(self._items.write, [put_new(key), put_new(consumer)]))
-            except WriteConflict:
-                existing = self._retry_throttled(lambda: self._items.get(row.digest))
-                if existing is not None:
-                    return self._compare(row, key, existing)
-                self._wait(waits)
-                continue
-            cached.data = consumer.data
-            self._summary.new_consumers.add(row.consumer)
-            return Outcome.IMPORTED
-        raise Conflict("DynamoDB throttles the table. Import the file again.")
+                self._table.write([*holder, *map(put_new, records.values())])
+            except WriteConflict as conflict:
+                numbers = list(records)
+                for place, item in conflict.failed.items():
+                    if place < len(holder):
+                        # The consumer was created, changed or disabled meanwhile.
+                        self._consumers.pop(_pk(consumer), None)
+                        continue
+                    number = numbers[place - len(holder)]
+                    row = rows.pop(number)
+                    outcomes[number] = self._compare(row, records[number], item or self._table.get(_pk(row)) or {})
+                if not conflict.failed:
+                    self._wait(waits, conflict.throttled)
+                    waits += 1
+            else:
+                for number in records:
+                    outcomes[number] = Outcome.IMPORTED
+                self._note_consumers(consumer, holder, records.values())
+                return
 
-    def _key(self, row: KeyRow, data_of_consumer: str) -> Key:
+    def _note_consumers(self, consumer: Consumer | None, holder: list[Write], records: Iterable[Record]) -> None:
+        created = [record for record in records if isinstance(record, Consumer)]
+        if consumer and holder and "Put" in holder[0]:
+            created.append(consumer)
+            self._consumers[consumer.pk] = Consumer.from_item(consumer.to_item())
+        self._summary.new_consumers.update(each.name for each in created)
+
+    def _holder(
+        self, rows: dict[int, Row], outcomes: list[Outcome | KeysError | None]
+    ) -> tuple[Consumer | None, list[Write]]:
+        """The consumer of the keys, and its member of their transaction: a check that it is enabled, or its creation.
+
+        For a disabled consumer, only keys that are not active can be written. The others are removed from `rows`.
+        """
+        keys = [row for row in rows.values() if isinstance(row, (KeyRow, Key))]
+        if not keys:
+            return None, []
+        name = keys[0].consumer
+        pk = consumer_pk(name)
+        consumer = self._consumers.get(pk)
+        if consumer is None:
+            item = self._table.get(pk)
+            if item is None:
+                event = self._author.event("created", self._clock())
+                new = Consumer(name=name, data=keys[0].data or "{}", created_at=event.at).changed(event)
+                return new, [put_new(new)]
+            consumer = self._consumers[pk] = Consumer.from_item(item)
+        if consumer.enabled:
+            return consumer, [check(consumer)]
+        for number, row in list(rows.items()):
+            record = self._record(row, consumer)
+            if isinstance(record, Key) and record.state(self._clock()) is State.ACTIVE:
+                existing = self._table.get(record.digest)
+                refusal = Conflict(Code.CONSUMER_DISABLED, consumer=name)
+                outcomes[number] = self._compare(row, record, existing) if existing else refusal
+                del rows[number]
+        return consumer, []
+
+    def _record(self, row: Row, consumer: Consumer | None) -> Key | Consumer | Deleted:
+        if not isinstance(row, KeyRow):
+            return row
         event = self._author.event("imported", self._clock())
         return Key(
             digest=row.digest,
             key_id=imported_key_id(row.digest),
             consumer=row.consumer,
             description=row.description,
-            data=row.data or data_of_consumer,
+            data=row.data or (consumer.data if consumer else "{}"),
             scopes=row.scopes or frozenset(),
             tags=row.tags or {},
             enabled=row.enabled is not False,
             created_at=event.at if row.created_at is None else row.created_at,
             expires_at=row.expires_at,
+            revoked_at=row.revoked_at,
             hint=row.hint,
         ).changed(event)
 
-    def _retry_throttled(self, call: Callable[[], T]) -> T:
-        """Repeat the call while it is throttled, with growing waits: a new table grows with its load."""
-        for waits in range(MAX_WAITS):
-            try:
-                return call()
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in THROTTLING_ERRORS:
-                    raise
-                self._wait(waits)
-        return call()
-
-    def _wait(self, waits: int) -> None:
+    def _wait(self, waits: int, throttled: str | None) -> None:
+        if waits >= _MAX_WAITS:
+            raise ServiceFailure(Code.THROTTLED, reason=throttled) if throttled else Conflict(Code.TOO_MANY_CHANGES)
         self._sleep(min(10, 0.1 * 2**waits) * random.uniform(0.5, 1))  # noqa: S311 - not for cryptography
 
-    def _compare(self, row: Row, record: Record, item: Item) -> Outcome | str:
+    def _compare(self, row: Row, record: Key | Consumer | Deleted, item: Item) -> Outcome | KeysError:
         """The outcome of a line whose item exists. `record`: what the line would have written."""
+        try:
+            return self._outcome(row, record, item)
+        except KeysError as error:
+            return error
+
+    def _outcome(self, row: Row, record: Key | Consumer | Deleted, item: Item) -> Outcome | KeysError:
         if is_deleted(item):
             return Outcome.DELETED
         existing = Consumer.from_item(item) if isinstance(record, Consumer) else Key.from_item(item)
@@ -291,9 +289,37 @@ class Importer:
         if state in (State.REVOKED, State.EXPIRED) and not contradictions:
             return Outcome(state.value)
         if isinstance(row, Deleted):
-            return f"Conflict: the file has this key as deleted, but it exists {_WHERE}. It was not changed."
+            return Conflict(f"Conflict: the file has this key as deleted, but it exists {_WHERE}. It was not changed.")
         differing = _differing(record, existing) if isinstance(row, Key) else contradictions
         return _conflict("key", differing) if differing else Outcome.ALREADY_THERE
+
+
+def _windows(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """The lines in portions that can be written in any order.
+
+    The consumers of an export are written before its keys. If two lines have the same key, the first one is imported,
+    in every run. If the file cannot be read further, what was read before is imported first.
+    """
+    window: list[Line] = []
+    pks: set[str] = set()
+    of_consumers = False
+    try:
+        for line in lines:
+            pk = _pk(line.row)
+            is_other_kind = line.row is not None and isinstance(line.row, Consumer) is not of_consumers
+            if window and (len(window) >= WINDOW or pk in pks or is_other_kind):
+                yield window
+                window, pks = [], set()
+            window.append(line)
+            if line.row:
+                pks.add(pk)
+                of_consumers = isinstance(line.row, Consumer)
+    except Exception:
+        if window:
+            yield window
+        raise
+    if window:
+        yield window
 
 
 def _contradictions(row: KeyRow | Key, existing: Key, state: State) -> list[str]:
@@ -306,7 +332,7 @@ def _contradictions(row: KeyRow | Key, existing: Key, state: State) -> list[str]
         "expires_at": (row.expires_at, existing.unrolled_expires_at if existing.rolled_to else existing.expires_at),
     }
     names = [name for name, (given, stored) in values.items() if given is not None and given != stored]
-    if isinstance(row, Key) and row.revoked_at is not None and existing.revoked_at is None:
+    if row.revoked_at is not None and existing.revoked_at is None:
         names.append("state (the file says revoked)")
     elif row.enabled is False and state is State.ACTIVE:
         names.append("state (the file says disabled)")
@@ -315,24 +341,15 @@ def _contradictions(row: KeyRow | Key, existing: Key, state: State) -> list[str]
 
 def _differing(record: Record, existing: Record) -> list[str]:
     one, other = record.attributes(), existing.attributes()
-    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    return sorted(name for name in (one.keys() | other.keys()) - {"version"} if one.get(name) != other.get(name))
 
 
 _WHERE: Final = "in the table or earlier in the file"
 
 
-def _conflict(what: str, names: list[str]) -> str:
-    return f"Conflict: this {what} exists {_WHERE} with another {', '.join(names)}. It was not changed."
-
-
-def _data_of(consumer: Consumer) -> str:
-    """:raises Conflict: the consumer is disabled, so it cannot get a new key."""
-    if not consumer.enabled:
-        raise Conflict(Code.CONSUMER_DISABLED, consumer=consumer.name)
-    return consumer.data
+def _conflict(what: str, names: list[str]) -> Conflict:
+    return Conflict(f"Conflict: this {what} exists {_WHERE} with another {', '.join(names)}. It was not changed.")
 
 
 def _pk(row: Row | None) -> str:
-    if isinstance(row, Consumer):
-        return consumer_pk(row.name)
-    return row.digest if row else ""
+    return row.pk if isinstance(row, Consumer) else row.digest if row else ""

@@ -1,31 +1,33 @@
-"""Key files of other systems: how each is recognized, and the target of each column."""
+"""The key files of Amazon API Gateway, which need no options."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A known file format. Column names are in lowercase.
+    """A known file format. `columns`: the target of each column by its plain name; None: it is not imported.
 
-    `identifying_columns`: a file that has all of these has this format. `columns`: the targets by column name; other
-    columns are ignored. `notice`: shown when a file is imported. `missing_keys`: the error for lines without a key.
+    A file has this format if it has the columns in `required`, and no others than `columns` where `is_exact`.
     """
 
     name: str
-    identifying_columns: frozenset[str]
-    columns: Mapping[str, str] = field(default_factory=dict)
-    notice: str = ""
-    missing_keys: str = ""
+    required: frozenset[str]
+    columns: Mapping[str, str | None]
+    is_exact: bool = False
+
+    def is_format_of(self, names: Collection[str]) -> bool:
+        return self.required <= set(names) and not (self.is_exact and set(names) - self.columns.keys())
 
 
 SOURCES: Final = (
+    # https://docs.aws.amazon.com/apigateway/latest/api/API_ApiKey.html
     Source(
         "Amazon API Gateway's get-api-keys",
-        frozenset(["id", "name", "createddate"]),
+        frozenset(["id", "name", "enabled", "createddate", "lastupdateddate", "stagekeys"]),
         {
             "value": "key",
             "name": "consumer",
@@ -33,47 +35,25 @@ SOURCES: Final = (
             "enabled": "enabled",
             "createddate": "created_at",
             "tags": "tags",
-        },
-        missing_keys="The file has no key values. Create it with `aws apigateway get-api-keys --include-values`.",
-    ),
-    Source(
-        "Laravel Sanctum's table",
-        frozenset(["tokenable_id", "token", "abilities"]),
-        {
-            "token": "sha256",
-            "tokenable_id": "consumer",
-            "name": "description",
-            "abilities": "scopes",
-            "created_at": "created_at",
-            "expires_at": "expires_at",
-        },
-        "Sanctum hashes only the part after the | of `id|token`. Clients must send that part alone. With the ID and "
-        "the |, a token is not found.",
-    ),
-    Source(
-        "Unkey's table",
-        frozenset(["hash", "start", "key_auth_id"]),
-        {
-            "hash": "sha256",
-            "owner_id": "consumer",
-            "name": "description",
-            "start": "hint",
-            "meta": "data",
-            "enabled": "enabled",
-            "expires": "expires_at",
-            "created_at_m": "created_at",
+            **dict.fromkeys(["id", "lastupdateddate", "stagekeys", "customerid"]),
         },
     ),
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-key-file-format.html
     Source(
         "Amazon API Gateway's API key file",
         frozenset(["name", "key"]),
-        {"key": "key", "name": "consumer", "description": "description", "enabled": "enabled"},
+        {
+            "key": "key",
+            "name": "consumer",
+            "description": "description",
+            "enabled": "enabled",
+            "usageplanids": None,
+        },
+        is_exact=True,
     ),
 )
 
 
 def find_source(names: Collection[str]) -> Source | None:
-    """The first source whose identifying columns are all present. None if there is a column `consumer`."""
-    if "consumer" in names:
-        return None
-    return next((source for source in SOURCES if source.identifying_columns <= set(names)), None)
+    """The format of a file with these plain column names, or None."""
+    return next((source for source in SOURCES if source.is_format_of(names)), None)
