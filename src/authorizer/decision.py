@@ -36,6 +36,8 @@ class Recorder(Protocol):
         reason: str | None,
         key_id: str | None,
         latency_ms: float,
+        issuer: str | None = None,
+        kid: str | None = None,
     ) -> None: ...
 
 
@@ -67,7 +69,9 @@ class Decider:
         started = time.perf_counter()
         request = event if isinstance(event, dict) else {}
 
-        def record(outcome: str, reason: str | None, kind: str | None = None, key_id: str | None = None) -> None:
+        def record(
+            outcome: str, reason: str | None, kind: str | None = None, key_id: str | None = None, **of_jwt: str | None
+        ) -> None:
             self._recorder.decision(
                 request_id=_request_id(request) or request_id,
                 outcome=outcome,
@@ -75,6 +79,7 @@ class Decider:
                 reason=reason,
                 key_id=key_id,
                 latency_ms=(time.perf_counter() - started) * 1000,
+                **of_jwt,
             )
 
         identity: Identity | None = None
@@ -83,7 +88,7 @@ class Decider:
             identity = authenticate(self._authenticators, bearer_token(request))
             response = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
         except Refusal as error:
-            record("refuse", error.reason, error.kind, error.key_id)
+            record("refuse", error.reason, error.kind, error.key_id, issuer=error.issuer, kid=error.kid)
             raise Unauthorized from None
         except Exception as error:
             record("fail", _cause(error), *_kind_and_key(identity))

@@ -68,13 +68,8 @@ class KeySet(NamedTuple):
 
     def fitting(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
         """The keys that can have signed a token with this header. A key that appears twice counts once."""
-        return tuple(
-            {
-                key.thumbprint: key
-                for key in self.keys
-                if algorithm in key.algorithms and (kid is None or key.kid == kid)
-            }.values()
-        )
+        fitting = (key for key in self.keys if algorithm in key.algorithms and (kid is None or key.kid == kid))
+        return tuple({key.thumbprint: key for key in fitting}.values())
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -222,7 +217,6 @@ class SigningKeys:
         self._fetch = fetch
         self._clock = clock
         self._report = report
-        self._times = times
         self._uses = uses
         self._schedule = Schedule(times)
         self._key_set: KeySet | None = None
@@ -243,7 +237,7 @@ class SigningKeys:
         keys = self._usable(now, kid, algorithm)
         is_verified = _any_verifies(keys, algorithm, message, signature)
         if self._schedule.is_due(now) or (not is_verified and self._schedule.may_ask(now, signature)):
-            is_fetched = self._refresh(self._schedule.patience(now) if is_verified else self._times.timeout)
+            is_fetched = self._refresh(self._schedule.patience(now) if is_verified else self._schedule.times.timeout)
             now = self._clock()
             keys = self._usable(now, kid, algorithm)
             is_verified = _any_verifies(keys, algorithm, message, signature)
@@ -259,10 +253,16 @@ class SigningKeys:
         if self._schedule.is_stale(now):
             self._report("jwks_stale_served", self._issuer)
 
+    def published_kid(self, kid: object) -> str | None:
+        """The first 64 characters of this `kid` if a key of the key set has it."""
+        known = self._key_set.keys if self._key_set else ()
+        return kid[:64] if isinstance(kid, str) and any(key.kid == kid for key in known) else None
+
     def _usable(self, now: float, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
         # A seed without a time is as old as its first use. The function can start long before, in a snapshot.
-        known_at = self._first_used_at if self._schedule.fetched_at is None else self._schedule.fetched_at
-        if self._key_set is None or (self._schedule.is_stale(now) and _age(known_at, now) >= self._times.stale):
+        schedule = self._schedule
+        known_at = self._first_used_at if schedule.fetched_at is None else schedule.fetched_at
+        if self._key_set is None or (schedule.is_stale(now) and _age(known_at, now) >= schedule.times.stale):
             return ()
         return self._key_set.fitting(kid, algorithm)
 
@@ -274,7 +274,7 @@ class SigningKeys:
         except Exception as error:
             self._schedule = self._schedule.missed(self._clock(), seconds)
             # That a provider needs longer than the patience of one request is not a failure.
-            if seconds >= self._times.timeout or not isinstance(error, FetchTimeout):
+            if seconds >= self._schedule.times.timeout or not isinstance(error, FetchTimeout):
                 cause = str(error) if isinstance(error, FetchError) else type(error).__name__
                 self._report("jwks_fetch_failed", f"{self._issuer}: {cause}")
             return False
@@ -297,13 +297,10 @@ class SigningKeys:
             raise FetchError("the discovery document has another issuer")
         url = document.get("jwks_uri")
         # Only a loopback issuer may point to a loopback URL without https.
-        if (
-            not isinstance(url, str)
-            or not is_fetchable(url)
-            or (urlsplit(url).scheme != "https" and urlsplit(self._issuer).scheme == "https")
-        ):
-            raise FetchError("the discovery document has no https jwks_uri")
-        return url
+        needed = ("https", urlsplit(self._issuer).scheme)
+        if isinstance(url, str) and is_fetchable(url) and urlsplit(url).scheme in needed:
+            return url
+        raise FetchError("the discovery document has no https jwks_uri")
 
     def _parse(self, body: bytes) -> KeySet:
         key_set = KeySet.parse(body, self._uses)

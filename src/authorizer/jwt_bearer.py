@@ -15,7 +15,7 @@ from authorizer.algorithms import permitted
 from authorizer.identity import Identity
 from authorizer.jwt_claims import check_times, identify, refused
 from authorizer.provider import Provider, media_type
-from authorizer.refusal import Reason
+from authorizer.refusal import Reason, Refusal
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
@@ -28,6 +28,8 @@ class KeySource(Protocol):
     """Verifies signatures of one issuer; see `jwks.SigningKeys`."""
 
     def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes, /) -> None: ...
+
+    def published_kid(self, kid: object, /) -> str | None: ...
 
 
 class JwtAuthenticator:
@@ -62,12 +64,16 @@ class JwtAuthenticator:
         if not isinstance(issuer, str) or issuer not in self._providers:
             raise refused(Reason.WRONG_ISSUER)
         provider, keys = self._providers[issuer]
-        if len(token) > provider.max_token_bytes:
-            raise refused(Reason.TOKEN_TOO_LONG)
-        algorithm, kid = _check_header(unverified.header, provider)
-        check_times(unverified.claims, self._clock(), self._leeway)
-        identity = identify(unverified.claims, provider)
-        keys.verify(kid, algorithm, unverified.signed, unverified.signature)
+        try:
+            if len(token) > provider.max_token_bytes:
+                raise refused(Reason.TOKEN_TOO_LONG)
+            algorithm, kid = _check_header(unverified.header, provider)
+            check_times(unverified.claims, self._clock(), self._leeway)
+            identity = identify(unverified.claims, provider)
+            keys.verify(kid, algorithm, unverified.signed, unverified.signature)
+        except Refusal as error:
+            error.issuer, error.kid = issuer, keys.published_kid(unverified.header.get("kid"))
+            raise
         return identity
 
 

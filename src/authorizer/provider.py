@@ -11,30 +11,15 @@ from authorizer.algorithms import ALGORITHMS
 from authorizer.entry import Entry
 from authorizer.urls import is_fetchable
 
-MEMBERS: Final = (
-    "issuer",
-    "audience",
-    "jwks_url",
-    "ca_bundle",
-    "key_uses",
-    "algorithms",
-    "token_types",
-    "max_token_bytes",
-    "audience_claims",
-    "authorized_parties",
-    "required_claims",
-    "subject_claims",
-    "scope_claims",
-    "data_claims",
-)
 KEY_USES: Final = ("sig", "jwt-svid")
 """The `use` values of signing keys: RFC 7517, section 4.2, and SPIFFE "Trust Domain and Bundle", section 4.2.2."""
 
 # RFC 7519, section 2: a StringOrURI that contains a colon must be a URI.
 _ISSUER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]*|[^\s:](?:[^:]*[^\s:])?")
 
+# In each partition. Issuers of replicated pools: `IssuerConfigurationType` in the Cognito API.
 _COGNITO_ISSUER = re.compile(
-    r"https://(?:cognito-idp|issuer-cognito-idp)\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/[A-Za-z0-9_-]+\Z"
+    r"https://(?:issuer-)?cognito-idp\.[a-z0-9-]+\.amazonaws\.(?:com|com\.cn|eu)/[A-Za-z0-9_-]+"
 )
 
 
@@ -78,7 +63,11 @@ class Provider(NamedTuple):
     @property
     def is_cognito(self) -> bool:
         """Whether the issuer is a Cognito user pool, whose access tokens have `client_id` instead of `aud`."""
-        return _COGNITO_ISSUER.match(self.issuer) is not None
+        return _COGNITO_ISSUER.fullmatch(self.issuer) is not None
+
+
+MEMBERS: Final = ("issuer", "audience", *Provider._fields[2:])
+"""The members of a provider's table."""
 
 
 DEFAULTS: Final = Provider(issuer="", audiences=frozenset())
@@ -101,25 +90,18 @@ def _read(entry: Entry) -> Provider:
     if entry.members.get("issuer") is None:
         entry.wrong("issuer", 'issuer is missing. Set it to the "iss" of the provider\'s tokens.')
     elif issuer and not (issuer.isprintable() and _ISSUER.fullmatch(issuer)):
-        entry.wrong(
-            "issuer",
-            f"issuer must be a URI, or a string without a colon and without outer spaces, not {issuer!r}.",
-        )
+        entry.wrong("issuer", f"issuer must be a URI, or a string without colons and outer spaces, not {issuer!r}.")
     elif issuer and "jwks_url" not in entry.members and not is_fetchable(issuer):
         entry.wrong("issuer", f"jwks_url is missing. Discovery requires an https issuer, and this one is {issuer!r}.")
     if jwks_url and not is_fetchable(jwks_url):
         entry.wrong("jwks_url", f"jwks_url must be an https URL without credentials and fragment, not {jwks_url!r}.")
     if entry.members.get("audience") is None:
-        entry.wrong(
-            "audience",
-            'audience is missing. Set it to the "aud" of this API\'s tokens, to refuse those of other services.',
-        )
+        problem = 'audience is missing. Set it to the "aud" of this API\'s tokens, to refuse those of other services.'
+        entry.wrong("audience", problem)
     algorithms = frozenset(entry.texts("algorithms"))
     if unknown := algorithms - ALGORITHMS:
-        entry.wrong(
-            "algorithms",
-            f"algorithms accepts {', '.join(sorted(ALGORITHMS))}, not {', '.join(sorted(unknown))}.",
-        )
+        accepted, found = (", ".join(sorted(names)) for names in (ALGORITHMS, unknown))
+        entry.wrong("algorithms", f"algorithms accepts {accepted}, not {found}.")
     key_uses = frozenset(entry.texts("key_uses"))
     if key_uses - set(KEY_USES):
         entry.wrong("key_uses", f"key_uses accepts only {' and '.join(KEY_USES)}.")

@@ -46,8 +46,12 @@ class Reason(StrEnum):
 class Refusal(Exception):
     """The request has no credential, or the credential was checked and is refused. It is never raised for an outage.
 
-    `kind` and `key_id`: as far as they are known.
+    `kind` and `key_id`: as far as they are known. Of a JWT, `issuer` is set if it is configured, and `kid` if that
+    issuer's key set has it. Any other value could be anything, and is not logged.
     """
+
+    issuer: str | None = None
+    kid: str | None = None
 
     def __init__(self, reason: Reason, kind: CredentialKind | None = None, key_id: str | None = None) -> None:
         super().__init__(reason.value)

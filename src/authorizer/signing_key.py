@@ -68,7 +68,7 @@ class SigningKey:
             raise UnusableKey("kid is not a string")
         names = _algorithms(jwk)
         try:
-            return cls(kid, names, *_read({name: _text(name, jwk[name]) for name in _PUBLIC if name in jwk}, names))
+            return cls(kid, names, *_read({name: jwk[name] for name in _PUBLIC if name in jwk}, names))
         except UnusableKey:
             raise
         except Exception:
@@ -108,23 +108,17 @@ def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
     return fitting
 
 
-def _text(name: str, value: str) -> str:
-    """The member, as base64url if it is a number. Some publishers write padding, or the standard alphabet."""
-    if name not in _NUMBERS:
-        return value
-    text = value.rstrip("=").translate(_TO_BASE64URL)
-    # PyJWT ignores characters that are not base64url.
-    if not _BASE64URL.fullmatch(text):
-        raise UnusableKey("key parameters are not base64url")
-    return text
-
-
 def _read(jwk: dict[str, Any], names: frozenset[str]) -> tuple[str, dict[str, tuple[Algorithm, Any]]]:
     """The key's thumbprint, and a verifier for each algorithm.
 
     :raises UnusableKey: the key is too short or too long.
     :raises Exception: the JWK is not a valid key.
     """
+    # Some publishers write padding, or the standard alphabet.
+    jwk |= {name: jwk[name].rstrip("=").translate(_TO_BASE64URL) for name in _NUMBERS if name in jwk}
+    # PyJWT ignores characters that are not base64url.
+    if not all(_BASE64URL.fullmatch(jwk[name]) for name in _NUMBERS if name in jwk):
+        raise UnusableKey("key parameters are not base64url")
     key = jwt.PyJWK(jwk, algorithm=_name_in_pyjwt(next(iter(names)))).key
     if jwk["kty"] == "RSA" and key.key_size > MAX_RSA_BITS:
         raise UnusableKey("RSA key too long")

@@ -1,8 +1,8 @@
 """Logs and metrics: one JSON line for each decision, which CloudWatch also reads as metrics.
 
-A line has reason codes, kinds, key ids, request ids and times, but never a credential, a claim or a header. Metrics
-are in CloudWatch's embedded metric format, which permits other members in the same line. Powertools' Logger writes
-the line, and its Metrics create the metrics in it.
+A line has reason codes, kinds, key ids, request ids and times, but never a credential, a claim or a header, except the
+configured issuer and the published `kid` of a refused JWT. Metrics are in CloudWatch's embedded metric format, which
+permits other members in the same line. Powertools' Logger writes the line, and its Metrics create the metrics in it.
 """
 
 import functools
@@ -85,18 +85,21 @@ class Telemetry:
         reason: str | None,
         key_id: str | None,
         latency_ms: float,
+        issuer: str | None = None,
+        kid: str | None = None,
     ) -> None:
-        """Log and count a decision. `outcome`: allow, refuse or fail. `reason`: a code, or the error that failed it."""
+        """Log and count a decision. `outcome`: allow, refuse or fail. `reason`: a code, or the error that failed it.
+
+        `issuer` and `kid` of a refused JWT: see `refusal.Refusal`.
+        """
         metrics = _decision_metrics(
             self._namespace, self._dimensions, outcome, kind or _NONE, reason or _NONE, self._is_cold
         )
         self._is_cold = False
         level = logging.ERROR if outcome == "fail" else logging.INFO
-        logged: dict[str, Any] = {"latency_ms": round(latency_ms, 2)}
-        if request_id is not None:
-            logged["request_id"] = request_id
-        if key_id is not None:
-            logged["key_id"] = key_id
+        known = {"request_id": request_id, "key_id": key_id, "issuer": issuer, "kid": kid}
+        logged = {name: value for name, value in known.items() if value is not None}
+        logged["latency_ms"] = round(latency_ms, 2)
         self._record(level, "decision", metrics, logged)
 
     def event(self, name: str, detail: str) -> None:

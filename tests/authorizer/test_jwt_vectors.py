@@ -191,6 +191,16 @@ GOOD = [
            provider=provider(authorized_parties=frozenset({"web"}))),
     Vector("an access token of Cognito", with_claims(iss=COGNITO, aud=None, client_id="second", token_use="access"),
            ALLOWED, provider=provider(issuer=COGNITO)),
+    *(
+        Vector(f"an access token of Cognito at {host}", with_claims(iss=f"https://{host}/eu-west-1_AbCdEf123", aud=None,
+               client_id="second", token_use="access"), ALLOWED, provider=provider(issuer=f"https://{host}/eu-west-1_AbCdEf123"))
+        for host in (
+            "issuer-cognito-idp.eu-west-1.amazonaws.com",
+            "cognito-idp.cn-north-1.amazonaws.com.cn", "issuer-cognito-idp.cn-north-1.amazonaws.com.cn",
+            "cognito-idp.eusc-de-east-1.amazonaws.eu", "issuer-cognito-idp.eusc-de-east-1.amazonaws.eu",
+            "cognito-idp.us-gov-west-1.amazonaws.com",
+        )
+    ),
     Vector("an ID token of Cognito", with_claims(iss=COGNITO, aud="second", token_use="id"), ALLOWED,
            provider=provider(issuer=COGNITO)),
     Vector("the audience in the second of the provider's claims", with_claims(aud=None, azp="second"), ALLOWED,
@@ -394,6 +404,15 @@ CLAIMS = [
         Vector(f"a required true that is {value!r}", with_claims(ok=value), Reason.WRONG_CLAIM,
                provider=provider(required_claims=(Claim(("ok",), [True]),)))
         for value in [None, False, 1, 1.0, "true", ["true"], [[True]], {"true": True}]
+    ),
+    *(
+        Vector(f"an access token like Cognito's of {issuer}", with_claims(iss=issuer, aud=None, client_id="second",
+               token_use="access"), Reason.WRONG_AUDIENCE, provider=provider(issuer=issuer))
+        for issuer in (
+            "https://cognito-idp.eu-west-1.amazonaws.com.evil.example/pool", "https://cognito-idp.eu-west-1.amazonaws.org/pool",
+            "https://evil-cognito-idp.eu-west-1.amazonaws.com/pool", "https://cognito-idp.eu-west-1.amazonaws.com/pool/x",
+            "https://cognito-idp.evil.example/x.amazonaws.eu/pool", "http://cognito-idp.eu-west-1.amazonaws.com/pool",
+        )
     ),
     Vector("an access token of Cognito for another client",
            with_claims(iss=COGNITO, aud=None, client_id="other", token_use="access"), Reason.WRONG_AUDIENCE,
@@ -613,9 +632,50 @@ def test_the_length_that_one_provider_takes_is_not_anothers() -> None:
         def verify(self, kid: str | None, algorithm: str, message: bytes, signature: bytes) -> None:
             raise AssertionError
 
+        def published_kid(self, _kid: object) -> None:
+            return
+
     both = JwtAuthenticator([(PROVIDER, NoKeys()), (other, NoKeys())], leeway_seconds=LEEWAY, clock=lambda: NOW)
     with pytest.raises(Refusal, match=Reason.TOKEN_TOO_LONG):
         both.authenticate(large)
+
+
+@pytest.mark.parametrize(
+    ("text", "issuer", "kid"),
+    [
+        (token(kind="RS-other"), ISSUER, "k1"),
+        (token(claims(exp=NOW - 60)), ISSUER, "k1"),
+        (token(claims(aud="https://other.example")), ISSUER, "k1"),
+        (token(header={"typ": 7}), ISSUER, "k1"),
+        (token(header={"kid": "a secret"}), ISSUER, None),
+        (token(header={"kid": "K1"}), ISSUER, None),
+        (token(header={"kid": None}, kind="RS-other"), ISSUER, None),
+        (token(header={"kid": ["k1"]}), ISSUER, None),
+        (token(header={"kid": "x" * 100}, kind="RS-other"), ISSUER, "x" * 64),
+        (token(claims(iss="https://other.example")), None, None),
+        (token(b"{}"), None, None),
+        ("a.b.c", None, None),
+    ],
+)
+def test_a_refusal_names_the_issuer_that_is_configured_and_the_kid_that_it_publishes(
+    text: str, issuer: str | None, kid: str | None
+) -> None:
+    keys = SigningKeys(
+        ISSUER,
+        "https://issuer.example/jwks.json",
+        fetch=lambda _url, _seconds: key_set(jwk(), jwk("RS-2", "x" * 100)),
+        clock=lambda: NOW,
+        report=lambda _event, _detail: None,
+        times=KeyTimes(),
+    )
+    authenticator = JwtAuthenticator([(PROVIDER, keys)], leeway_seconds=LEEWAY, clock=lambda: NOW)
+    with pytest.raises(Refusal) as caught:  # Before any fetch.
+        authenticator.authenticate(token(claims(exp=NOW - 60)))
+    assert (caught.value.issuer, caught.value.kid) == (ISSUER, None)
+    assert authenticator.authenticate(token()) is not None
+    with pytest.raises(Refusal) as caught:
+        authenticator.authenticate(text)
+    assert (caught.value.issuer, caught.value.kid) == (issuer, kid)
 
 
 def test_a_token_is_checked_with_the_keys_of_its_own_issuer_alone() -> None:

@@ -84,6 +84,14 @@ def test_a_decision_is_one_line_that_is_its_metrics_as_well(written: Written) ->
     }
 
 
+def test_the_line_of_a_refused_jwt_has_its_issuer_and_kid_if_they_are_known(written: Written) -> None:
+    decide(warm(), issuer="https://issuer.example/", kid="k1")
+    line = written.line()
+    assert (line["issuer"], line["kid"]) == ("https://issuer.example/", "k1")
+    decide(warm(), issuer=None, kid=None)
+    assert {"issuer", "kid"}.isdisjoint(written.line())
+
+
 def test_decisions_of_one_kind_are_counted_each_at_its_own_time(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,9 @@ class TestSyntheticCredentials:
             def verify(self, kid: str | None, _algorithm: str, _message: bytes, _signature: bytes) -> None:
                 asked.append(kid)
 
+            def published_kid(self, _kid: object) -> None:
+                return
+
         made = probe.synthetic_jwt(provider, NOW)
         JwtAuthenticator([(provider, Keys())], leeway_seconds=0, clock=lambda: NOW).authenticate(made)
         assert asked == [json.loads(base64.urlsafe_b64decode(made.split(".")[0] + "=="))["kid"]]

@@ -177,13 +177,16 @@ CLERK = Sample(
         "fva": [0, -1],
         "iss": "https://CLERK_FRONTEND_API",
         "nbf": NOW - 70,
-        "o": {"id": "org_123", "rol": "admin", "slg": "acme"},
+        "fea": "o:reports",
+        "o": {"id": "org_123", "rol": "admin", "slg": "acme", "per": "read,manage", "fpm": "3"},
+        "pla": "o:pro",
         "sid": "sess_2GaMqUCB3Sc1WNAkWuNzsnYVVEy",
         "sts": "active",
         "sub": "user_2GaMqUCB3Sc1WNAkWuNzsnYVVEx",
         "v": 2,
     },
     "user_2GaMqUCB3Sc1WNAkWuNzsnYVVEx",
+    frozenset({"admin"}),
 )
 SUPABASE = Sample(
     "a user's",
@@ -254,6 +257,120 @@ SPIFFE = Sample(
     "a workload's",
     {"aud": ["https://api.example.com"], "iss": "https://spire.example.org", "sub": "spiffe://example.org/billing"},
     "spiffe://example.org/billing",
+)
+ENTRA_EXTERNAL = Sample(
+    "a customer's",
+    {**ENTRA_V2.claims, "iss": "https://TENANT_ID.ciamlogin.com/TENANT_ID/v2.0"},
+    ENTRA_V2.sub,
+    ENTRA_V2.scopes,
+)
+B2C = Sample(
+    "a user's",
+    {
+        "iss": "https://TENANT_NAME.b2clogin.com/TENANT_ID/v2.0/",
+        "nbf": NOW - 60,
+        "aud": "API_CLIENT_ID",
+        "sub": "690222be-ff1a-4d56-abd1-7e4f7d38e474",
+        "name": "Jane Doe",
+        "emails": ["jane@example.com"],
+        "tfp": "B2C_1_SIGN_IN",
+        "nonce": "defaultNonce",
+        "scp": "reports.read reports.write",
+        "azp": "CLIENT_ID",
+        "ver": "1.0",
+        "auth_time": NOW - 60,
+    },
+    "690222be-ff1a-4d56-abd1-7e4f7d38e474",
+    frozenset({"reports.read", "reports.write"}),
+)
+ZITADEL = Sample(
+    "a user's",
+    {
+        "iss": "https://INSTANCE.zitadel.cloud",
+        "sub": "345377791925026818",
+        "aud": ["344374183645413390", "PROJECT_ID"],
+        "nbf": NOW - 60,
+        "jti": "V2_345377791925026819-at_345377791925026820",
+        "client_id": "344374183645413390",
+        "urn:zitadel:iam:org:project:PROJECT_ID:roles": {
+            "reader": {"344373908297744388": "acme.zitadel.cloud"},
+            "writer": {"344373908297744388": "acme.zitadel.cloud"},
+        },
+    },
+    "345377791925026818",
+    frozenset({"reader", "writer"}),
+)
+KUBERNETES = Sample(
+    "a pod's",
+    {
+        "aud": ["https://api.example.com"],
+        "iss": "https://oidc.eks.eu-west-1.amazonaws.com/id/CLUSTER_ID",
+        "jti": "e51f1fbc-4733-4b85-a59f-ba80c0523874",
+        "kubernetes.io": {
+            "namespace": "billing",
+            "node": {"name": "worker", "uid": "517eb86e-b863-451b-bf70-86cb61439a3a"},
+            "pod": {"name": "invoices-0", "uid": "0d8b260e-ef0e-45fb-be8e-ff44f97722e8"},
+            "serviceaccount": {"name": "invoices", "uid": "e6a8680e-d103-4cce-80ea-03acbbeacf7d"},
+            "warnafter": NOW + 3000,
+        },
+        "nbf": NOW - 60,
+        "sub": "system:serviceaccount:billing:invoices",
+    },
+    "system:serviceaccount:billing:invoices",
+)
+CIRCLECI = Sample(
+    "a job's",
+    {
+        "iss": "https://oidc.circleci.com/org/ORG_ID",
+        "aud": "ORG_ID",
+        "sub": "org/ORG_ID/project/PROJECT_ID/user/USER_ID/vcs-origin/github.com/acme/api/vcs-ref/refs/heads/main",
+        "oidc.circleci.com/context-ids": ["58ea3951-5b0f-4f3f-8b1c-3f6b8d0a5a0e"],
+        "oidc.circleci.com/org-id": "ORG_ID",
+        "oidc.circleci.com/pipeline-id": "6c4e7a3f-9d36-4a39-8a5f-3f5d3c0b9a11",
+        "oidc.circleci.com/project-id": "PROJECT_ID",
+        "oidc.circleci.com/ssh-rerun": False,
+        "oidc.circleci.com/vcs-origin": "github.com/acme/api",
+        "oidc.circleci.com/vcs-ref": "refs/heads/main",
+    },
+    "org/ORG_ID/project/PROJECT_ID/user/USER_ID/vcs-origin/github.com/acme/api/vcs-ref/refs/heads/main",
+)
+GITHUB = Sample(
+    "a workflow's",
+    {
+        "jti": "e8f2a5f0-9b0a-4a57-8f3c-0f2d7a6c1b11",
+        "sub": "repo:acme/api:ref:refs/heads/main",
+        "aud": "https://api.example.com",
+        "ref": "refs/heads/main",
+        "sha": "0123456789abcdef0123456789abcdef01234567",
+        "repository": "acme/api",
+        "repository_owner": "acme",
+        "repository_owner_id": "65",
+        "repository_id": "REPOSITORY_ID",
+        "repository_visibility": "private",
+        "run_id": "30433642",
+        "run_number": "10",
+        "run_attempt": "1",
+        "actor": "jane",
+        "actor_id": "12",
+        "workflow": "deploy",
+        "head_ref": "",
+        "base_ref": "",
+        "event_name": "push",
+        "ref_type": "branch",
+        "ref_protected": "true",
+        "job_workflow_ref": "acme/api/.github/workflows/deploy.yml@refs/heads/main",
+        "runner_environment": "github-hosted",
+        "iss": "https://token.actions.githubusercontent.com",
+        "nbf": NOW - 60,
+    },
+    "repo:acme/api:ref:refs/heads/main",
+)
+REPLICATED = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_POOLID"
+COGNITO_REPLICATED = Sample(
+    "a user's", {**COGNITO_ACCESS.claims, "iss": REPLICATED}, COGNITO_ACCESS.sub, COGNITO_ACCESS.scopes
+)
+WITHOUT_AUDIENCE = Sample(
+    "a client's", {"iss": "https://issuer.example.com", "sub": "billing", "tenant": "acme"}, "billing"
 )
 ENCRYPTION = {"kty": "RSA", "kid": "enc", "use": "enc", "alg": "RSA-OAEP", "n": "sXch", "e": "AQAB"}
 CERTIFICATES = {"kty": "EC", "crv": "P-256", "use": "x509-svid", "x": "AA", "y": "AA", "x5c": ["MIIB"]}
@@ -378,6 +495,11 @@ TOKENS: Final[Mapping[str, Tokens]] = {
     "clerk": Tokens(
         [
             CLERK,
+            Sample(
+                "a user's without an organization",
+                {name: value for name, value in CLERK.claims.items() if name != "o"},
+                CLERK.sub,
+            ),
             CLERK.change("an ID token of an OAuth application", Reason.WRONG_AUDIENCE, aud="CLIENT_ID", azp=None),
             CLERK.change("of another page", Reason.WRONG_AUDIENCE, azp="https://evil.example"),
             CLERK.change("of no page", Reason.WRONG_AUDIENCE, azp=None),
@@ -440,6 +562,117 @@ TOKENS: Final[Mapping[str, Tokens]] = {
         {"use": "jwt-svid"},
         [CERTIFICATES],
         "ES256",
+    ),
+    "entra-external": Tokens(
+        [
+            ENTRA_EXTERNAL,
+            ENTRA_EXTERNAL.change(
+                "an ID token", Reason.WRONG_AUDIENCE, aud="CLIENT_ID", scp=None, azp=None, azpacr=None
+            ),
+            ENTRA_EXTERNAL.change(
+                "of another tenant", Reason.WRONG_ISSUER, iss="https://OTHER.ciamlogin.com/OTHER/v2.0"
+            ),
+            ENTRA_EXTERNAL.change(
+                "with the name of the tenant",
+                Reason.WRONG_ISSUER,
+                iss="https://TENANT_NAME.ciamlogin.com/TENANT_ID/v2.0",
+            ),
+            Sample("of a workforce tenant", ENTRA_V2.claims, refused=Reason.WRONG_ISSUER),
+        ],
+        jwk=ENTRA_JWK | {"issuer": "https://TENANT_ID.ciamlogin.com/TENANT_ID/v2.0"},
+    ),
+    "azure-ad-b2c": Tokens(
+        [
+            B2C,
+            B2C.change("an ID token", Reason.WRONG_AUDIENCE, aud="CLIENT_ID", scp=None, azp=None),
+            B2C.change("of another user flow", Reason.WRONG_CLAIM, tfp="B2C_1_OTHER"),
+            B2C.change("of an older policy", Reason.WRONG_CLAIM, tfp=None, acr="b2c_1_sign_in"),
+            B2C.change("of another tenant", Reason.WRONG_ISSUER, iss="https://OTHER.b2clogin.com/OTHER/v2.0/"),
+            B2C.change("without the slash", Reason.WRONG_ISSUER, iss="https://TENANT_NAME.b2clogin.com/TENANT_ID/v2.0"),
+        ],
+        jwk={"use": "sig", "nbf": NOW - 86_400},
+    ),
+    "zitadel": Tokens(
+        [
+            ZITADEL,
+            Sample(
+                "a user's without roles",
+                {name: value for name, value in ZITADEL.claims.items() if not name.startswith("urn:")},
+                ZITADEL.sub,
+            ),
+            ZITADEL.change("for another project", Reason.WRONG_AUDIENCE, aud=["344374183645413391"]),
+            ZITADEL.change("of another instance", Reason.WRONG_ISSUER, iss="https://OTHER.zitadel.cloud"),
+        ],
+        {"kid": "344374183645413392"},
+    ),
+    "kubernetes": Tokens(
+        [
+            KUBERNETES,
+            KUBERNETES.change("for the API server", Reason.WRONG_AUDIENCE, aud=["https://kubernetes.default.svc"]),
+            KUBERNETES.change(
+                "of another namespace",
+                Reason.WRONG_CLAIM,
+                sub="system:serviceaccount:default:default",
+                **{"kubernetes.io": {"namespace": "default", "serviceaccount": {"name": "default"}}},
+            ),
+            KUBERNETES.change("without the namespace", Reason.WRONG_CLAIM, **{"kubernetes.io": None}),
+            Sample(
+                "from a Secret",
+                {
+                    "iss": "kubernetes/serviceaccount",
+                    "kubernetes.io/serviceaccount/namespace": "billing",
+                    "sub": KUBERNETES.sub,
+                },
+                refused=Reason.WRONG_ISSUER,
+            ),
+        ],
+        {"kid": "OAjVVaejWFc0Yt9ykr0_8lMMuRNs67OXTWHsN02Pkyw"},
+    ),
+    "circleci": Tokens(
+        [
+            CIRCLECI,
+            CIRCLECI.change("of another project", Reason.WRONG_CLAIM, **{"oidc.circleci.com/project-id": "OTHER"}),
+            CIRCLECI.change("with another audience", Reason.WRONG_AUDIENCE, aud="sts.amazonaws.com"),
+            CIRCLECI.change("of another organization", Reason.WRONG_ISSUER, iss="https://oidc.circleci.com/org/OTHER"),
+        ],
+    ),
+    "github-actions": Tokens(
+        [
+            GITHUB,
+            GITHUB.change("of another repository", Reason.WRONG_CLAIM, repository_id="1", repository="other/api"),
+            GITHUB.change(
+                "of another repository with the same name", Reason.WRONG_CLAIM, repository_id="1", repository="acme/api"
+            ),
+            GITHUB.change("of another branch", Reason.WRONG_CLAIM, ref="refs/heads/other"),
+            GITHUB.change("of a pull request", Reason.WRONG_CLAIM, ref="refs/pull/1/merge", event_name="pull_request"),
+            GITHUB.change("with the default audience", Reason.WRONG_AUDIENCE, aud="https://github.com/acme"),
+        ],
+        {"typ": "JWT", "kid": "cc413527-173f-5a05-976e-9c52b1d7b431", "x5t": "eBZ_cn3sXYAd0ch4THBKHIgOwOE"},
+        others=[jwk("RS-other", "k0", alg="RS256", use="sig")],
+    ),
+    "cognito-replicated": Tokens(
+        [
+            COGNITO_REPLICATED,
+            Sample(
+                "from before the change of the issuer", COGNITO_ACCESS.claims, COGNITO_ACCESS.sub, COGNITO_ACCESS.scopes
+            ),
+            COGNITO_REPLICATED.change("for another client", Reason.WRONG_AUDIENCE, client_id="OTHER"),
+            COGNITO_REPLICATED.change(
+                "with the Region of a replica",
+                Reason.WRONG_ISSUER,
+                iss=REPLICATED.replace("idp.eu-west-1", "idp.eu-west-2"),
+            ),
+            Sample("an ID token", {**COGNITO_ID.claims, "iss": REPLICATED}, refused=Reason.WRONG_CLAIM),
+        ],
+        COGNITO_HEADER,
+    ),
+    "without-audience": Tokens(
+        [
+            WITHOUT_AUDIENCE,
+            WITHOUT_AUDIENCE.change("for another service", Reason.WRONG_AUDIENCE, aud="https://other.example.com"),
+            WITHOUT_AUDIENCE.change("of another tenant", Reason.WRONG_CLAIM, tenant="other"),
+            WITHOUT_AUDIENCE.change("of nobody", Reason.MALFORMED_CLAIMS, sub=None),
+        ],
     ),
 }
 """By the name of the recipe."""

@@ -154,6 +154,9 @@ def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float])
 class _Unchecked:
     """A key source that accepts every signature."""
 
+    def published_kid(self, _kid: object) -> None:
+        return
+
     def verify(self, _kid: str | None, _algorithm: str, _message: bytes, _signature: bytes) -> None:
         return
 
