@@ -122,7 +122,7 @@ class _Mixed:
         result.decisions, result.reads, result.fetches = self._count, self._table.reads, self._fetches
         seconds = self._count * SECONDS_A_DECISION
         # The first fetch, an early refresh every 480 s, one for each rotation, and those that unknown `kid`s cause.
-        result.most_fetches = 1 + int(seconds / 480) + 5 + MOST_IN_VAIN + int(seconds / KeyTimes().cooldown)
+        result.most_fetches = 1 + int(seconds / 480) + 5 + 2 * MOST_IN_VAIN + int(seconds / KeyTimes().cooldown)
         return result
 
     def _build(self) -> Decider:

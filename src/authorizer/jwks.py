@@ -22,7 +22,7 @@ LONGEST_BACKOFF_SECONDS: Final = 30.0
 FIRST_PATIENCE_SECONDS: Final = 0.3
 """How long a request waits for newer keys if it can be decided without them. Each attempt doubles the time."""
 MOST_IN_VAIN: Final = 5
-"""The fetches in vain that tokens can cause at once. One more can follow after each cooldown."""
+"""The fetches in vain that tokens of one lane can cause at once. One more can follow after each cooldown."""
 MOST_MEMBERS: Final = 1000
 """The members of a key set that are read. The rest are skipped without further work."""
 MOST_TRIED: Final = 4
@@ -92,6 +92,17 @@ class KeyTimes(NamedTuple):
     timeout: float = 2.5
 
 
+class Asker(NamedTuple):
+    """A token for which keys are fetched. Those that a known key fits, and those that none fits, are two lanes.
+
+    Each lane has its own limit of fetches in vain: forged tokens with a known `kid` are the most frequent ones, and a
+    rotated key has a new one. In a lane, each signature counts by itself, because anyone can send any `kid`.
+    """
+
+    has_key: bool
+    signature: bytes
+
+
 class Schedule(NamedTuple):
     """When the keys of one issuer are fetched, and how long a request waits. Times are in seconds since 1970.
 
@@ -101,7 +112,7 @@ class Schedule(NamedTuple):
 
     - Only an attempt that had the whole `timeout` counts as a failure. It delays further attempts (backoff).
     - An attempt that had less time delays only the next one of its kind. Tokens that need newer keys do not notice it.
-    - A token that fetched in vain cannot fetch again for a cooldown. Other tokens still can, up to a limit.
+    - A token that fetched in vain cannot fetch again for a cooldown. Other tokens still can, up to a limit (`Asker`).
 
     Example: a provider that answers after 1.3 seconds, and the default times.
 
@@ -122,20 +133,20 @@ class Schedule(NamedTuple):
     failures: int = 0
     """The attempts that had the whole timeout."""
     failed_at: float | None = None
-    in_vain: Mapping[bytes, float] = MappingProxyType({})
-    """The signatures of tokens that fetched in vain, and until when each of them counts."""
+    in_vain: Mapping[Asker, float] = MappingProxyType({})
+    """Who fetched in vain, and until when each of them counts."""
 
     def is_due(self, now: float) -> bool:
         """Whether keys are fetched because of their age, whatever the token."""
         is_aged = _age(self.fetched_at, now) >= REFRESH_AT * self.times.fresh
         return is_aged and _age(self.attempted_at, now) >= _backoff(self.attempts)
 
-    def may_ask(self, now: float, signature: bytes) -> bool:
+    def may_ask(self, now: float, asker: Asker) -> bool:
         """Whether a token that no known key verifies causes a fetch."""
         if self.failures:
             return _age(self.failed_at, now) >= _backoff(self.failures)
-        counting = self._counting(now)
-        return signature not in counting and len(counting) < MOST_IN_VAIN
+        lane = self._lane(now, asker)
+        return asker not in lane and len(lane) < MOST_IN_VAIN
 
     def patience(self, now: float) -> float:
         """How long a request waits for newer keys if a known key verifies its token."""
@@ -158,16 +169,17 @@ class Schedule(NamedTuple):
             return missed
         return missed._replace(failures=self.failures + 1, failed_at=now)
 
-    def asked_in_vain(self, now: float, signature: bytes) -> Schedule:
+    def asked_in_vain(self, now: float, asker: Asker) -> Schedule:
         """The schedule after a fetch whose keys do not verify the token either."""
-        counting = self._counting(now)
+        lane = self._lane(now, asker)
+        others = {other: until for other, until in self.in_vain.items() if other.has_key != asker.has_key}
         # They end one after the other, so that a flood of tokens causes one fetch in each cooldown.
-        until = max((now, *counting.values())) + self.times.cooldown
-        return self._replace(in_vain={**counting, signature: until})
+        return self._replace(in_vain=others | lane | {asker: max((now, *lane.values())) + self.times.cooldown})
 
-    def _counting(self, now: float) -> dict[bytes, float]:
-        longest = MOST_IN_VAIN * self.times.cooldown  # Later times are from a clock that was set back.
-        return {signature: until for signature, until in self.in_vain.items() if 0 < until - now <= longest}
+    def _lane(self, now: float, asker: Asker) -> dict[Asker, float]:
+        """Those in the asker's lane that still count. Times that are too late are from a clock that was set back."""
+        lane = {other: until for other, until in self.in_vain.items() if other.has_key == asker.has_key}
+        return {other: until for other, until in lane.items() if 0 < until - now <= MOST_IN_VAIN * self.times.cooldown}
 
 
 def _age(moment: float | None, now: float) -> float:
@@ -236,13 +248,14 @@ class SigningKeys:
             self._first_used_at = now
         keys = self._usable(now, kid, algorithm)
         is_verified = _any_verifies(keys, algorithm, message, signature)
-        if self._schedule.is_due(now) or (not is_verified and self._schedule.may_ask(now, signature)):
+        asker = Asker(bool(keys), signature)
+        if self._schedule.is_due(now) or (not is_verified and self._schedule.may_ask(now, asker)):
             is_fetched = self._refresh(self._schedule.patience(now) if is_verified else self._schedule.times.timeout)
             now = self._clock()
             keys = self._usable(now, kid, algorithm)
             is_verified = _any_verifies(keys, algorithm, message, signature)
             if is_fetched and not is_verified:
-                self._schedule = self._schedule.asked_in_vain(now, signature)
+                self._schedule = self._schedule.asked_in_vain(now, asker)
         if not is_verified:
             # A known key with the token's kid is decisive. Without a kid, a newer key could have signed the token.
             if self._schedule.failures and not (keys and kid):

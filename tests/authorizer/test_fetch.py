@@ -165,6 +165,23 @@ def test_an_interim_response_is_not_the_answer(interim: str, count: int, server:
     assert HttpsFetch()(server.url, 5) == GOOD
 
 
+@pytest.mark.parametrize("status", ["201 Created", "203 Odd", "206 Part", "301 Moved", "404 Not Found", "500 Oops"])
+def test_only_a_response_with_status_200_is_a_key_set(status: str, server: FaultServer) -> None:
+    server.behaviour = lambda connection: connection.answer(GOOD, status)
+    with pytest.raises(FetchError, match=f"^status {status[:3]}$"):
+        HttpsFetch()(server.url, 5)
+
+
+@pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)])
+def test_a_response_has_at_most_the_maximum_size(more: int, is_read: bool, server: FaultServer) -> None:
+    server.behaviour = faults.body(GOOD + b" " * (MAX_BYTES - len(GOOD) + more))
+    if is_read:
+        assert len(HttpsFetch()(server.url, 5)) == MAX_BYTES
+    else:
+        with pytest.raises(FetchError, match="too large"):
+            HttpsFetch()(server.url, 5)
+
+
 def test_interim_responses_without_end_are_given_up(server: FaultServer) -> None:
     def answer(connection: faults.Connection) -> None:
         while not connection.stopping.is_set():

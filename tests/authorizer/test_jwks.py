@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from authorizer.fetch import FetchError, FetchTimeout
-from authorizer.jwks import MOST_IN_VAIN, KeysUnavailable, KeyTimes, Schedule, SigningKeys
+from authorizer.jwks import MOST_IN_VAIN, Asker, KeysUnavailable, KeyTimes, Schedule, SigningKeys
 from authorizer.refusal import Reason, Refusal
 from tests.support.tokens import ISSUER, NOW, jwk, key_set, sign
 
@@ -166,12 +166,24 @@ def forge(keys: SigningKeys, number: int, kid: str | None) -> None:
         keys.verify(kid, "RS256", b"message", number.to_bytes(256))
 
 
-@pytest.mark.parametrize("kid", ["k1", "x", None])
+@pytest.mark.parametrize("kid", ["k1", "k2", "x", None])
 def test_forged_tokens_do_not_use_up_the_fetch_of_a_valid_one(kid: str | None, world: World) -> None:
     world.slowness = 1.3
     keys = world.keys()
     serves(keys)
     for number in range(MOST_IN_VAIN - 1):
+        forge(keys, number, kid)
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
+    assert serves(keys, "k2", "RS-other")
+
+
+@pytest.mark.parametrize("kid", ["k1", None])
+def test_a_flood_of_tokens_that_a_known_key_fits_does_not_delay_a_key_with_a_new_kid(
+    kid: str | None, world: World
+) -> None:
+    keys = world.keys()
+    serves(keys)
+    for number in range(100):
         forge(keys, number, kid)
     world.documents[URL] = key_set(jwk("RS-other", "k2"))
     assert serves(keys, "k2", "RS-other")
@@ -276,16 +288,17 @@ def test_a_schedule_is_a_value() -> None:
     given_up = schedule.missed(NOW + 480, 0.3)
     assert (given_up.is_due(NOW + 481.9), given_up.is_due(NOW + 482)) == (False, True)
     assert (schedule.patience(NOW), given_up.patience(NOW), given_up.patience(NOW + 600)) == (0.3, 0.6, 2.5)
-    assert given_up.may_ask(NOW + 480, b"a")
+    one, other = Asker(has_key=False, signature=b"a"), Asker(has_key=False, signature=b"b")
+    assert given_up.may_ask(NOW + 480, one)
     failed = schedule.missed(NOW + 480, 2.5)
-    assert (failed.may_ask(NOW + 481.9, b"a"), failed.may_ask(NOW + 482, b"a")) == (False, True)
+    assert (failed.may_ask(NOW + 481.9, one), failed.may_ask(NOW + 482, one)) == (False, True)
     assert (failed.is_stale(NOW + 599), failed.is_stale(NOW + 600), given_up.is_stale(NOW + 600)) == (
         False,
         True,
         False,
     )
-    asked = failed.fetched(NOW + 490).asked_in_vain(NOW + 490, b"a")
-    assert (asked.may_ask(NOW + 499, b"a"), asked.may_ask(NOW + 499, b"b"), asked.may_ask(NOW + 500, b"a")) == (
+    asked = failed.fetched(NOW + 490).asked_in_vain(NOW + 490, one)
+    assert (asked.may_ask(NOW + 499, one), asked.may_ask(NOW + 499, other), asked.may_ask(NOW + 500, one)) == (
         False,
         True,
         True,
@@ -565,6 +578,9 @@ def test_each_key_that_fits_is_tried_for_a_token_that_names_none_four_at_most(wo
     keys = world.keys()
     assert [serves(keys, None, kind) for kind in kinds[:4]] == [True] * 4
     assert is_refused(keys, None, Reason.AMBIGUOUS_SIGNING_KEY, kinds[4])
+    world.documents[URL] = key_set(*(jwk(kind, f"kid of {kind}") for kind in kinds[:4]))
+    world.now = NOW + 480
+    assert is_refused(keys, None, Reason.BAD_SIGNATURE, kinds[4])
 
 
 def test_a_token_without_kid_is_served_by_a_warm_instance_through_a_rotation(world: World) -> None:

@@ -89,10 +89,15 @@ class Tokens(RuleBasedStateMachine):
         self.published = [*self.published, self.published[-1] + 1][-kept - 1 :]
         self.is_decided_rightly(self.published[-1], has_kid=True)
 
-    @rule(kid=st.sampled_from(["known", "unknown", "none"]), is_repeated=st.booleans())
+    @rule(kid=st.sampled_from(["known", "next", "unknown", "none"]), is_repeated=st.booleans())
     def a_forged_token(self, kid: str, is_repeated: bool) -> None:
         self.forged += not is_repeated
-        name = {"known": f"k{self.published[-1]}", "unknown": f"x{self.forged}", "none": None}[kid]
+        name = {
+            "known": f"k{self.published[-1]}",
+            "next": f"k{self.published[-1] + 1}",
+            "unknown": f"x{self.forged}",
+            "none": None,
+        }[kid]
         before = len(self.waited)
         try:
             self.keys.verify(name, "EdDSA", MESSAGE, self.forged.to_bytes(64))
@@ -124,7 +129,7 @@ class Tokens(RuleBasedStateMachine):
     def the_work_is_bounded(self) -> None:
         whole = self.now - NOW
         for_age = 1 + 6 * whole / (0.8 * TIMES.fresh)
-        for_tokens = MOST_IN_VAIN + whole / TIMES.cooldown + 3 * self.rotations
+        for_tokens = 2 * (MOST_IN_VAIN + whole / TIMES.cooldown) + 3 * self.rotations
         assert len(self.waited) <= for_age + for_tokens
         assert all(seconds <= TIMES.timeout for _at, seconds in self.waited)
 
