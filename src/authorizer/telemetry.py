@@ -98,7 +98,7 @@ class Telemetry:
         self._is_cold = False
         level = logging.ERROR if outcome == "fail" else logging.INFO
         known = {"request_id": request_id, "key_id": key_id, "issuer": issuer, "kid": kid}
-        logged = {name: value for name, value in known.items() if value is not None}
+        logged: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
         logged["latency_ms"] = round(latency_ms, 2)
         self._record(level, "decision", metrics, logged)
 

@@ -267,7 +267,7 @@ ENTRA_EXTERNAL = Sample(
 B2C = Sample(
     "a user's",
     {
-        "iss": "https://TENANT_NAME.b2clogin.com/TENANT_ID/v2.0/",
+        "iss": "https://TENANT.b2clogin.com/TENANT_ID/v2.0/",
         "nbf": NOW - 60,
         "aud": "API_CLIENT_ID",
         "sub": "690222be-ff1a-4d56-abd1-7e4f7d38e474",
@@ -575,7 +575,7 @@ TOKENS: Final[Mapping[str, Tokens]] = {
             ENTRA_EXTERNAL.change(
                 "with the name of the tenant",
                 Reason.WRONG_ISSUER,
-                iss="https://TENANT_NAME.ciamlogin.com/TENANT_ID/v2.0",
+                iss="https://TENANT.ciamlogin.com/TENANT_ID/v2.0",
             ),
             Sample("of a workforce tenant", ENTRA_V2.claims, refused=Reason.WRONG_ISSUER),
         ],
@@ -588,7 +588,7 @@ TOKENS: Final[Mapping[str, Tokens]] = {
             B2C.change("of another user flow", Reason.WRONG_CLAIM, tfp="B2C_1_OTHER"),
             B2C.change("of an older policy", Reason.WRONG_CLAIM, tfp=None, acr="b2c_1_sign_in"),
             B2C.change("of another tenant", Reason.WRONG_ISSUER, iss="https://OTHER.b2clogin.com/OTHER/v2.0/"),
-            B2C.change("without the slash", Reason.WRONG_ISSUER, iss="https://TENANT_NAME.b2clogin.com/TENANT_ID/v2.0"),
+            B2C.change("without the slash", Reason.WRONG_ISSUER, iss="https://TENANT.b2clogin.com/TENANT_ID/v2.0"),
         ],
         jwk={"use": "sig", "nbf": NOW - 86_400},
     ),
