@@ -4,10 +4,11 @@ python -m tests.aws ACCOUNT [--prefix multi-auth-accept-] [--boundary ARN] [--on
 """
 
 import argparse
+import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,9 +45,14 @@ Every resource has the tag {tag}={run}.
 """
 
 
+def aws_session(env: Mapping[str, str] = os.environ) -> Any:
+    """The session of the caller's shell. boto3 reads only AWS_DEFAULT_REGION; other AWS tools read AWS_REGION."""
+    return boto3.Session(region_name=env.get("AWS_REGION"))
+
+
 def main(
     arguments: Sequence[str] | None = None,
-    session: Callable[[], Any] = boto3.Session,
+    session: Callable[[], Any] = aws_session,
     ask: Callable[[str], str] = input,
 ) -> int:
     """Returns the exit code: 0 if no check failed and nothing remained, 1 otherwise, 2 if nothing was made."""
@@ -58,7 +64,7 @@ def main(
         say(str(error))
         return NOT_STARTED
     except (BotoCoreError, ClientError) as error:
-        say(f"AWS did not say whose credentials these are: {error}")
+        say(f"AWS did not say whose credentials these are: {error}. Sign in, or set AWS_PROFILE.")
         return NOT_STARTED
     run = f"{given.prefix}{secrets.token_hex(4)}"
     region = aws.region_name

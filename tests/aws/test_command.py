@@ -11,7 +11,7 @@ import pytest
 from cfnlint.decode import decode
 
 from local.template_file import load
-from tests.aws.__main__ import NOT_STARTED, main
+from tests.aws.__main__ import NOT_STARTED, aws_session, main
 from tests.aws.check import Check, Failed, Skipped
 from tests.aws.checks import CHECKS
 from tests.aws.deployed import HTTP, REST
@@ -80,6 +80,10 @@ def test_an_endpoint_that_is_not_aws_is_refused(url: str) -> None:
 def test_a_session_without_a_region_is_refused() -> None:
     with pytest.raises(WrongAccount, match="Set AWS_REGION"):
         check_account(Session(region=None), ACCOUNT)
+
+
+def test_the_region_is_that_of_the_shell() -> None:
+    assert aws_session({"AWS_REGION": "eu-west-3"}).region_name == "eu-west-3"
 
 
 def test_the_named_account_is_accepted() -> None:
