@@ -98,11 +98,14 @@ def test_a_table_outlives_its_stack_and_serves_the_next_one(stack: Stack) -> Non
     assert stack.allows(key)
 
 
-def test_a_table_for_trials_goes_with_its_stack(stack: Stack, system: System) -> None:
+def test_a_table_for_trials_is_deleted_with_one_more_command_after_its_stack(stack: Stack, system: System) -> None:
+    dynamodb = client(system.emulator, "dynamodb")
     stack.deploy(NOW, TableRemovalPolicy="Delete")
     table = stack.table
     stack.delete()
-    assert table not in client(system.emulator, "dynamodb").list_tables()["TableNames"]
+    assert table in dynamodb.list_tables()["TableNames"]
+    dynamodb.delete_table(TableName=table)
+    assert table not in dynamodb.list_tables()["TableNames"]
 
 
 def test_another_release_is_another_version_of_the_function(stack: Stack, system: System) -> None:

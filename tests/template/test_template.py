@@ -48,12 +48,12 @@ def test_the_table_is_a_global_one_with_this_region_alone_for_its_replica() -> N
     assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_the_table_is_protected_and_kept_unless_it_is_to_go_with_the_stack() -> None:
+def test_the_table_is_protected_unless_it_is_for_a_trial_and_always_outlives_the_stack() -> None:
     table = TEMPLATE["Resources"]["ApiKeysTable"]
     (replica,) = table["Properties"]["Replicas"]
     assert TEMPLATE["Conditions"]["ProtectsTable"] == {"Fn::Equals": [{"Fn::Ref": "TableRemovalPolicy"}, "Retain"]}
     assert replica["DeletionProtectionEnabled"] == {"Fn::If": ["ProtectsTable", True, False]}
-    assert table["DeletionPolicy"] == {"Fn::Ref": "TableRemovalPolicy"}
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert TEMPLATE["Parameters"]["TableRemovalPolicy"]["Default"] == "Retain"
 
 

@@ -35,7 +35,7 @@ def starts(**variables: str) -> bool:
 
 def test_there_are_no_more_parameters_than_a_newcomer_can_read_and_the_provider_comes_first() -> None:
     assert list(TEMPLATE["Parameters"])[:3] == ["JwtIssuer", "JwtAudience", "JwtJwksUrl"]
-    assert len(TEMPLATE["Parameters"]) <= 32
+    assert len(TEMPLATE["Parameters"]) <= 30
 
 
 def test_every_parameter_is_in_one_group_of_the_console_and_of_the_documentation() -> None:
