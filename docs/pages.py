@@ -38,16 +38,15 @@ def renewed(path: Path) -> str:
     return f"{head}{MARK}\n\n" + "\n".join(PAGES[path]()).rstrip() + "\n"
 
 
-def parameters(recipe: str) -> str | None:
-    """Return the `--parameter-overrides` that are equivalent to a recipe, or None if there are none.
+def parameters(recipe: str) -> dict[str, str] | None:
+    """Return the template parameters that are equivalent to a recipe, or None if there are none.
 
     They omit the members in `NARROWING`.
     """
     providers = tomllib.loads(recipe)["provider"]
     if len(providers) > 1 or not providers[0].keys() <= BY_PARAMETERS.keys() | NARROWING:
         return None
-    given = ((BY_PARAMETERS[name], providers[0].get(name)) for name in BY_PARAMETERS)
-    return " ".join(f"{name}={value}" for name, value in given if value)
+    return {parameter: value for name, parameter in BY_PARAMETERS.items() if (value := providers[0].get(name))}
 
 
 def _recipes() -> Iterator[str]:
@@ -56,10 +55,11 @@ def _recipes() -> Iterator[str]:
         comments, entry = recipe.split("\n\n", 1)
         title, _, *notes = (line.removeprefix("#").removeprefix(" ") for line in comments.splitlines())
         yield from (f"## {title}", "", "```toml", entry.rstrip(), "```", "", *notes, "")
-        if words := parameters(recipe):
+        if given := parameters(recipe):
             left_out = [name for name in tomllib.loads(recipe)["provider"][0] if name in NARROWING]
             without = f", without {' and '.join(f'`{name}`' for name in left_out)}" if left_out else ""
-            yield from (f"As template parameters{without}:", "", "```text", words, "```", "")
+            lines = (f'{name} = "{value}"' for name, value in given.items())
+            yield from (f"As template parameters{without}:", "", "```toml", *lines, "```", "")
 
 
 def _configuration() -> Iterator[str]:

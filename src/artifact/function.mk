@@ -5,5 +5,5 @@
 # `make run` sets HOST_WHEELS on machines without Linux, to build for the machine that runs the emulator.
 build-Authorizer:
 	@$(RUNTIME) -c '' 2>/dev/null || { \
-	  echo "$(RUNTIME) is not on PATH or does not run. Install it, or build with --parameter-overrides PythonRuntime=..." >&2; exit 1; }
+	  echo "$(RUNTIME) is not on PATH or does not run. Install it, or set PythonRuntime in the settings file, for build and deploy (docs/upgrading.md)." >&2; exit 1; }
 	@$(RUNTIME) artifact/build.py --architecture $(ARCHITECTURE) --package authorizer $(if $(HOST_WHEELS),--host-wheels) "$$ARTIFACTS_DIR"

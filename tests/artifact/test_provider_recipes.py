@@ -60,8 +60,9 @@ def read_by_sam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
     """The three parameters of each recipe that fits into them."""
     environments: dict[str, Any] = {}
     for name in NAMES:
-        if words := parameters(recipe(name).read_text(encoding="utf-8")):
-            environments[name] = f"[{name}.deploy.parameters]\nparameter_overrides = '{words}'\n"
+        if given := parameters(recipe(name).read_text(encoding="utf-8")):
+            lines = (f'{parameter} = "{value}"\n' for parameter, value in given.items())
+            environments[name] = f"[{name}.deploy.parameters.parameter_overrides]\n{''.join(lines)}"
     file = tmp_path_factory.mktemp("sam") / "samconfig.toml"
     file.write_text("version = 0.1\n" + "\n".join(environments.values()), encoding="utf-8")
     return {name: overrides("--config-file", file, "--config-env", name) for name in environments}
@@ -82,12 +83,11 @@ def test_recipes_that_fit_into_parameters_are_the_same_providers_but_for_what_is
         )
 
 
-@pytest.mark.parametrize("page", [PAGE, Path("README.md")], ids=str)
-def test_a_page_s_command_line_gives_its_provider(page: Path) -> None:
-    (line,) = re.findall(
-        r"^sam build && sam deploy --parameter-overrides (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    (provider,) = settings(overrides("--parameter-overrides", *line.split())).providers
+def test_the_page_s_settings_give_its_provider(tmp_path: Path) -> None:
+    table = re.findall(r"```toml\n(\[prod\.deploy.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
+    (tmp_path / "samconfig.toml").write_text(f"version = 0.1\n{table}", encoding="utf-8")
+    given = overrides("--config-file", tmp_path / "samconfig.toml", "--config-env", "prod")
+    (provider,) = settings(given).providers
     assert provider.issuer == "https://TENANT.eu.auth0.com/"
     assert provider.audiences == {"https://api.example.com"}
 
