@@ -1,9 +1,84 @@
 """A REST API with the authorizer of another stack: `cdk deploy -c authorizer=ARN`."""
 
+import json
+
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
+
+# The authorizer raises an error for 401 and 503. The gateway responses of the API define what the client gets.
+# The bodies have a fixed text, because API Gateway's own can contain the Authorization header.
+COMMON_HEADERS = {
+    "Content-Type": "'application/problem+json'",
+    "Cache-Control": "'no-store'",
+    "Access-Control-Allow-Origin": "'*'",
+}
+REQUEST_ID = {"requestId": "$context.extendedRequestId"}
+GATEWAY_RESPONSES = {
+    "UNAUTHORIZED": (
+        "401",
+        {
+            "Access-Control-Expose-Headers": "'WWW-Authenticate'",
+            "WWW-Authenticate": '\'Bearer realm="api", error="invalid_token"\'',
+        },
+        {
+            "title": "Unauthorized",
+            "status": 401,
+            "detail": "A valid API key or JWT is required, as Authorization: Bearer <credential>.",
+        },
+    ),
+    "ACCESS_DENIED": (
+        "403",
+        {},
+        {
+            "title": "Forbidden",
+            "status": 403,
+            "detail": "This credential does not permit this route.",
+            "missing_scopes": "$context.authorizer.missing_scopes",
+        },
+    ),
+    "AUTHORIZER_FAILURE": (
+        "503",
+        {"Access-Control-Expose-Headers": "'Retry-After'", "Retry-After": "'5'"},
+        {
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "The credential could not be checked just now. Please try again.",
+        },
+    ),
+    "AUTHORIZER_CONFIGURATION_ERROR": (
+        "503",
+        {"Access-Control-Expose-Headers": "'Retry-After'", "Retry-After": "'5'"},
+        {
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "The credential could not be checked just now. Please try again.",
+        },
+    ),
+    "MISSING_AUTHENTICATION_TOKEN": (
+        "404",
+        {},
+        {"title": "Not Found", "status": 404, "detail": "There is no such route."},
+    ),
+    "DEFAULT_4XX": (None, {}, {"title": "The request was refused", "detail": "API Gateway refused the request."}),
+    "DEFAULT_5XX": (None, {}, {"title": "The request failed", "detail": "API Gateway could not answer the request."}),
+}
+# No header, query string or subject, so that no part of a credential is logged.
+ACCESS_LOG = {
+    "requestId": "$context.extendedRequestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "resource": "$context.resourcePath",
+    "status": "$context.status",
+    "credential": "$context.authorizer.credential",
+    "keyId": "$context.authorizer.key_id",
+    "authorizerStatus": "$context.authorizer.status",
+    "authorizerLatency": "$context.authorizer.latency",
+    "responseLatency": "$context.responseLatency",
+    "error": "$context.error.responseType",
+}
 
 
 class ReportsApi(Stack):
@@ -26,18 +101,23 @@ class ReportsApi(Stack):
             "Api",
             # The account has one such role for each Region, which this stack must not replace.
             cloud_watch_role=False,
+            # One sender cannot cause more invocations of the authorizer than this limit, in requests per second. For an
+            # access log, add access_log_destination and `AccessLogFormat.custom(json.dumps(ACCESS_LOG))` here.
+            deploy_options=apigateway.StageOptions(throttling_rate_limit=100, throttling_burst_limit=100),
+            default_cors_preflight_options=apigateway.CorsOptions(
+                allow_origins=apigateway.Cors.ALL_ORIGINS, allow_headers=["Authorization", "Content-Type"]
+            ),
             default_method_options=apigateway.MethodOptions(
                 authorizer=authorizer, authorization_type=apigateway.AuthorizationType.CUSTOM
             ),
         )
-        for name in ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
-            # If a credential cannot be checked, the authorizer raises an error. Without this response, clients get 500.
+        for name, (status, headers, body) in GATEWAY_RESPONSES.items():
             api.add_gateway_response(
                 name,
                 type=apigateway.ResponseType.of(name),
-                status_code="503",
-                response_headers={"Content-Type": "'application/problem+json'", "Retry-After": "'5'"},
-                templates={"application/json": '{"type":"about:blank","title":"Service Unavailable","status":503}'},
+                status_code=status,
+                response_headers={**COMMON_HEADERS, **headers},
+                templates={"application/json": json.dumps({"type": "about:blank", **body, **REQUEST_ID})},
             )
         api.root.add_resource("reports").add_method(
             "POST",

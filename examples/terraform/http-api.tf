@@ -25,3 +25,23 @@ resource "aws_lambda_permission" "http_api" {
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${local.execution_arn}:${var.http_api_id}/authorizers/${aws_apigatewayv2_authorizer.multi_auth.id}"
 }
+
+# Use both in your aws_apigatewayv2_stage: default_route_settings and access_log_settings.
+locals {
+  http_throttle = { throttling_rate_limit = 100, throttling_burst_limit = 100 }
+
+  http_access_log_format = jsonencode({
+    requestId         = "$context.extendedRequestId"
+    time              = "$context.requestTime"
+    ip                = "$context.identity.sourceIp"
+    method            = "$context.httpMethod"
+    resource          = "$context.routeKey"
+    status            = "$context.status"
+    credential        = "$context.authorizer.credential"
+    keyId             = "$context.authorizer.key_id"
+    authorizerStatus  = "$context.authorizer.status"
+    authorizerLatency = "$context.authorizer.latency"
+    responseLatency   = "$context.responseLatency"
+    error             = "$context.error.responseType"
+  })
+}

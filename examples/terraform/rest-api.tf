@@ -7,6 +7,11 @@ variable "rest_api_id" {
   type        = string
 }
 
+variable "stage_name" {
+  description = "The name of your aws_api_gateway_stage"
+  type        = string
+}
+
 resource "aws_api_gateway_authorizer" "multi_auth" {
   name                             = "multi-auth"
   rest_api_id                      = var.rest_api_id
@@ -23,19 +28,157 @@ resource "aws_lambda_permission" "rest_api" {
   source_arn    = "${local.execution_arn}:${var.rest_api_id}/authorizers/${aws_api_gateway_authorizer.multi_auth.id}"
 }
 
-# If a credential cannot be checked, the authorizer raises an error. Without these responses, the client gets 500 without Retry-After.
-# They apply from your next aws_api_gateway_deployment.
-resource "aws_api_gateway_gateway_response" "authorizer_failure" {
-  for_each      = toset(["AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"])
+# The authorizer raises an error for 401 and 503. Without these responses, the client gets 500 instead of 503.
+# They apply from your next aws_api_gateway_deployment. The bodies have a fixed text, because API Gateway's own can contain the Authorization header.
+locals {
+  gateway_responses = {
+    UNAUTHORIZED = {
+      status  = "401"
+      headers = {
+        "Content-Type"                  = "'application/problem+json'"
+        "Cache-Control"                 = "'no-store'"
+        "Access-Control-Allow-Origin"   = "'*'"
+        "Access-Control-Expose-Headers" = "'WWW-Authenticate'"
+        "WWW-Authenticate"              = "'Bearer realm=\"api\", error=\"invalid_token\"'"
+      }
+      body = {
+        type      = "about:blank"
+        title     = "Unauthorized"
+        status    = 401
+        detail    = "A valid API key or JWT is required, as Authorization: Bearer <credential>."
+        requestId = "$context.extendedRequestId"
+      }
+    }
+    ACCESS_DENIED = {
+      status  = "403"
+      headers = {
+        "Content-Type"                = "'application/problem+json'"
+        "Cache-Control"               = "'no-store'"
+        "Access-Control-Allow-Origin" = "'*'"
+      }
+      body = {
+        type           = "about:blank"
+        title          = "Forbidden"
+        status         = 403
+        detail         = "This credential does not permit this route."
+        missing_scopes = "$context.authorizer.missing_scopes"
+        requestId      = "$context.extendedRequestId"
+      }
+    }
+    AUTHORIZER_FAILURE = {
+      status  = "503"
+      headers = {
+        "Content-Type"                  = "'application/problem+json'"
+        "Cache-Control"                 = "'no-store'"
+        "Access-Control-Allow-Origin"   = "'*'"
+        "Access-Control-Expose-Headers" = "'Retry-After'"
+        "Retry-After"                   = "'5'"
+      }
+      body = {
+        type      = "about:blank"
+        title     = "Service Unavailable"
+        status    = 503
+        detail    = "The credential could not be checked just now. Please try again."
+        requestId = "$context.extendedRequestId"
+      }
+    }
+    AUTHORIZER_CONFIGURATION_ERROR = {
+      status  = "503"
+      headers = {
+        "Content-Type"                  = "'application/problem+json'"
+        "Cache-Control"                 = "'no-store'"
+        "Access-Control-Allow-Origin"   = "'*'"
+        "Access-Control-Expose-Headers" = "'Retry-After'"
+        "Retry-After"                   = "'5'"
+      }
+      body = {
+        type      = "about:blank"
+        title     = "Service Unavailable"
+        status    = 503
+        detail    = "The credential could not be checked just now. Please try again."
+        requestId = "$context.extendedRequestId"
+      }
+    }
+    MISSING_AUTHENTICATION_TOKEN = {
+      status  = "404"
+      headers = {
+        "Content-Type"                = "'application/problem+json'"
+        "Cache-Control"               = "'no-store'"
+        "Access-Control-Allow-Origin" = "'*'"
+      }
+      body = {
+        type      = "about:blank"
+        title     = "Not Found"
+        status    = 404
+        detail    = "There is no such route."
+        requestId = "$context.extendedRequestId"
+      }
+    }
+    DEFAULT_4XX = {
+      status  = null
+      headers = {
+        "Content-Type"                = "'application/problem+json'"
+        "Cache-Control"               = "'no-store'"
+        "Access-Control-Allow-Origin" = "'*'"
+      }
+      body = {
+        type      = "about:blank"
+        title     = "The request was refused"
+        detail    = "API Gateway refused the request."
+        requestId = "$context.extendedRequestId"
+      }
+    }
+    DEFAULT_5XX = {
+      status  = null
+      headers = {
+        "Content-Type"                = "'application/problem+json'"
+        "Cache-Control"               = "'no-store'"
+        "Access-Control-Allow-Origin" = "'*'"
+      }
+      body = {
+        type      = "about:blank"
+        title     = "The request failed"
+        detail    = "API Gateway could not answer the request."
+        requestId = "$context.extendedRequestId"
+      }
+    }
+  }
+
+  # Use it as `format` in access_log_settings of your aws_api_gateway_stage.
+  access_log_format = jsonencode({
+    requestId         = "$context.extendedRequestId"
+    time              = "$context.requestTime"
+    ip                = "$context.identity.sourceIp"
+    method            = "$context.httpMethod"
+    resource          = "$context.resourcePath"
+    status            = "$context.status"
+    credential        = "$context.authorizer.credential"
+    keyId             = "$context.authorizer.key_id"
+    authorizerStatus  = "$context.authorizer.status"
+    authorizerLatency = "$context.authorizer.latency"
+    responseLatency   = "$context.responseLatency"
+    error             = "$context.error.responseType"
+  })
+}
+
+resource "aws_api_gateway_gateway_response" "multi_auth" {
+  for_each      = local.gateway_responses
   rest_api_id   = var.rest_api_id
   response_type = each.key
-  status_code   = "503"
+  status_code   = each.value.status
 
-  response_parameters = {
-    "gatewayresponse.header.Content-Type" = "'application/problem+json'"
-    "gatewayresponse.header.Retry-After"  = "'5'"
-  }
-  response_templates = {
-    "application/json" = jsonencode({ type = "about:blank", title = "Service Unavailable", status = 503 })
+  response_parameters = { for name, value in each.value.headers : "gatewayresponse.header.${name}" => value }
+  response_templates  = { "application/json" = jsonencode(each.value.body) }
+}
+
+# One sender cannot cause more invocations of the authorizer than this limit, in requests per second.
+resource "aws_api_gateway_method_settings" "throttle" {
+  rest_api_id = var.rest_api_id
+  stage_name  = var.stage_name
+  method_path = "*/*"
+
+  settings {
+    throttling_rate_limit  = 100
+    throttling_burst_limit = 100
   }
 }

@@ -98,7 +98,13 @@ class Decider:
 
 
 def _check_api(event: Mapping[str, Any]) -> None:
-    """Refuse WebSocket APIs: they authorize only `$connect`, once for a connection that can last for hours."""
+    """Refuse events of other kinds of authorizers.
+
+    A TOKEN authorizer (API Gateway developer guide, "Input to a Lambda authorizer") sends one header without its name.
+    A WebSocket API authorizes only `$connect`, once for a connection that can last for hours.
+    """
+    if event.get("type") == "TOKEN":
+        raise Refusal(Reason.TOKEN_AUTHORIZER)
     context = event.get("requestContext")
     if isinstance(context, dict) and context.get("eventType") == "CONNECT":
         raise Refusal(Reason.WEBSOCKET_API)

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     MALFORMED_AUTHORIZATION = "malformed_authorization"
     UNRECOGNISED = "unrecognised"
     WEBSOCKET_API = "websocket_api"
+    TOKEN_AUTHORIZER = "token_authorizer"
     IDENTITY_TOO_LARGE = "identity_too_large"
 
     MALFORMED_KEY = "malformed_key"

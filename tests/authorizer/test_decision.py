@@ -92,6 +92,13 @@ def test_a_websocket_apis_event_is_refused_with_a_reason_of_its_own() -> None:
     assert (recorded["outcome"], recorded["reason"]) == ("refuse", "websocket_api")
 
 
+def test_an_event_of_a_token_authorizer_is_refused_with_a_reason_of_its_own() -> None:
+    event = {"type": "TOKEN", "authorizationToken": "Bearer secret-token", "methodArn": EVENT["methodArn"]}
+    outcome, recorded = decide(Identity("api_key", "acme"), event)
+    assert isinstance(outcome, Unauthorized)
+    assert (recorded["outcome"], recorded["reason"]) == ("refuse", "token_authorizer")
+
+
 def test_an_event_without_a_method_arn_makes_no_policy() -> None:
     outcome, recorded = decide(Identity("api_key", "acme"), EVENT | {"methodArn": None})
     assert isinstance(outcome, Undecided)

@@ -65,10 +65,10 @@ def stack(system: System) -> Iterator[Stack]:
     stack.delete()
 
 
-def template_of_before(tmp_path: Path) -> Path:
+def template_of_before(tmp_path: Path, before: Path = BEFORE, code: str = "src/authorizer") -> Path:
     """The template of before, with the functions of today's build: it is about the table."""
-    text = BEFORE.read_text(encoding="utf-8")
-    for folder, built in (("src/authorizer", "Authorizer"), ("src/me", "Me")):
+    text = before.read_text(encoding="utf-8")
+    for folder, built in ((code, "Authorizer"), ("src/me", "Me")):
         assert text.count(f"CodeUri: {folder}\n") == 1
         text = text.replace(f"CodeUri: {folder}\n", f"CodeUri: {(FOLDER / built).resolve()}\n")
     template = tmp_path / "template.yaml"

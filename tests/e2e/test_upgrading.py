@@ -111,6 +111,29 @@ def test_a_stack_of_0_1_goes_over_with_its_keys_while_an_api_of_ones_own_stays(
     assert report(mine, create_key(system.emulator, table, "--consumer", "globex")["key"]) == (201, "globex")
 
 
+def test_a_stack_of_0_2_goes_over_with_its_table_when_its_stage_has_another_name(
+    system: System, tmp_path: Path
+) -> None:
+    name, log = "upgraded", DIRECTORY / "upgraded.log"
+    given = local_parameters() | {"TableRemovalPolicy": "Retain"}
+    old = template_of_before(tmp_path, Path(__file__).with_name("template_0_2.yaml"), "src")
+    before = deploy_template(system.emulator, old, name, given, log)
+    key = create_key(system.emulator, before["ApiKeysTable"], "--consumer", "globex")["key"]
+    given |= {"StageName": "v2", "AuthConfig": "auth.toml"}
+    now = deploy_template(system.emulator, FOLDER / "template.yaml", name, given, log)
+    assert now["ApiKeysTable"] == before["ApiKeysTable"]
+    assert Caller(rest_api_url(system.emulator, now["Api"], "v2")).bearer(key).body["sub"] == "globex"
+    table = client(system.emulator, "dynamodb").describe_table(TableName=now["ApiKeysTable"])["Table"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} >= {"by_end_day"}
+
+
+def test_the_page_names_each_parameter_that_0_2_has_and_this_version_has_not() -> None:
+    old = load(Path("tests/e2e/template_0_2.yaml"))["Parameters"]
+    section = PAGE.partition("## Upgrade from 0.2")[2].partition("\n## ")[0]
+    assert old.keys() - load(Path("template.yaml"))["Parameters"].keys() <= set(re.findall(r"\w+", section))
+
+
 def test_the_template_of_0_1_can_only_create_a_table() -> None:
     """The section "Roll back to 0.1" rests on this. The emulator cannot show it: a new table has the old name there."""
     old = load(Path("tests/e2e/template_0_1.yaml"))

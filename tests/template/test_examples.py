@@ -1,7 +1,10 @@
 """The examples that no local system can deploy are at least well formed, and name what the templates give."""
 
+import ast
+import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,12 @@ from local.template_file import load
 TERRAFORM = Path("examples/terraform")
 KINDS = {
     "main.tf": set[str](),
-    "rest-api.tf": {"aws_api_gateway_authorizer", "aws_lambda_permission", "aws_api_gateway_gateway_response"},
+    "rest-api.tf": {
+        "aws_api_gateway_authorizer",
+        "aws_lambda_permission",
+        "aws_api_gateway_gateway_response",
+        "aws_api_gateway_method_settings",
+    },
     "http-api.tf": {"aws_apigatewayv2_authorizer", "aws_lambda_permission"},
 }
 
@@ -74,3 +82,124 @@ def handler_of(name: str) -> Callable[[dict[str, Any], None], dict[str, Any]]:
 @pytest.mark.parametrize("authorizer", [{}, {"authorizer": None}, {"authorizer": {}}, {"authorizer": {"sub": ""}}])
 def test_a_function_of_an_example_refuses_a_request_without_an_identity(name: str, authorizer: dict[str, Any]) -> None:
     assert handler_of(name)({"requestContext": authorizer}, None)["statusCode"] == 401
+
+
+TEMPLATE = load(Path("template.yaml"))
+API = TEMPLATE["Resources"]["Api"]["Properties"]
+RATE = TEMPLATE["Parameters"]["ThrottleRate"]["Default"]
+ORIGIN = {"Fn::Sub": "'${CorsAllowOrigin}'"}
+"""In the examples, any origin."""
+
+
+@dataclass
+class Setup:
+    """What an example sets on the API: by gateway response the status, headers and body; throttle; access log."""
+
+    responses: dict[str, tuple[str | None, dict[str, str], Any]]
+    rate: int
+    burst: int
+    log: dict[str, str]
+
+
+def of_sam(api: dict[str, Any]) -> Setup:
+    (settings,) = api["MethodSettings"]
+    settings = settings["Fn::If"][1] if "Fn::If" in settings else settings
+    rate, burst = (
+        RATE if value == {"Fn::Ref": "ThrottleRate"} else value
+        for value in (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"])
+    )
+    responses = {
+        name: (
+            str(response["StatusCode"]) if "StatusCode" in response else None,
+            {header: "'*'" if value == ORIGIN else value for header, value in _headers(response).items()},
+            json.loads(response["ResponseTemplates"]["application/json"]),
+        )
+        for name, response in api["GatewayResponses"].items()
+    }
+    return Setup(responses, rate, burst, json.loads(api["AccessLogSetting"]["Fn::If"][1]["Format"]))
+
+
+def _headers(response: dict[str, Any]) -> dict[str, Any]:
+    headers: dict[str, Any] = response["ResponseParameters"]["Headers"]
+    return headers
+
+
+def plain(value: Any) -> Any:
+    """A value of Terraform's language without the quotes that its parser keeps."""
+    if isinstance(value, dict):
+        return {plain(name): plain(each) for name, each in value.items() if not name.startswith("__")}
+    if isinstance(value, str):
+        return json.loads(value) if value.startswith('"') else None if value in ("null", "${null}") else value
+    return value
+
+
+def jsonencoded(text: str) -> dict[str, str]:
+    """The members of a call such as ``${jsonencode({name = "value"})}``."""
+    return {name.strip('"'): value for name, value in re.findall(r'(\w+|"\w+")\s*[=:]\s*"([^"]*)"', text)}
+
+
+def of_terraform() -> Setup:
+    module = read("rest-api.tf")
+    (values,) = module["locals"]
+    responses = {
+        name: (each["status"], each["headers"], each["body"])
+        for name, each in plain(values["gateway_responses"]).items()
+    }
+    (throttle,) = (
+        each["settings"][0]
+        for entry in module["resource"]
+        for kind, named in entry.items()
+        if kind.strip('"') == "aws_api_gateway_method_settings"
+        for each in named.values()
+    )
+    limits = throttle["throttling_rate_limit"], throttle["throttling_burst_limit"]
+    return Setup(responses, *limits, jsonencoded(values["access_log_format"]))
+
+
+def of_cdk() -> Setup:
+    tree = ast.parse(Path("examples/cdk/stack.py").read_text(encoding="utf-8"))
+    named = {
+        each.targets[0].id: ast.literal_eval(each.value)
+        for each in tree.body
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name)
+    }
+    (throttle,) = (
+        each for each in ast.walk(tree) if isinstance(each, ast.Call) and "StageOptions" in ast.dump(each.func)
+    )
+    limits = {each.arg: ast.literal_eval(each.value) for each in throttle.keywords}
+    responses = {
+        name: (status, {**named["COMMON_HEADERS"], **headers}, {"type": "about:blank", **body, **named["REQUEST_ID"]})
+        for name, (status, headers, body) in named["GATEWAY_RESPONSES"].items()
+    }
+    return Setup(responses, limits["throttling_rate_limit"], limits["throttling_burst_limit"], named["ACCESS_LOG"])
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        lambda: of_sam(load(Path("examples/rest-api/template.yaml"))["Resources"]["Api"]["Properties"]),
+        of_terraform,
+        of_cdk,
+    ],
+    ids=["SAM", "Terraform", "CDK"],
+)
+def test_a_rest_api_of_the_examples_has_what_the_sample_api_has(example: Callable[[], Setup]) -> None:
+    assert example() == of_sam(API)
+
+
+def test_the_rest_api_answers_a_preflight_as_the_sample_api_does() -> None:
+    cors = load(Path("examples/rest-api/template.yaml"))["Resources"]["Api"]["Properties"]["Cors"]
+    assert cors == {name: "'*'" if value == ORIGIN else value for name, value in API["Cors"].items()}
+
+
+def test_an_http_api_of_the_examples_has_the_throttle_and_the_access_log_of_the_sample_api() -> None:
+    expected = of_sam(API)
+    log = expected.log | {"resource": "$context.routeKey"}
+    stage = load(Path("examples/http-api/template.yaml"))["Resources"]["Stage"]["Properties"]
+    assert json.loads(stage["AccessLogSettings"]["Format"]) == log
+    limits = stage["DefaultRouteSettings"]
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (expected.rate, expected.burst)
+    (values,) = read("http-api.tf")["locals"]
+    assert jsonencoded(values["http_access_log_format"]) == log
+    throttle = plain(values["http_throttle"])
+    assert throttle == {"throttling_rate_limit": expected.rate, "throttling_burst_limit": expected.burst}

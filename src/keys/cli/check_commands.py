@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command
 from keys.core.errors import BadInput
-from keys.deployment import api_routes, live_api, rules, rules_check
+from keys.deployment import api_routes, kept_parameters, live_api, rules, rules_check
 from keys.deployment.api_routes import ApiRoutes
 from keys.deployment.claim_notes import claim_notes
 from keys.deployment.guard import Caller
@@ -67,7 +68,7 @@ def check(
     SAM's own translator reads the SAM or CloudFormation template. For the CDK, specify the output of `cdk synth`. This
     authorizer is a function with its handler, or what has the name AuthorizerFunctionArn: a parameter, an import, or an
     output of a nested stack. With --api, API Gateway is asked, and this authorizer is that of --stack, else of the
-    local system.
+    local system. With --stack, the parameters of the stack that clash with the file are mistakes.
 
     The exit code is 10 if there are no mistakes, but no route was compared with the rules, or some rules match no
     route and a part of the API could not be read.
@@ -89,14 +90,19 @@ def check(
         ApiRoutes.joined(parts) if parts else None,
         simple_responses=bool(read.settings.get("simple_responses")),
     )
+    told = [*claim_notes(read)]
+    if app.target.stack:
+        kept = app.deployment.parameters
+        found = replace(found, mistakes=(*found.mistakes, *kept_parameters.mistakes(kept, read)))
+        told = [*told, *kept_parameters.notes(kept, file)]
     count = len(read.rules.rules)
     if app.json:
         checked = _check_object(found)
-        checked["notes"] += claim_notes(read)
+        checked["notes"] += told
         output.print_json({"rules": count, "providers": len(read.providers), **checked})
     else:
         _show(found, file)
-        for text in claim_notes(read):
+        for text in told:
             note(f"Note: {file}: {text}.")
         counts = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
         looked_at = f"{file}: {', '.join(plural(*each) for each in counts)}"
