@@ -38,7 +38,8 @@ def read_toml(text: str, folder: Path) -> None:
         auth_file.parse(whole(text), folder)
     for name, commands in table.items():
         if isinstance(commands, dict) and "deploy" in commands:
-            known = load(Path("template.yaml"))["Parameters"].keys()
+            template = "monitoring.yaml" if name == "monitoring" else "template.yaml"
+            known = load(Path(template))["Parameters"].keys()
             assert overrides(text, name, folder).keys() <= known
 
 
@@ -97,6 +98,7 @@ def test_a_block_of_commands_can_be_pasted(block: Block) -> None:
     done = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)  # noqa: S607
     assert not done.stderr
     assert not re.search(r"<[A-Za-z][^>\n]*>|\.\.\.(?:\s|$)", block.text), "a placeholder that the shell takes for more"
+    assert "--parameter-overrides" not in block.text, "it replaces all parameters of the settings file"
 
 
 @pytest.mark.parametrize(
