@@ -52,7 +52,7 @@ sys.exit(code)
 
 def run(emulator: Emulator, *arguments: str, stdin: Iterable[bytes] = ()) -> Ran:
     started = time.monotonic()
-    prefix = () if arguments[0] == "export" else ("--prefix", "mak")
+    prefix = () if arguments[0] in ("export", "leak") else ("--prefix", "mak")
     command = [sys.executable, "-I", "-S", "-c", MEASURE, str(KEYS), *arguments, "--table", TABLE, *prefix]
     with subprocess.Popen(
         [*command, "--output", "json"], env=emulator.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE

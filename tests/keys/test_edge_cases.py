@@ -141,7 +141,7 @@ def of_table(keys: KeysCommand, prefix: str | None, accept_imported: bool | None
     return Known(keys.client, keys.table, keys.clock)
 
 
-@pytest.mark.parametrize("command", [["create", "--consumer", "acme"], ["leak"], ["verify"]])
+@pytest.mark.parametrize("command", [["create", "--consumer", "acme"], ["verify"]])
 def test_another_prefix_than_the_stacks_is_refused(keys: KeysCommand, command: list[str]) -> None:
     known = of_table(keys, "acme")
     refused = known.run(*command, "--prefix", "zzz")

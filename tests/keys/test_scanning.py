@@ -1,13 +1,9 @@
 """The search for keys in text, and the patterns for secret scanners, each run by its scanner's engine."""
 
-import bz2
-import gzip
 import io
 import json
-import lzma
 import os
 import tomllib
-import urllib.parse
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -51,8 +47,7 @@ def test_a_key_is_found_wherever_it_stands() -> None:
 
 def test_keys_with_any_prefix_are_found_in_their_order() -> None:
     text = [api_key.generate(prefix) for prefix in ("oth", "a", "acme_live", "x" * 20, "oth")]
-    text[1] = text[1].replace("_", "%5F")
-    assert [key for key, _ in hits(" ".join(text).encode())] == [key.replace("%5F", "_") for key in text]
+    assert [key for key, _ in hits(" ".join(text).encode())] == text
 
 
 def test_several_keys_are_found_in_their_order() -> None:
@@ -79,26 +74,16 @@ LEAKS: dict[str, Callable[[str], str]] = {
     "before another word": lambda key: f"{key}_old",
     "after a letter": lambda key: f"n{key}",
 }
-WRITTEN: dict[str, Callable[[str], str]] = {
-    "percent": lambda key: key.replace("_", "%5F"),
-    "percent twice": lambda key: urllib.parse.quote(key.replace("_", "%5f")),
-    "JSON's escape": lambda key: key.replace("_", "\\u005f"),
-    "JSON's escape in JSON": lambda key: json.dumps(key.replace("_", "\\u005F")),
-    "a string's escape": lambda key: key.replace("_", "\\x5f"),
-    "Markdown": lambda key: key.replace("_", "\\_"),
-    "HTML": lambda key: key.replace("_", "&#95;"),
-    "mail": lambda key: key.replace("_", "=5F"),
-}
 
 
-@pytest.mark.parametrize("write", [*LEAKS.values(), *WRITTEN.values()], ids=[*LEAKS, *WRITTEN])
+@pytest.mark.parametrize("write", LEAKS.values(), ids=LEAKS)
 @pytest.mark.parametrize("prefix", ["mak", "acme_live", "a_1_b_2_c_3_d_4_e_56"])
 def test_a_key_is_found_in_what_leaks_it(write: Callable[[str], str], prefix: str) -> None:
     key = api_key.generate(prefix)
     assert hits(f"x\n{write(key)}\n".encode()) == [(key, 2)]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "latin-1"])
 def test_a_key_is_found_in_every_encoding(encoding: str) -> None:
     assert hits(f"Zürich\r\n{KEY}\r\n".encode(encoding)) == [(KEY, 2)]
 
@@ -108,27 +93,35 @@ def test_a_key_in_utf_16_is_found_in_the_middle_of_other_text() -> None:
         assert [key for key, _ in hits(b"diff\n+" + f"x\n{KEY}\n".encode(encoding))] == [KEY]
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
-def test_a_compressed_log_is_searched(compress: Callable[[bytes], bytes]) -> None:
-    assert hits(compress(f"a\n{KEY}\n".encode())) == [(KEY, 2)]
-    with pytest.raises(BadInput, match="truncated or damaged"):
-        hits(compress(os.urandom(100_000))[:50_000])
-
-
-@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"%PDF-1.7"])
-def test_what_has_no_readable_text_in_it_is_an_error(head: bytes) -> None:
-    with pytest.raises(BadInput, match="The file is "):
-        hits(head + bytes(100))
-
-
-def test_what_was_searched_is_counted_and_what_is_no_text_is_known() -> None:
-    text, noise, empty = Search(), Search(), Search()
+def test_what_was_searched_is_counted_with_the_part_that_is_not_text() -> None:
+    text, packed, empty = Search(), Search(), Search()
     assert list(text.hits(io.BytesIO(b"a\nb\nc"))) == []
-    assert (text.bytes, text.lines, text.is_text) == (5, 3, True)
-    assert list(noise.hits(io.BytesIO(os.urandom(100_000)))) == []
-    assert not noise.is_text
+    assert (text.bytes, text.lines, text.binary) == (5, 3, 0)
+    content = b"a line of text\n" * 10_000 + zlib.compress(os.urandom(500)) + b"a line of text\n" * 10_000
+    assert list(packed.hits(io.BytesIO(content))) == []
+    assert 500 < packed.binary < 20_000
     assert list(empty.hits(io.BytesIO(b""))) == []
-    assert (empty.bytes, empty.lines, empty.is_text) == (0, 0, True)
+    assert (empty.bytes, empty.lines, empty.binary) == (0, 0, 0)
+
+
+def test_text_in_utf_16_is_text_in_any_language() -> None:
+    search = Search()
+    assert [hit.key for hit in search.hits(io.BytesIO(f"\u4e2d\u0101\u0203 {KEY}".encode("utf-16")))] == [KEY]
+    assert search.binary == 0
+
+
+def test_keys_of_another_format_are_found_by_their_pattern() -> None:
+    patterns = [scanning.compiled(r"sk_live_[A-Za-z0-9]{24}"), scanning.compiled(r"apikey=(\S+)")]
+    token, short, other = "sk_live_" + "a1" * 12, "apikey=tooshort", "legacy-key-number-1"
+    text = f"{KEY}\n{token} {short}\napikey={other}\n".encode()
+    found = [(hit.key, hit.line, hit.is_ours) for hit in Search(patterns=patterns).hits(io.BytesIO(text))]
+    assert found == [(KEY, 1, True), (token, 2, False), (other, 3, False)]
+
+
+@pytest.mark.parametrize(("pattern", "told"), [("a(", "is not a regular expression"), ("a*", "matches the empty text")])
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        scanning.compiled(pattern)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 5000])
@@ -138,11 +131,10 @@ def test_a_key_across_two_pieces_is_found_once(size: int) -> None:
     assert list(Search().hits(stream)) == [Hit(KEY, 2), Hit(KEY, 3), Hit(KEY, 4)]
 
 
-@pytest.mark.parametrize("position", range(scanning._MAX_KEY_BYTES - 60, scanning._MAX_KEY_BYTES + 60))
+@pytest.mark.parametrize("position", range(scanning._OVERLAP - 60, scanning._OVERLAP + 60))
 def test_a_key_at_any_position_of_a_window_is_found_once(position: int) -> None:
-    key = api_key.generate("a_1_b_2").replace("_", "&#000095;")
-    text = b"x" * position + key.encode() + b"y" * 2 * scanning._MAX_KEY_BYTES
-    stream: Any = io.BufferedReader(Pieces(text, 2 * scanning._MAX_KEY_BYTES))
+    text = b"x" * position + api_key.generate("a_1_b_2").encode() + b"y" * 2 * scanning._OVERLAP
+    stream: Any = io.BufferedReader(Pieces(text, 2 * scanning._OVERLAP))
     assert len(list(Search().hits(stream))) == 1
 
 

@@ -36,7 +36,7 @@ class Exit(IntEnum):
     INCOMPLETE = 6, "import: some lines failed. export: some items were left out."
     FAULTY = 7, "doctor: at least one check found a fault."
     NO_EFFECT = 8, "The key or consumer already had this state. Nothing was changed."
-    STILL_LIVE = 9, "leak: a key that was found is active or disabled, or might be."
+    STILL_LIVE = 9, "leak: a key that was found is active or disabled, or might be, or is not in this table."
     UNCHECKED = 10, "check: no mistakes, but some rules could not be compared with a route."
 
     @classmethod

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from authorizer import api_key
-from keys.core import decoding
 from keys.core.errors import BadInput
 
 CHECKSUM_RULE: Final = (
@@ -20,37 +19,31 @@ CHECKSUM_RULE: Final = (
 CHUNK: Final = 1 << 20
 """How many bytes are searched at a time."""
 
-_UNDERSCORE = rb"(?:_|%5[Ff]|%255[Ff]|\\{1,4}u005[Ff]|\\{1,4}x5[Ff]|\\{1,4}_|&#0{0,9}95;|&#[xX]5[Ff];|&lowbar;|=5[Ff])"
-"""Also as escaped in URLs, JSON, Markdown, HTML and mail. These do not change the other characters of a key."""
+_BODY: Final = re.compile(rb"_(?=" + api_key.BODY_PATTERN.encode() + rb")")
+_MAX_PREFIX: Final = 20
+_PREFIXES: Final = re.compile(rb"[a-z0-9_]+\Z")
+_KEY_BYTES: Final = 1 + api_key.RANDOM_LENGTH + 1 + api_key.CHECKSUM_LENGTH
+"""The length of a key without its prefix."""
 
-_CANDIDATES = tuple(
-    re.compile(
-        rb"%s(?=([0-9A-Za-z]{%d})%s([0-9A-Za-z]{%d}))"
-        % (end, api_key.RANDOM_LENGTH, _UNDERSCORE, api_key.CHECKSUM_LENGTH)
-    )
-    for end in (rb"_", rb"5F", rb"5f", rb";")
-)
-"""A key after its prefix, for each end of an underscore. They begin with a literal, which is about ten times faster."""
+_IMPORTED: Final = re.compile(rb"[\x21-\x7e]{16,512}\Z")
+"""The tokens that the authorizer looks up as imported keys."""
 
-_ESCAPE = re.compile(_UNDERSCORE)
-_MAX_PREFIX = 20
-_PREFIXES = re.compile(rb"([a-z0-9_]+)_\Z")
-_MAX_KEY_BYTES = 1024
-"""An upper bound of the length of a key with these escapes."""
+_OVERLAP: Final = 1024
+"""How much of a chunk is searched again with the next one. No key is longer."""
 
-_MAX_PREFIX_BYTES = 256
-"""An upper bound of the length of a prefix with these escapes."""
-
-_CONTROL_BYTES = bytes(set(range(32)) - {0, *b"\a\b\t\n\v\f\r\x1b"} | {127})
-_MAX_CONTROL_RATIO = 0.02
+_BLOCK: Final = 4096
+_CONTROL_BYTES: Final = bytes(set(range(32)) - {0, *b"\a\b\t\n\v\f\r\x1b"} | {127})
+_MOST_CONTROL_BYTES: Final = 3
+"""A block with more control bytes is not text. Compressed or binary content has one in nine bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A key in a text. `line`: the number of its line."""
+    """A key in a text. `line`: the number of its line. `is_ours`: whether it has the product's key format."""
 
     key: str
     line: int
+    is_ours: bool = True
 
     @property
     def prefix(self) -> str:
@@ -58,80 +51,105 @@ class Hit:
 
 
 class Search:
-    """Searches one stream of any size for keys with any prefix. Memory use is constant.
+    """Searches one stream of any size for keys with any prefix, and for matches of `patterns`. Memory use is constant.
 
-    Also finds keys in UTF-16 and UTF-32, in gzip, bzip2 and xz, and with the escapes of JSON, URLs and similar formats.
-    `bytes` and `lines`: the amount searched.
+    The text is in UTF-8, or in UTF-16 with a byte order mark or within other text. Keys in any other encoding are not
+    found. `bytes` and `lines`: the amount searched. `binary`: how many of the bytes are not text, so that they can hide
+    encoded keys.
     """
 
-    def __init__(self, progress: Callable[[int], None] = lambda _bytes: None) -> None:
+    def __init__(
+        self,
+        progress: Callable[[int], None] = lambda _bytes: None,
+        patterns: Sequence[re.Pattern[bytes]] = (),
+    ) -> None:
         """`progress` is called with the number of bytes searched so far."""
         self._progress = progress
-        self._control_bytes = 0
+        self._patterns = patterns
         self._is_open_line = False
         self.bytes = 0
         self.lines = 0
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the stream is text. In binary formats, keys can be encoded so that they are not found."""
-        return self._control_bytes <= _MAX_CONTROL_RATIO * self.bytes
+        self.binary = 0
 
     def hits(self, stream: BinaryIO) -> Iterator[Hit]:
-        """The keys with a right checksum in the stream, in order, with repetitions.
-
-        :raises BadInput: the stream has a binary format, or is truncated or damaged.
-        """
+        """The keys in the stream, in the order of their chunks, with repetitions."""
         window, lines, start = b"", 0, 0
-        for text, is_last in self._texts(decoding.uncompressed(stream)):
+        for text, is_last in self._texts(stream):
             window += text
             # A key that begins after this position can continue in the next chunk.
-            end = len(window) if is_last else max(start, len(window) - _MAX_KEY_BYTES)
-            found = (match for candidate in _CANDIDATES for match in candidate.finditer(window, start))
+            end = len(window) if is_last else max(start, len(window) - _OVERLAP)
             counted = start
-            for match in sorted((match for match in found if match.start() < end), key=re.Match.start):
-                if key := _key(window, match):
-                    lines += window.count(b"\n", counted, match.start())
-                    counted = match.start()
-                    yield Hit(key, lines + 1)
+            for position, key, is_ours in sorted(self._found(window, start, end)):
+                lines += window.count(b"\n", counted, position)
+                counted = position
+                yield Hit(key.decode(), lines + 1, is_ours)
             lines += window.count(b"\n", counted, end)
             self._progress(self.bytes)
             # The prefix of the next key can be before `end`.
-            start = min(end, _MAX_PREFIX_BYTES)
+            start = min(end, _OVERLAP)
             window = window[end - start :]
         self.lines = lines + self._is_open_line
 
+    def _found(self, window: bytes, start: int, end: int) -> Iterator[tuple[int, bytes, bool]]:
+        for body in _BODY.finditer(window, start):
+            if body.start() < end and (key := _key(window, body.start())):
+                yield body.start(), key, True
+        for pattern in self._patterns:
+            for match in pattern.finditer(window, start):
+                key = match[1] if pattern.groups and match[1] is not None else match[0]
+                if match.start() < end and _IMPORTED.match(key):
+                    yield match.start(), key, False
+
     def _texts(self, stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-        """The stream in chunks, decoded to an ASCII-compatible encoding, and whether a chunk is the last one."""
-        head, stream = decoding.peek(stream, 4)
-        encoding = decoding.encoding_of(head)
-        decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("replace")
+        """The stream in chunks that are compatible with ASCII, and whether a chunk is the last one."""
         read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-        try:
-            while data := read(CHUNK):
-                self.bytes += len(data)
-                text = decoder.decode(data).encode("utf-8", "replace") if decoder else data
-                self._control_bytes += len(text) - len(text.translate(None, _CONTROL_BYTES))
-                # Parts of a text can be in UTF-16, with or without a byte order mark.
-                text = text.translate(None, b"\0")
-                self._is_open_line = not text.endswith(b"\n") if text else self._is_open_line
-                yield text, False
-        except decoding.DAMAGED:
-            raise BadInput("The compressed file is truncated or damaged. The rest was not searched.") from None
+        data = read(CHUNK)
+        while len(data) == 1 and (more := read(1)):
+            data += more
+        marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        decoder = codecs.getincrementaldecoder("utf-16")("replace") if marked else None
+        while data:
+            self.bytes += len(data)
+            # Without its zero bytes, text in UTF-16 is text in ASCII.
+            text = decoder.decode(data).encode("utf-8", "replace") if decoder else data.translate(None, b"\0")
+            for block in (text[n : n + _BLOCK] for n in range(0, len(text), _BLOCK)):
+                controls = len(block) - len(block.translate(None, _CONTROL_BYTES))
+                self.binary += len(block) if controls > _MOST_CONTROL_BYTES else 0
+            self._is_open_line = not text.endswith(b"\n") if text else self._is_open_line
+            yield text, False
+            data = read(CHUNK)
         yield b"", True
 
 
-def _key(window: bytes, candidate: re.Match[bytes]) -> str | None:
-    """The key of a candidate, with the prefix for which its checksum is correct. None if there is no such prefix."""
-    before = _ESCAPE.sub(b"_", window[max(0, candidate.start() - _MAX_PREFIX_BYTES) : candidate.start(1)])
-    if not (prefixes := _PREFIXES.search(before[-_MAX_PREFIX - 1 :])):
-        return None
-    longest = prefixes[1].decode()
-    text = f"{longest}_{candidate[1].decode()}_{candidate[2].decode()}"
-    for start in range(len(longest)):
-        prefix = longest[start:]
-        if api_key.PREFIX_PATTERN.match(prefix) and api_key.is_well_formed(text[start:], prefix):
-            return text[start:]
+def keys_in(text: str) -> list[str]:
+    """The keys in the product's format that stand in a text."""
+    encoded = text.encode("utf-8", "replace")
+    found = (_key(encoded, body.start()) for body in _BODY.finditer(encoded))
+    return [key.decode() for key in found if key]
+
+
+def compiled(pattern: str) -> re.Pattern[bytes]:
+    """A regular expression for keys of another format. Its first group, if it has one, is the key.
+
+    :raises BadInput: it is no regular expression, or matches the empty text.
+    """
+    try:
+        expression = re.compile(pattern.encode())
+    except re.error as error:
+        raise BadInput(f"The pattern {pattern!r} is not a regular expression: {error}.") from None
+    if expression.match(b""):
+        raise BadInput(f"The pattern {pattern!r} matches the empty text.")
+    return expression
+
+
+def _key(window: bytes, underscore: int) -> bytes | None:
+    """The key whose body follows this underscore, with the prefix for which its checksum is right. None: no prefix."""
+    prefixes = _PREFIXES.search(window[max(0, underscore - _MAX_PREFIX) : underscore])
+    end = underscore + _KEY_BYTES
+    for start in range(underscore - len(prefixes[0]) if prefixes else underscore, underscore):
+        prefix, key = window[start:underscore].decode(), window[start:end].decode()
+        if api_key.PREFIX_PATTERN.match(prefix) and api_key.is_well_formed(key, prefix):
+            return window[start:end]
     return None
 
 
