@@ -329,6 +329,9 @@ def _any_verifies(keys: tuple[SigningKey, ...], algorithm: str, message: bytes, 
 
 def _time(fetched_at: object) -> float | None:
     """:raises FetchError: the value is not a time."""
-    if fetched_at is not None and (isinstance(fetched_at, bool) or not isinstance(fetched_at, int | float)):
+    if fetched_at is None:
+        return None
+    # Python's JSON reader takes NaN for a number. No age would be compared with it.
+    if isinstance(fetched_at, bool) or not isinstance(fetched_at, int | float) or not math.isfinite(fetched_at):
         raise FetchError("fetched_at is not a number of seconds since 1970")
     return fetched_at

@@ -473,7 +473,7 @@ def test_a_seed_of_unknown_age_is_as_old_as_its_first_use_and_not_as_the_snapsho
     assert is_unavailable(keys)
 
 
-@pytest.mark.parametrize("moment", ["2026-01-01", True, [], {}])
+@pytest.mark.parametrize("moment", ["2026-01-01", True, [], {}, float("nan"), float("inf")])
 def test_a_seed_whose_age_cannot_be_read_is_an_error_at_once(moment: object, world: World) -> None:
     with pytest.raises(FetchError, match="fetched_at"):
         world.keys(seed=json.dumps({"fetched_at": moment, "keys": [jwk()]}).encode())

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 from typing import Any
 
 import pytest
@@ -405,6 +406,15 @@ def test_every_command_has_help_with_an_example(keys: KeysCommand) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_there_is_completion_for_the_common_shells(keys: KeysCommand, shell: str) -> None:
     assert "_KEYS_COMPLETE" in keys.run("completion", shell).stdout
+
+
+def test_the_completion_for_bash_works_in_a_bash_without_the_options_of_bash_4(keys: KeysCommand) -> None:
+    result = keys.run("completion", "bash")
+    old = 'compopt() { echo "compopt: command not found" >&2; return 127; }\n'
+    old += 'complete() { case "$*" in *nosort*) echo "nosort: invalid option" >&2; return 2;; esac; echo "ok $*"; }\n'
+    bash = ["bash", "--noprofile", "--norc", "-c", old + result.stdout]
+    ran = subprocess.run(bash, capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr, result.stderr) == ("ok -o default -F _keys_completion keys\n", "", "")
 
 
 @pytest.mark.parametrize("form", ["text", "gitleaks", "github", "json"])

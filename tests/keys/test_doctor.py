@@ -54,7 +54,7 @@ def examined(dynamodb: "DynamoDBClient", table_name: str) -> Any:
 
         settings = {"API_KEYS_TABLE": table_name, "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": URL}
         deployed = DeployedFunction(dynamodb, **function).deployment({**settings, **(variables or {})})
-        return examine(deployed, lambda: NOW, fetch, lambda _url: None)
+        return examine(deployed, lambda: NOW, fetch)
 
     return examine_with
 
@@ -83,7 +83,7 @@ class TestSyntheticCredentials:
         providers = [{"issuer": f"https://{name}.example", "audience": "a", "jwks_url": URL} for name in "ab"]
         file = auth_toml(tmp_path, *providers)
         variables = {"API_KEYS_TABLE": table_name, "API_KEY_PREFIX": "shop", "AUTH_CONFIG": file}
-        examine(function.deployment(variables), lambda: NOW, lambda _url, _seconds: b"{}", lambda _url: None)
+        examine(function.deployment(variables), lambda: NOW, lambda _url, _seconds: b"{}")
         key, *tokens = [event["headers"]["Authorization"].removeprefix("Bearer ") for event in function.sent]
         assert api_key.is_well_formed(key, "shop")
         assert len(tokens) == 2

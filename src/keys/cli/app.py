@@ -48,7 +48,7 @@ def note(text: str) -> None:
 def open_terminal() -> TextIO | None:
     """The controlling terminal of this process, also if its standard streams are redirected; None if there is none."""
     try:
-        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        descriptor = os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0))
     except OSError:
         return None
     # Unbuffered, as in the standard library's getpass: a buffer for reading and writing needs a seekable file.

@@ -28,7 +28,22 @@ from keys.core.verification import verify as verdict_on
 from keys.deployment import rules
 from keys.leak import scanning
 
-_COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+class _Bash(BashComplete):
+    """Completion for bash, also for 3.2 of macOS, which has neither `compopt` nor `-o nosort`."""
+
+    source_template = BashComplete.source_template.replace("compopt -o", "compopt 2>/dev/null -o").replace(
+        "complete -o nosort -F %(complete_func)s %(prog_name)s",
+        "complete -o nosort -F %(complete_func)s %(prog_name)s 2>/dev/null ||\n"
+        "        complete -o default -F %(complete_func)s %(prog_name)s",
+    )
+
+    def source(self) -> str:
+        # Click's own warns about bash 3.2.
+        return self.source_template % self.source_vars()
+
+
+_COMPLETIONS: Mapping[str, type[ShellComplete]] = {"bash": _Bash, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command(cls=Command, example="keys verify < key.txt")

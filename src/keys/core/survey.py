@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from keys.core.errors import MalformedItem
@@ -19,6 +20,7 @@ class Survey:
     """
 
     keys: int = 0
+    active: int = 0
     consumers: int = 0
     disabled: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -26,11 +28,19 @@ class Survey:
     malformed: list[str] = field(default_factory=list)
 
 
-def survey(table: Table, now: float, progress: Report = ignore) -> Survey:
-    """Read the whole table. The lists have the `ref` of keys, and the partition keys of malformed items."""
+def survey(
+    table: Table,
+    now: float,
+    progress: Report = ignore,
+    active: Callable[[Key], object] = lambda _key: None,
+) -> Survey:
+    """Read the whole table. The lists have the `ref` of keys, and the partition keys of malformed items.
+
+    `active` is called for each active key.
+    """
     found = Survey()
     enabled: dict[str, bool] = {}
-    active: list[tuple[str, str]] = []
+    holders: list[tuple[str, str]] = []
 
     def malformed(error: MalformedItem) -> None:
         found.malformed.append(error.data["pk"])
@@ -43,9 +53,11 @@ def survey(table: Table, now: float, progress: Report = ignore) -> Survey:
             found.keys += 1
             found.without_end_day += needs_end_day(record)
             if record.state(now) is State.ACTIVE:
-                active.append((record.ref, record.holder_pk))
-    found.missing = [ref for ref, holder in active if holder not in enabled]
-    found.disabled = [ref for ref, holder in active if enabled.get(holder) is False]
+                found.active += 1
+                holders.append((record.ref, record.holder_pk))
+                active(record)
+    found.missing = [ref for ref, holder in holders if holder not in enabled]
+    found.disabled = [ref for ref, holder in holders if enabled.get(holder) is False]
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -20,9 +18,8 @@ from authorizer.jwks import KeySet, parse_object
 from authorizer.provider import Provider
 from authorizer.refusal import Reason
 from authorizer.settings import DEFAULT_FILE, Settings
-from keys.core import record
-from keys.core.errors import MalformedItem
 from keys.core.record import Key
+from keys.core.survey import Survey, survey
 from keys.core.table import Table
 from keys.deployment import probe, rules
 from keys.deployment.probe import Answer
@@ -36,6 +33,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS: Final = 5.0
 CLOCK_TOLERANCE_SECONDS: Final = 5.0
+MOST_NAMED: Final = 5
+"""How many keys a finding names."""
 
 _NEEDS_KEYS: Final = (Reason.UNKNOWN_SIGNING_KEY, Reason.BAD_SIGNATURE)
 """The reasons for which a function with a key set refuses a synthetic JWT."""
@@ -67,11 +66,10 @@ def examine(
     deployment: Deployment,
     clock: Callable[[], float],
     fetch: Fetch | None = None,
-    date_of: Callable[[str], str | None] | None = None,
 ) -> list[Finding]:
     """Run all checks, in the order in which a decision needs the parts.
 
-    `fetch` and `date_of` (the Date header in a URL's response, None if there is none) use the network by default.
+    `fetch` is the function's own by default, with the CA bundle of each provider.
     """
     try:
         settings = configuration.read(deployment.environment, rules.FUNCTION_CODE)
@@ -83,7 +81,7 @@ def examine(
         findings.append(Finding("release", State.WRONG, detail))
     findings += _function(deployment, settings.api_key_prefix, settings.providers, clock())
     for provider in settings.providers:
-        findings += _provider(provider, fetch or HttpsFetch(provider.ca_bundle), clock, date_of or _date_of)
+        findings += _provider(provider, fetch)
     findings += _table(settings, deployment, clock)
     findings.append(_rules(settings, deployment.environment.get("AUTH_CONFIG") or DEFAULT_FILE))
     findings += _ends(settings, deployment)
@@ -214,15 +212,14 @@ def _versions(deployment: Deployment, configuration: dict[str, Any]) -> Finding:
     return Finding("versions", state, f"{named}{here}; {known}; started with {start.detail}")
 
 
-def _provider(
-    provider: Provider, fetch: Fetch, clock: Callable[[], float], date_of: Callable[[str], str | None]
-) -> Iterator[Finding]:
+def _provider(provider: Provider, fetch: Fetch | None) -> Iterator[Finding]:
+    """Read the documents of the provider as the function does: over https, within limits, without redirects."""
     name = f"issuer {provider.issuer}"
-    announced: str | None = None
+    announced: object = None
     try:
-        document = parse_object(
-            fetch(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration", TIMEOUT_SECONDS)
-        )
+        fetch = fetch or HttpsFetch(provider.ca_bundle)
+        url = f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
+        document = parse_object(fetch(url, TIMEOUT_SECONDS))
     except FetchError as error:
         state = State.NOTE if provider.jwks_url else State.WRONG
         remedy = (
@@ -238,11 +235,13 @@ def _provider(
             yield Finding(name, State.WRONG, detail)
         elif provider.jwks_url and announced != provider.jwks_url:
             yield _announced_elsewhere(name, provider, provider.jwks_url, announced, fetch)
+        elif not isinstance(announced, str):
+            yield Finding(name, State.WRONG, "its discovery document has no https jwks_uri: set JwtJwksUrl")
         else:
             yield Finding(name, State.OK, "the discovery document matches the settings")
-    url = provider.jwks_url or announced
-    if url:
-        yield from _key_set(url, provider.key_uses, fetch, clock, date_of)
+    url_of_keys = provider.jwks_url or announced
+    if fetch and isinstance(url_of_keys, str):
+        yield _key_set(url_of_keys, provider.key_uses, fetch)
 
 
 def _announced_elsewhere(check: str, provider: Provider, url: str, announced: object, fetch: Fetch) -> Finding:
@@ -263,22 +262,14 @@ def _announced_elsewhere(check: str, provider: Provider, url: str, announced: ob
     return Finding(check, State.NOTE, f"{told}; the configured JWKS URL has all of its keys")
 
 
-def _key_set(
-    url: str,
-    uses: Collection[str],
-    fetch: Fetch,
-    clock: Callable[[], float],
-    date_of: Callable[[str], str | None],
-) -> Iterator[Finding]:
+def _key_set(url: str, uses: Collection[str], fetch: Fetch) -> Finding:
     try:
         key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS), uses)
     except FetchError as error:
-        yield Finding("signing keys", State.WRONG, f"{url}: {error}. Without them no JWT can be verified")
-        return
+        return Finding("signing keys", State.WRONG, f"{url}: {error}. Without them no JWT can be verified")
     unusable = key_set.unusable
     ignored = f", {unusable.total()} not usable ({'; '.join(sorted(unusable))})" if unusable else ""
-    yield Finding("signing keys", State.OK, f"{len(key_set.keys)} usable{ignored}")
-    yield _clock("clock, compared with the provider", date_of(url), clock())
+    return Finding("signing keys", State.OK, f"{len(key_set.keys)} usable{ignored}")
 
 
 def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -309,43 +300,59 @@ def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float
 
 
 def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[Finding]:
-    """Whether the authorizer looks up all active keys. Reads the whole table."""
-    active = useless = untold = malformed = 0
+    """Whether the authorizer looks up all active keys, and whether their consumers exist and are enabled.
+
+    One consistent scan of the whole table.
+    """
+    useless, untold = list[Key](), list[Key]()
+
+    def look(key: Key) -> None:
+        if not key.is_looked_up(settings.api_key_prefix, accept_imported=settings.accept_imported_keys):
+            useless.append(key)
+        if not settings.accept_imported_keys and key.hint is None:
+            untold.append(key)
+
     try:
-        for item in Table(dynamodb, settings.api_keys_table, time.sleep).all_keys():
-            try:
-                key = Key.from_item(item)
-            except MalformedItem:
-                malformed += 1
-                continue
-            if key.state(now) is not record.State.ACTIVE:
-                continue
-            active += 1
-            useless += not key.is_looked_up(settings.api_key_prefix, accept_imported=settings.accept_imported_keys)
-            untold += not settings.accept_imported_keys and key.hint is None
+        found = survey(Table(dynamodb, settings.api_keys_table), now, active=look)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         yield Finding("keys", State.NOTE, f"not checked: AWS refused to read the table ({code})")
         return
-    seen = f"{plural(active, 'active key')} in the table"
+    seen = f"{plural(found.active, 'active key')} in the table"
     if useless:
         remedy = "set AcceptImportedKeys to true, or revoke them"
         why = f"without the prefix {settings.api_key_prefix}_, which the authorizer never looks up: {remedy}"
-        yield Finding("keys", State.WRONG, f"{seen}, {useless} of them {why}")
+        yield Finding("keys", State.WRONG, f"{seen}, {len(useless)} of them {why}")
     else:
         yield Finding("keys", State.OK, f"{seen}, all in a format that the authorizer looks up" if not untold else seen)
     if untold:
-        detail = (
-            f"{plural(untold, 'active key')} without a hint: if not in the product's key format, the authorizer looks"
-        )
-        yield Finding("keys", State.NOTE, f"{detail} them up only with AcceptImportedKeys=true")
-    if malformed:
-        detail = f"{plural(malformed, 'malformed item')}, which the authorizer refuses: run `keys list` to see them"
-        yield Finding("keys", State.NOTE, detail)
+        detail = "without a hint: if not in the product's key format, the authorizer looks them up only with"
+        yield Finding("keys", State.NOTE, f"{plural(len(untold), 'active key')} {detail} AcceptImportedKeys=true")
+    yield from _ownership(found)
+
+
+def _ownership(found: Survey) -> Iterator[Finding]:
+    if found.disabled:
+        remedy = "run `keys consumer disable` for it again, or disable them"
+        yield Finding("consumers", State.WRONG, f"{_refs(found.disabled)} of a disabled consumer: {remedy}")
+    if found.missing:
+        remedy = "revoke them, or create the consumer"
+        yield Finding("consumers", State.WRONG, f"{_refs(found.missing)} of a consumer that does not exist: {remedy}")
+    if found.without_end_day:
+        detail = f"{plural(found.without_end_day, 'key')} without the right end_day: run `keys table upgrade`"
+        yield Finding("end_day", State.NOTE, detail)
+    if found.malformed:
+        malformed = plural(len(found.malformed), "malformed item")
+        yield Finding("keys", State.NOTE, f"{malformed}, which the authorizer refuses: run `keys list` to see them")
+
+
+def _refs(keys: list[str]) -> str:
+    named = ", ".join(keys[:MOST_NAMED])
+    return f"{plural(len(keys), 'active key')} ({named}{', ...' if len(keys) > MOST_NAMED else ''})"
 
 
 def _clock(check: str, date: str | None, now: float) -> Finding:
-    """Compare this machine's clock. If it differs from both AWS and the provider, this machine's clock is wrong."""
+    """Compare this machine's clock."""
     try:
         difference = now - parsedate_to_datetime(date or "").timestamp()
     except ValueError:
@@ -394,13 +401,3 @@ def _ends(settings: Settings, deployment: Deployment) -> Iterator[Finding]:
             State.OK,
             f"after its exp, a JWT is accepted for {bound(leeway, 'of leeway')}",
         )
-
-
-def _date_of(url: str) -> str | None:
-    request = urllib.request.Request(url)  # noqa: S310 - the key set was fetched from it, so it is http or https
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            date: str | None = answer.headers.get("Date")
-            return date
-    except OSError:
-        return None
