@@ -55,3 +55,9 @@ def test_explain_applies_the_deployed_rules(route: str, permitted: bool, keys_co
     token = sign_in(system.emulator, system.provider)["IdToken"]
     code, answer = keys_command("explain", "--jwt", "-", "--route", route, stdin=token)
     assert (code, answer["accepted"], answer["permitted"]) == (0 if permitted else 5, True, permitted)
+
+
+def test_check_reads_the_routes_of_the_deployed_api(keys_command: Any, system: System) -> None:
+    code, checked = keys_command("check", "src/authorizer/auth.toml", "--api", system.deployment.api_id)
+    callers = {route["route"]: route["caller"] for route in checked["routes"]}
+    assert (code, callers["GET /me"], callers["OPTIONS /me"]) == (0, "this authorizer", "anyone")

@@ -172,7 +172,7 @@ C: { Type: AWS::ApiGateway::Method, Properties: { RestApiId: !Ref Api, HttpMetho
         assert guards(read(tmp_path, self.REST)) == {
             "GET /orders/{id}": "this authorizer",
             "POST /": "anyone",
-            "PUT /": "not known: the authorization type is CUSTOM, and its authorizer is not in the template",
+            "PUT /": "not known: the authorization type is CUSTOM, and its authorizer is not known",
         }
 
     def test_a_circular_reference_of_resources_ends(self, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from authorizer.route import DEFAULT, RouteError
 from keys.core.errors import BadInput
 from keys.deployment.endpoint import Endpoint
-from keys.deployment.guard import IAM, OPEN, Caller, Guard, LambdaAuthorizer, unknown
+from keys.deployment.guard import OPEN, Guard, LambdaAuthorizer, attached
 from keys.deployment.intrinsics import Case, cases
 from keys.deployment.openapi import operations
 from keys.deployment.template import Template, included
@@ -105,7 +105,10 @@ class _Reading:
         for name, resource in self._case.template.resources.items():
             kind = resource.get("Type")
             if kind in self._readers and self._case.exists(resource):
-                self._readers[kind](name, self._properties(name))
+                if isinstance(resource.get("Properties"), Mapping):
+                    self._readers[kind](name, self._properties(name))
+                else:
+                    self.unread[name] = "its properties are not a mapping"
             elif kind == "AWS::Serverless::WebSocketApi":
                 self.unread[name] = _WEBSOCKET
         return self
@@ -133,7 +136,7 @@ class _Reading:
         paths = body.get("paths")
         if isinstance(paths, Mapping) and any(path.startswith("Fn::") for path in paths):
             self.unread[f"{name}.paths"] = "the included part is not in the template"
-        for operation in operations(self._case.resolve(body), self._guard):
+        for operation in operations(self._case.resolve(body), self._is_this):
             if operation.guard is None or operation.path.startswith("Fn::"):
                 self.unread[f"{name}.paths.{operation.path}"] = "its operations are not in the template"
             else:
@@ -144,7 +147,7 @@ class _Reading:
         if path is None:
             self.unread[name] = "the resource that it refers to is not in the template"
             return
-        kind = str(properties.get("AuthorizationType", "NONE")).upper()
+        kind = self._case.text(properties.get("AuthorizationType", "NONE")).upper()
         guard = self._attached(kind, properties.get("AuthorizerId"))
         self._add(name, self._reference(properties.get("RestApiId")), properties.get("HttpMethod"), path, guard)
 
@@ -153,36 +156,24 @@ class _Reading:
         if self._properties(api).get("ProtocolType") == "WEBSOCKET":
             self.unread[name] = _WEBSOCKET
             return
-        kind = str(properties.get("AuthorizationType", "NONE")).upper()
+        kind = self._case.text(properties.get("AuthorizationType", "NONE")).upper()
         guard = self._attached(kind, properties.get("AuthorizerId"))
         self._add_key(name, api, properties.get("RouteKey"), guard)
 
     def _attached(self, kind: str, authorizer: object) -> Guard:
         """The guard of a method or route with this authorization type and authorizer."""
-        if kind == "NONE":
-            return OPEN
-        if kind == "AWS_IAM":
-            return IAM
         name = self._reference(authorizer)
-        if kind in ("COGNITO_USER_POOLS", "JWT"):
-            return Guard(Caller.OTHER, f"the {'JWT' if kind == 'JWT' else 'Cognito'} authorizer {name}")
         resource = self._properties(name)
-        if kind != "CUSTOM" or not resource:
-            return unknown(f"the authorization type is {kind}, and its authorizer is not in the template")
         sources, ttl = resource.get("IdentitySource"), resource.get("AuthorizerResultTtlInSeconds")
-        return self._guard(
-            LambdaAuthorizer(
-                name,
-                str(resource.get("Type", resource.get("AuthorizerType", ""))),
-                self._case.text(resource.get("AuthorizerUri")),
-                ", ".join(map(str, sources)) if isinstance(sources, list) else str(sources or ""),
-                None if ttl is None else self._case.text(ttl),
-                str(resource.get("EnableSimpleResponses")).lower() == "true",
-            )
+        known = LambdaAuthorizer(
+            name,
+            str(resource.get("Type", resource.get("AuthorizerType", ""))),
+            self._case.text(resource.get("AuthorizerUri")),
+            ", ".join(map(str, sources)) if isinstance(sources, list) else str(sources or ""),
+            None if ttl is None else self._case.text(ttl),
+            str(resource.get("EnableSimpleResponses")).lower() == "true",
         )
-
-    def _guard(self, authorizer: LambdaAuthorizer) -> Guard:
-        return authorizer.guard(None if authorizer.function is None else self._is_this(authorizer.function))
+        return attached(kind, name, known if resource else None, self._is_this)
 
     def _is_this(self, function: str, depth: int = 0) -> bool | None:
         """Whether the text of a function's ARN means this authorizer; None if it cannot be known."""
@@ -242,6 +233,8 @@ class _Reading:
             self._add(place, api, "ANY", DEFAULT, guard)
         elif space:
             self._add(place, api, method, path, guard)
+        elif method.startswith("${"):
+            self.unread[place] = "its route key is not in the template"
         else:
             self.unread[place] = f"the route key {method!r} is for a WebSocket API. {_WEBSOCKET}"
 

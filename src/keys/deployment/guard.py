@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+IsThis = Callable[[str], bool | None]
+"""Whether a function, as the URI of an authorizer names it, is this authorizer; None if that is not known."""
 
 _FUNCTION: Final = re.compile(r"/functions/(.+)/invocations\Z", re.DOTALL)
 
@@ -65,11 +68,12 @@ class LambdaAuthorizer:
         found = _FUNCTION.search(self.uri)
         return found[1] if found else None
 
-    def guard(self, is_this: bool | None) -> Guard:
-        """`is_this`: whether its function is this authorizer; None if that is not known."""
-        if is_this is None:
+    def guard(self, is_this: IsThis) -> Guard:
+        """The guard of the routes that have this authorizer."""
+        known = is_this(self.function) if self.function else None
+        if known is None:
             return unknown(f"the function of the authorizer {self.name} is {self.function or self.uri}")
-        if not is_this:
+        if not known:
             return Guard(Caller.OTHER, f"the Lambda function {self.function}")
         return Guard(Caller.THIS, faults=tuple(self._faults()), simple=self.simple)
 
@@ -86,3 +90,20 @@ class LambdaAuthorizer:
                 "so API Gateway can use the cached policy of one caller for another: add Authorization, or set the "
                 "cache time to 0"
             )
+
+
+def attached(kind: str, name: str, authorizer: LambdaAuthorizer | None, is_this: IsThis) -> Guard:
+    """The guard of a route with an authorization type of API Gateway, and an authorizer of this name.
+
+    `authorizer`: None if there is none, or it is not known.
+    """
+    managed = {"COGNITO_USER_POOLS": "the Cognito authorizer", "JWT": "the JWT authorizer"}
+    if kind == "NONE":
+        return OPEN
+    if kind == "AWS_IAM":
+        return IAM
+    if kind in managed:
+        return Guard(Caller.OTHER, f"{managed[kind]} {name}".rstrip())
+    if kind != "CUSTOM" or authorizer is None:
+        return unknown(f"the authorization type is {kind or 'missing'}, and its authorizer is not known")
+    return authorizer.guard(is_this)

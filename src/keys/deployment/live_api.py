@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ from authorizer.route import DEFAULT, RouteError
 from keys.core.errors import NotFound
 from keys.deployment.api_routes import ApiRoutes
 from keys.deployment.endpoint import Endpoint
-from keys.deployment.guard import IAM, OPEN, USAGE_PLAN_KEY, Caller, Guard, LambdaAuthorizer, unknown
+from keys.deployment.guard import OPEN, USAGE_PLAN_KEY, Guard, LambdaAuthorizer, attached
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -100,19 +100,10 @@ def _http_routes(api: str, client: ApiGatewayV2Client, function: str) -> Iterato
 
 
 def _guard(kind: str, authorizer: LambdaAuthorizer | None, function: str) -> Guard:
-    others: Mapping[str, str] = {"COGNITO_USER_POOLS": "the Cognito authorizer", "JWT": "the JWT authorizer"}
-    if kind == "NONE":
-        return OPEN
-    if kind == "AWS_IAM":
-        return IAM
-    if kind in others:
-        return Guard(Caller.OTHER, f"{others[kind]} {authorizer.name if authorizer else ''}".rstrip())
-    if kind != "CUSTOM" or authorizer is None:
-        return unknown(f"the authorization type is {kind or 'missing'}")
-    named = authorizer.function
-    if named is None or "${" in named:
-        return authorizer.guard(None)
-    return authorizer.guard(_unqualified(named) == _unqualified(function))
+    def is_this(named: str) -> bool | None:
+        return None if "${" in named else _unqualified(named) == _unqualified(function)
+
+    return attached(kind, authorizer.name if authorizer else "", authorizer, is_this)
 
 
 def _unqualified(function: str) -> str:

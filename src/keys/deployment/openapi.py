@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from authorizer.route import METHODS
-from keys.deployment.guard import IAM, OPEN, USAGE_PLAN_KEY, Caller, Guard, LambdaAuthorizer, unknown
+from keys.deployment.guard import IAM, OPEN, USAGE_PLAN_KEY, Guard, IsThis, LambdaAuthorizer, attached, unknown
 
 ANY: Final = "X-AMAZON-APIGATEWAY-ANY-METHOD"
-
-_OTHERS: Final = {"cognito_user_pools": "the Cognito authorizer", "jwt": "the JWT authorizer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Operation:
     guard: Guard | None
 
 
-def operations(body: Mapping[str, Any], guard_of: Callable[[LambdaAuthorizer], Guard]) -> Iterator[Operation]:
+def operations(body: Mapping[str, Any], is_this: IsThis) -> Iterator[Operation]:
     """The operations of a definition whose intrinsic functions are resolved.
 
     Only the security of an operation counts. AWS does not document what API Gateway makes of the security of the whole
@@ -40,14 +38,14 @@ def operations(body: Mapping[str, Any], guard_of: Callable[[LambdaAuthorizer], G
         for name, operation in item.items():
             if name.upper() in (*METHODS, ANY):
                 method = "ANY" if name.upper() == ANY else name.upper()
-                yield Operation(method, path, _guard(_mapping(operation), schemes, body, guard_of))
+                yield Operation(method, path, _guard(_mapping(operation), schemes, body, is_this))
 
 
 def _guard(
     operation: Mapping[str, Any],
     schemes: Mapping[str, Any],
     body: Mapping[str, Any],
-    guard_of: Callable[[LambdaAuthorizer], Guard],
+    is_this: IsThis,
 ) -> Guard:
     auth = str(_mapping(operation.get("x-amazon-apigateway-auth")).get("type", "")).upper()
     if auth == "NONE":
@@ -62,7 +60,7 @@ def _guard(
     if not all(requirements):
         # An empty requirement makes the others optional (OpenAPI Specification, Operation Object).
         return OPEN
-    found = {_scheme(name, schemes, guard_of) for each in requirements for name in each}
+    found = {_scheme(name, schemes, is_this) for each in requirements for name in each}
     authorizers = found - {USAGE_PLAN_KEY, OPEN}
     if not authorizers:
         return USAGE_PLAN_KEY if USAGE_PLAN_KEY in found else OPEN
@@ -71,28 +69,23 @@ def _guard(
     return authorizers.pop()
 
 
-def _scheme(name: str, schemes: Mapping[str, Any], guard_of: Callable[[LambdaAuthorizer], Guard]) -> Guard:
+def _scheme(name: str, schemes: Mapping[str, Any], is_this: IsThis) -> Guard:
     if name not in schemes:
         # SAM writes NONE for `Authorizer: NONE`.
         return OPEN if name == "NONE" else unknown(f"the security scheme {name} is not defined")
     scheme = _mapping(schemes[name])
     authorizer = scheme.get("x-amazon-apigateway-authorizer")
     if isinstance(authorizer, Mapping):
-        kind = str(authorizer.get("type", "")).lower()
-        if kind in _OTHERS:
-            return Guard(Caller.OTHER, f"{_OTHERS[kind]} {name}")
-        if kind not in ("request", "token"):
-            return unknown(f"the authorizer {name} has the type {kind or 'that is missing'}")
-        return guard_of(
-            LambdaAuthorizer(
-                name,
-                kind,
-                str(authorizer.get("authorizerUri", "")),
-                _identity_source(authorizer.get("identitySource")),
-                _text(authorizer.get("authorizerResultTtlInSeconds")),
-                _text(authorizer.get("enableSimpleResponses")) == "true",
-            )
+        kind = str(authorizer.get("type", "")).upper()
+        known = LambdaAuthorizer(
+            name,
+            kind,
+            str(authorizer.get("authorizerUri", "")),
+            _identity_source(authorizer.get("identitySource")),
+            _text(authorizer.get("authorizerResultTtlInSeconds")),
+            _text(authorizer.get("enableSimpleResponses")) == "true",
         )
+        return attached("CUSTOM" if kind in ("REQUEST", "TOKEN") else kind, name, known, is_this)
     if str(scheme.get("x-amazon-apigateway-authtype", "")).lower() == "awssigv4":
         return IAM
     if scheme.get("type") == "apiKey" and "x-amazon-apigateway-authtype" not in scheme:
