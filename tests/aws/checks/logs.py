@@ -9,7 +9,12 @@ METRIC_ATTEMPTS: Final = 45
 """ListMetrics can take 15 minutes to show a new metric (AWS: ListMetrics)."""
 
 
-@check("README.md", "Logs contain no credentials, claims or headers.", needs=("logs:FilterLogEvents",))
+@check(
+    "README.md",
+    "Logs contain no credentials, claims or headers, except the configured issuer and the published `kid` of a refused "
+    "JWT.",
+    needs=("logs:FilterLogEvents",),
+)
 def the_log_has_no_credential(deployed: Deployed) -> None:
     created, token = deployed.create_key("--data", '{"plan": "purple-plan"}'), deployed.jwt
     for credential in (created["key"], token):
