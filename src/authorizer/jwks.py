@@ -246,14 +246,12 @@ class SigningKeys:
         now = self._clock()
         if self._first_used_at is None:
             self._first_used_at = now
-        keys = self._usable(now, kid, algorithm)
-        is_verified = _any_verifies(keys, algorithm, message, signature)
+        keys, is_verified = self._check(now, kid, algorithm, message, signature)
         asker = Asker(bool(keys), signature)
         if self._schedule.is_due(now) or (not is_verified and self._schedule.may_ask(now, asker)):
             is_fetched = self._refresh(self._schedule.patience(now) if is_verified else self._schedule.times.timeout)
             now = self._clock()
-            keys = self._usable(now, kid, algorithm)
-            is_verified = _any_verifies(keys, algorithm, message, signature)
+            keys, is_verified = self._check(now, kid, algorithm, message, signature)
             if is_fetched and not is_verified:
                 self._schedule = self._schedule.asked_in_vain(now, asker)
         if not is_verified:
@@ -271,13 +269,17 @@ class SigningKeys:
         known = self._key_set.keys if self._key_set else ()
         return kid[:64] if isinstance(kid, str) and any(key.kid == kid for key in known) else None
 
-    def _usable(self, now: float, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
+    def _check(
+        self, now: float, kid: str | None, algorithm: str, message: bytes, signature: bytes
+    ) -> tuple[tuple[SigningKey, ...], bool]:
+        """The usable keys that fit a token, and whether one of them verifies it."""
         # A seed without a time is as old as its first use. The function can start long before, in a snapshot.
         schedule = self._schedule
         known_at = self._first_used_at if schedule.fetched_at is None else schedule.fetched_at
         if self._key_set is None or (schedule.is_stale(now) and _age(known_at, now) >= schedule.times.stale):
-            return ()
-        return self._key_set.fitting(kid, algorithm)
+            return (), False
+        keys = self._key_set.fitting(kid, algorithm)
+        return keys, any(key.verifies(algorithm, message, signature) for key in keys[:MOST_TRIED])
 
     def _refresh(self, seconds: float) -> bool:
         """Fetch the keys within this time. Whether it succeeded."""
@@ -321,10 +323,6 @@ class SigningKeys:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(key_set.unusable.items()))
             self._report("jwks_key_skipped", f"{self._issuer}: {reasons}")
         return key_set
-
-
-def _any_verifies(keys: tuple[SigningKey, ...], algorithm: str, message: bytes, signature: bytes) -> bool:
-    return any(key.verifies(algorithm, message, signature) for key in keys[:MOST_TRIED])
 
 
 def _time(fetched_at: object) -> float | None:
