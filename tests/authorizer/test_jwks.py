@@ -200,6 +200,15 @@ def test_a_forged_token_fetches_once_in_a_cooldown(world: World) -> None:
     assert len(world.fetched) == 3
 
 
+def test_a_token_that_fetched_in_vain_is_remembered_beside_those_of_the_other_lane(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    for _ in range(3):
+        forge(keys, 1, "x")
+        forge(keys, 2, "k1")
+    assert len(world.fetched) == 3
+
+
 @pytest.mark.parametrize("kid", ["k1", "x", None])
 def test_a_flood_of_forged_tokens_costs_five_fetches_and_one_in_each_cooldown_while_known_keys_serve(
     kid: str | None, world: World
@@ -225,7 +234,7 @@ def test_after_a_flood_and_a_clock_that_was_set_back_a_rotated_key_works(world: 
     for number in range(MOST_IN_VAIN):
         forge(keys, number, "x")
     world.documents[URL] = key_set(jwk("RS-other", "k2"))
-    world.now -= 1000
+    world.now -= 300
     assert serves(keys, "k2", "RS-other")
 
 
@@ -252,6 +261,18 @@ def test_a_fetch_that_is_given_up_early_does_not_delay_one_that_may_follow_a_fai
     world.slowness, world.now = 1.3, failed_at + 2
     assert serves(keys)
     world.documents[URL] = key_set(jwk(), jwk("RS-other", "k2"))
+    assert serves(keys, "k2", "RS-other")
+
+
+def test_a_fetch_that_failed_does_not_use_up_the_one_of_its_token(world: World) -> None:
+    keys = world.keys()
+    serves(keys)
+    world.down = True
+    with pytest.raises(KeysUnavailable):
+        serves(keys, "k2", "RS-other")
+    world.down, world.now = False, NOW + 2
+    forge(keys, 1, "x")
+    world.documents[URL] = key_set(jwk("RS-other", "k2"))
     assert serves(keys, "k2", "RS-other")
 
 
