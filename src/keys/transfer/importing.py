@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from keys.core.record import Item
 
 WORKERS: Final = 16
-WINDOW: Final = 10_000
+WINDOW: Final = 20_000
 """How many lines are read before they are written, grouped by consumer. It bounds the memory use."""
 
 MAX_CACHED_CONSUMERS: Final = 2_000
