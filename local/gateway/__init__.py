@@ -5,10 +5,16 @@ The modules run in the emulator's interpreter, so they import only its packages 
 emulator's private functions through `wrapping.py` alone.
 """
 
-from local.gateway import sessions
+from local.gateway import http_definition, http_request, rest_definition, rest_request, sessions
 from local.gateway.wrapping import Wrapper, wrap
 
-WRAPPERS: tuple[Wrapper, ...] = sessions.WRAPPERS
+WRAPPERS: tuple[Wrapper, ...] = (
+    *sessions.WRAPPERS,
+    *rest_definition.WRAPPERS,
+    *rest_request.WRAPPERS,
+    *http_definition.WRAPPERS,
+    *http_request.WRAPPERS,
+)
 
 
 def install() -> None:

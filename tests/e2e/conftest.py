@@ -58,12 +58,12 @@ class Caller:
     """Sends requests to a deployed API."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def send(
         self, *authorization: str, path: str = "/me", method: str = "GET", header: str = "Authorization"
     ) -> "Answer":
-        url = urlsplit(self._url + path)
+        url = urlsplit(self.url + path)
         connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
         try:
             connection.putrequest(method, url.path)

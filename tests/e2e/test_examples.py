@@ -8,14 +8,12 @@ import pytest
 from local.build import FOLDER
 from local.deployment import (
     STACK,
-    complete_api,
     deploy_template,
     local_parameters,
     rest_api_url,
 )
 from local.session import client
 from local.system import System, create_key
-from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller, Keys
 from tests.support.issuer import Issuer
 
@@ -41,8 +39,6 @@ def rest(system: System) -> Caller:
     """The REST API, behind the authorizer with the sample rules."""
     given = {"AuthorizerFunctionArn": authorizer_of(system, STACK)}
     api_id = deploy_template(system.emulator, REST, "reports", given, DIRECTORY / "reports.log")["Api"]
-    properties = load(REST)["Resources"]["Api"]["Properties"]
-    complete_api(client(system.emulator, "apigateway"), properties, {}, api_id, "v1")
     return Caller(rest_api_url(system.emulator, api_id, "v1"))
 
 

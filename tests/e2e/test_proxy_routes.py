@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +10,6 @@ import pytest
 
 from local.build import FOLDER
 from local.deployment import (
-    complete_api,
     deploy_template,
     local_parameters,
     rest_api_url,
@@ -19,7 +17,6 @@ from local.deployment import (
 )
 from local.session import client
 from local.system import System, create_key
-from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller
 from tests.e2e.test_examples import REST, authorizer_of
 from tests.support.issuer import Issuer
@@ -86,8 +83,6 @@ def proxy(system: System, issuer: Issuer) -> Proxy:
     arn = authorizer_of(system, STACK)
     log = DIRECTORY / "proxy.log"
     api_id = deploy_template(system.emulator, template, "proxy", {"AuthorizerFunctionArn": arn}, log)["Api"]
-    properties = load(Path(template))["Resources"]["Api"]["Properties"]
-    complete_api(client(system.emulator, "apigateway"), properties, {}, api_id, "v1")
     return Proxy(Caller(rest_api_url(system.emulator, api_id, "v1")), api_id, resources["ApiKeysTable"])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from authorizer import VERSION
 from local.build import FOLDER, SAM
-from local.deployment import complete_api, deploy_template, local_parameters, rest_api_url
+from local.deployment import deploy_template, local_parameters, rest_api_url, set_cache_seconds
 from local.session import client
 from local.system import System, create_key
 from local.template_file import load
@@ -84,8 +84,7 @@ def outputs(system: System) -> dict[str, str]:
 def api_of_ones_own(system: System) -> Caller:
     given = {"AuthorizerFunctionArn": outputs(system)["AuthorizerFunctionArn"]}
     api_id = deploy_template(system.emulator, REST, "reports-of-mine", given, DIRECTORY / "reports-of-mine.log")["Api"]
-    properties = load(REST)["Resources"]["Api"]["Properties"]
-    complete_api(client(system.emulator, "apigateway"), properties, {"AuthorizerCacheSeconds": 0}, api_id, "v1")
+    set_cache_seconds(client(system.emulator, "apigateway"), api_id, 0)
     return Caller(rest_api_url(system.emulator, api_id, "v1"))
 
 
