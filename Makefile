@@ -21,13 +21,17 @@ EVENT ?= events/api_key.json
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
-.PHONY: help run token invoke test test-long unit acceptance fuzz differential bench bench-smoke check docs picture format lock build archive clean
+.PHONY: help run env token invoke test test-long unit acceptance fuzz differential bench bench-smoke check docs picture format lock build archive clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
 
-run: .venv/ready .tools/ready ## run the whole system on this machine, until Ctrl-C
-	@exec $(CLEAN) .venv/bin/python -m local run
+run: .venv/ready .tools/ready ## run the whole system on this machine, until Ctrl-C: [RULES=mine.toml] [TEMPLATE=api.yaml] [PARAMETERS="A=b"] [KEYS=legacy.csv]
+	@exec $(CLEAN) .venv/bin/python -m local run $(if $(RULES),--rules "$(RULES)") $(if $(TEMPLATE),--template "$(TEMPLATE)") \
+	  $(if $(PARAMETERS),--parameters="$(PARAMETERS)") $(if $(KEYS),--keys "$(KEYS)")
+
+env: .venv/ready ## print what a shell needs for aws, sam and keys: eval "$$(make -s env)"
+	@$(CLEAN) .venv/bin/python -m local env
 
 token: .venv/ready ## print a new JWT of the running system
 	@$(CLEAN) .venv/bin/python -m local token
@@ -118,15 +122,15 @@ else
 .venv/ready:
 	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is required: make PYTHON=/path/to/python3.13 ..." >&2; exit 1; }
-	@echo "Setting up .venv"
+	@echo "Setting up .venv" >&2
 	@$(CLEAN) "$$($(PYTHON) -I -c 'import sys; print(sys.executable)')" -m venv --clear .venv
-	@$(DOWNLOAD) .venv/bin/python -m pip install --isolated -qq --only-binary :all: --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(DOWNLOAD) .venv/bin/python -m pip install -qq --only-binary :all: --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@$(UV) pip install -q --only-binary :all: --python .venv --require-hashes -r requirements/dev.txt
 	@$(UV) pip install -q --python .venv --no-deps --no-build-isolation -e .
 	@touch $@
 
 .tools/ready:
-	@echo "Setting up the SAM CLI and the emulator"
+	@echo "Setting up the SAM CLI and the emulator" >&2
 	@for tool in sam emulator; do \
 	  $(UV) venv -q --clear --python .venv/bin/python .tools/$$tool && \
 	  $(UV) pip install -q --only-binary :all: --python .tools/$$tool --require-hashes -r requirements/$$tool.txt || exit 1; \
@@ -134,13 +138,13 @@ else
 	@touch $@
 
 .tools/templates/ready:
-	@echo "Setting up the template checkers"
+	@echo "Setting up the template checkers" >&2
 	@$(UV) venv -q --clear --python .venv/bin/python .tools/templates
 	@$(UV) pip install -q --only-binary :all: --python .tools/templates --require-hashes -r requirements/templates.txt
 	@touch $@
 
 .tools/bench:
-	@echo "Setting up the benchmark"
+	@echo "Setting up the benchmark" >&2
 	@$(UV) venv -q --clear --python .venv/bin/python .tools/runtime
 	@$(UV) pip install -q --only-binary :all: --python .tools/runtime --compile-bytecode --require-hashes -r requirements/runtime.txt
 	@if command -v npm >/dev/null; then $(DOWNLOAD) npm ci --prefix bench/peers/node --silent --no-audit --no-fund; \

@@ -3,10 +3,12 @@
 import argparse
 import fcntl
 import json
+import os
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -14,21 +16,22 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from authorizer import auth_file
-from authorizer.entry import SettingsError
-from local import calls, environment
-from local.decisions import Log
+from local import calls, environment, own_api, rehearsal, rules_copy
+from local.apis import Api, deployed, flush
+from local.decisions import HEADING, Log
+from local.deployment import STACK
 from local.emulator import Endpoint
 from local.invoke import WAYS, invoke
-from local.provider import Provider, sign_in
+from local.provider import Provider, access_token
+from local.rehearsal import callers, rehearse
 from local.session import client
-from local.step import StepError, demand_space, fail, say, tail, write_private
-from local.system import System, running_system
+from local.step import StepError, demand_space, fail, say, step, tail, write_private
+from local.system import AUTH_FILE, System, run_keys, running_system
 
 DIRECTORY: Final = Path(".local")
 OUTPUTS: Final = DIRECTORY / "outputs.json"
-AUTH_FILE: Final = Path("src/authorizer/auth.toml")
 POLL_SECONDS: Final = 0.3
+NOT_RUNNING: Final = f"No local system is running, according to {OUTPUTS}. Start one with `make run`."
 
 
 def main() -> int:
@@ -39,7 +42,14 @@ def main() -> int:
         epilog="Example: make run",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start the system, call the API three times, and show each decision until Ctrl-C")
+    ran = commands.add_parser(
+        "run", help="start the system, call the API three times, and show each decision until Ctrl-C"
+    )
+    ran.add_argument("--rules", type=Path, default=AUTH_FILE, help=f"the file of access rules (default: {AUTH_FILE})")
+    ran.add_argument("--template", type=Path, help="the template of an API of your own, deployed in its own stack")
+    ran.add_argument("--parameters", default="", help='parameters of the templates, such as "LogLevel=DEBUG"')
+    ran.add_argument("--keys", type=Path, help="a file of existing keys, for keys import")
+    commands.add_parser("env", help="print the variables of the running system for a shell")
     commands.add_parser("token", help="print a new JWT of the running system")
     invoked = commands.add_parser("invoke", help="run a function with an event, as Lambda does")
     invoked.add_argument("event", type=Path, help="a JSON file, such as events/api_key.json")
@@ -57,7 +67,9 @@ def main() -> int:
         DIRECTORY.mkdir(exist_ok=True)
         if given.command == "invoke":
             return invoke(DIRECTORY, given.event, given.function, given.way, given.image)
-        return run() if given.command == "run" else token()
+        if given.command == "run":
+            return run(given.rules, given.template, given.parameters, given.keys)
+        return env() if given.command == "env" else token()
     except KeyboardInterrupt:
         say("\nStopped.")
         return 0
@@ -67,31 +79,85 @@ def main() -> int:
         return fail(StepError(f"{error.filename or 'A file'}: {error.strerror or error}."))
 
 
-def run() -> int:
+def run(rules: Path, template: Path | None, parameters: str, keys: Path | None) -> int:
     """Run the whole system until it is interrupted.
+
+    `rules`: the file of settings, providers and access rules. `template`: an API of one's own, deployed beside the
+    sample API. `parameters`: parameters of the templates, `Name=value`. `keys`: a file to import with `keys import`.
 
     :raises StepError: a part failed.
     """
     demand_space(DIRECTORY)
-    check_auth_file(AUTH_FILE)
-    with only_one(), running_system(DIRECTORY) as system, _outputs(system):
+    rules_copy.read(rules)
+    given = own_api.parameters(parameters, template)
+    imported = {"AcceptImportedKeys": "true"} if keys else {}
+    with (
+        only_one(),
+        running_system(DIRECTORY, imported | dict(given.authorizer), rules=rules) as system,
+        _outputs(system),
+    ):
         credentials = {"api_key": system.api_key, "jwt": system.jwt}
         with calls.headers(DIRECTORY, credentials) as files:
-            print(calls.screen(system, calls.answers(system), files), flush=True)
-            _show_decisions(system)
+            if keys:
+                with step(f"keys import {keys}"):
+                    _import(system, keys)
+            own: list[Api] = []
+            if template:
+                with step(f"sam deploy {template}"):
+                    own = own_api.deploy(system.emulator, template, given.own, DIRECTORY)
+            print(calls.screen(system, calls.answers(system), files, rules, own), flush=True)
+            if own or rules != AUTH_FILE:
+                _rehearse(system, own)
+            print(calls.DECISIONS, flush=True)
+            _show_decisions(system, rules, own)
     what = f"The emulator has ended unexpectedly. See {system.emulator.log}. Start again with `make run`."
     raise StepError(what, tail(system.emulator.log, 5))
 
 
-def check_auth_file(file: Path) -> None:
-    """Check the file with the access rules before minutes are spent on a deployment that cannot decide.
+def _import(system: System, file: Path) -> None:
+    """:raises StepError: a line of the file is not imported."""
+    prefix = system.api_key.partition("_")[0]
+    done = run_keys(system.emulator, system.deployment.table, "import", str(file), "--prefix", prefix)
+    if done.returncode:
+        raise StepError(f"keys import {file} failed with exit code {done.returncode}.", done.stderr or done.stdout)
+    summary = {name: count for name, count in json.loads(done.stdout).items() if type(count) is int}
+    say("  " + ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in summary.items()))
 
-    :raises StepError: the file has mistakes.
+
+def _rehearse(system: System, own: Sequence[Api]) -> None:
+    """Call each route of the own APIs, or of the sample API, with each credential, and show the results."""
+    listed = own or deployed(system.emulator, STACK)
+    for api in listed:
+        flush(system.emulator, api)
+    credentials = callers(system.api_key, system.api_key_identity, system.jwt, system.rules)
+    found = {api.name: list(rehearse(api, credentials, system.rules.rules)) for api in listed}
+    print(rehearsal.screen(found, [api.name for api in listed if not api.is_rest]), flush=True)
+
+
+def env() -> int:
+    """Print the variables with which a shell's `aws`, `sam` and `keys` use the running system.
+
+    :raises StepError: no system is running.
     """
+    outputs = _read_outputs()
+    emulator = Endpoint(outputs["endpoint_url"], outputs["access_key"])
+    bins = os.pathsep.join(str(environment.ROOT / folder) for folder in (".venv/bin", ".tools/sam/bin"))
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    for name, value in emulator.environment().items():
+        if name.startswith("AWS_"):
+            print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(bins)}:"$PATH"')
+    print('# In bash or zsh: eval "$(make -s env)"')
+    return 0
+
+
+def _read_outputs() -> dict[str, str]:
+    """:raises StepError: no system is running."""
     try:
-        auth_file.load(file)
-    except SettingsError as error:
-        raise StepError(f"{file} has mistakes. Correct them, and start again.", "\n".join(error.mistakes)) from None
+        outputs: dict[str, str] = json.loads(OUTPUTS.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise StepError(NOT_RUNNING) from None
+    return outputs
 
 
 def token() -> int:
@@ -99,13 +165,13 @@ def token() -> int:
 
     :raises StepError: no system is running.
     """
+    outputs = _read_outputs()
     try:
-        outputs = json.loads(OUTPUTS.read_text(encoding="utf-8"))
         emulator = Endpoint(outputs["endpoint_url"], outputs["access_key"])
         names = ("issuer", "audience", "jwks_url", "user_pool", "password")
-        jwt = sign_in(emulator, Provider(**{name: outputs[name] for name in names}))["IdToken"]
-    except (OSError, ValueError, KeyError, TypeError, BotoCoreError, ClientError):
-        raise StepError(f"No local system is running, according to {OUTPUTS}. Start one with `make run`.") from None
+        jwt = access_token(emulator, Provider(**{name: outputs[name] for name in names}))
+    except (KeyError, TypeError, BotoCoreError, ClientError):
+        raise StepError(NOT_RUNNING) from None
     write_private(OUTPUTS, json.dumps(outputs | {"jwt": jwt}, indent=2) + "\n")
     calls.write_header(calls.header_file(DIRECTORY, "jwt"), jwt)
     print(jwt)
@@ -143,16 +209,40 @@ def _outputs(system: System) -> Iterator[None]:
         OUTPUTS.unlink(missing_ok=True)
 
 
-def _show_decisions(system: System) -> None:
-    """Print each decision until the emulator ends."""
+def _show_decisions(system: System, rules: Path, own: Sequence[Api]) -> None:
+    """Print each decision until the emulator ends. Load the file of rules when it changes."""
     log = Log(client(system.emulator, "logs"), system.deployment.log_group)
     process = system.emulator.process
+    before = _content(rules)
     with suppress(BotoCoreError):
         while process.poll() is None:
             for decision in log.decisions():
                 print(decision, flush=True)
+            if (now := _content(rules)) != before:
+                before = now
+                system = _reloaded(system, rules, own)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_SECONDS)
+
+
+def _reloaded(system: System, rules: Path, own: Sequence[Api]) -> System:
+    """Load the changed file, and call each route. Keep the rules if the file has mistakes."""
+    try:
+        with step(f"load {rules}"):
+            changed = system.reload()
+    except StepError as error:
+        print(f"{rules} was changed, but is not loaded: it has mistakes.\n{error.details}", flush=True)
+        return system
+    _rehearse(changed, own)
+    print(HEADING, flush=True)
+    return changed
+
+
+def _content(file: Path) -> bytes | None:
+    """Return the content of a file, or None while an editor replaces it."""
+    with suppress(OSError):
+        return file.read_bytes()
+    return None
 
 
 if __name__ == "__main__":

@@ -1,52 +1,50 @@
 """The calls that `make run` makes, and the screen that shows their responses and the same calls as curl commands."""
 
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from local.apis import Answer, Api, ApiRoute, call
 from local.decisions import HEADING
+from local.rehearsal import Rehearsed, callers, expected
 from local.step import StepError, tail, write_private
-from local.system import System
+from local.system import AUTH_FILE, System
 
-EXPECTED: Final = {"no credential": 401, "an API key": 200, "a JWT": 200}
 WIDTH: Final = 100
+DECISIONS: Final = f"""
+Each decision of the authorizer follows, until Ctrl-C. An accepted header is cached for 30 s. A 403 is
+an `allow` whose policy does not permit the route. The emulator takes seconds after each refusal.
+{HEADING}"""
 
 
 @dataclass(frozen=True)
-class Answer:
-    status: int
-    body: str
+class Shown:
+    """The response to a call of `GET /me`. `refused_by`: the rules that refuse it, if they do."""
+
+    answer: Answer
+    refused_by: str | None
+
+    def __str__(self) -> str:
+        return f"{self.answer.status}  {self.refused_by or ' '.join(self.answer.body.split())}"
 
 
-def call(url: str, credential: str | None) -> Answer:
-    """Send a GET request with this bearer token, or without one."""
-    request = urllib.request.Request(url)
-    if credential:
-        request.add_header("Authorization", f"Bearer {credential}")
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return Answer(response.status, response.read().decode())
-    except urllib.error.HTTPError as error:
-        return Answer(error.code, error.read().decode())
-
-
-def answers(system: System) -> dict[str, Answer]:
+def answers(system: System) -> dict[str, Shown]:
     """Call the API without a credential, with the API key and with the JWT.
 
-    :raises StepError: a response has another status than expected.
+    :raises StepError: a response has another status than the rules say.
     """
-    credentials = dict(zip(EXPECTED, (None, system.api_key, system.jwt), strict=True))
-    given = {what: call(system.api_url, credential) for what, credential in credentials.items()}
-    for what, answer in given.items():
-        if answer.status != EXPECTED[what]:
-            problem = (
-                f"The deployed API answered {what} with {answer.status} instead of {EXPECTED[what]}: {answer.body}"
-            )
+    route = ApiRoute("/me", "GET", guarded=True)
+    given = {}
+    for caller in callers(system.api_key, system.api_key_identity, system.jwt, system.rules):
+        answer = call(system.api_url, caller.credential)
+        found = Rehearsed(route, caller.name, answer.status, *expected(route, caller, system.rules.rules))
+        if not found.agrees or (found.expected is None and answer.status != 200):
+            wanted = found.expected or 200
+            problem = f"The deployed API answered {caller.name} with {answer.status} instead of {wanted}: {answer.body}"
             raise StepError(problem, tail(system.emulator.log))
+        given[caller.name] = Shown(answer, found.why if found.expected == 403 else None)
     return given
 
 
@@ -71,28 +69,35 @@ def write_header(file: Path, credential: str) -> None:
     write_private(file, f"Authorization: Bearer {credential}\n")
 
 
-def screen(system: System, given: Mapping[str, Answer], files: Mapping[str, Path]) -> str:
-    """Return the text that `make run` prints: the responses, the curl commands, and further commands."""
+def screen(
+    system: System, given: Mapping[str, Shown], files: Mapping[str, Path], rules: Path, own: Sequence[Api]
+) -> str:
+    """Return the text that `make run` prints: the responses, the curl commands, and further commands.
+
+    `rules` is the file of rules, and `own` has the APIs of the user's own template.
+    """
     lines = [""]
     for what, answer in given.items():
-        lines.append(_cut(f"{what}: {answer.status}  {' '.join(answer.body.split())}"))
+        lines.append(_cut(f"{what}: {answer}"))
     me, reports = system.api_url, f"{system.deployment.url}/reports"
     key, token = (f"-H @{files[name]}" for name in ("api_key", "jwt"))
+    sample = (
+        f"A route with a rule in {AUTH_FILE}, 200 and 403:",
+        f"curl -i -X POST {key} {reports}",
+        f"curl -i -X POST {token} {reports}",
+    )
     lines += [
         "",
         "The same calls, to paste:",
         f"curl -i {me}",
         f"curl -i {key} {me}",
         f"curl -i {token} {me}",
-        "A route with a rule in src/authorizer/auth.toml, 200 and 403:",
-        f"curl -i -X POST {key} {reports}",
-        f"curl -i -X POST {token} {reports}",
+        *(sample if rules == AUTH_FILE else ()),
+        *(f"Your API {api.name}: {api.url}" for api in own),
         "",
-        "`make token` replaces the JWT after an hour. `.venv/bin/keys list` lists the API keys.",
-        "",
-        "Each decision of the authorizer follows, until Ctrl-C. An accepted header is cached for 30 s. A 403 is",
-        "an `allow` whose policy does not permit the route. The emulator takes seconds after each refusal.",
-        HEADING,
+        f"{rules} applies. When you change it, it is checked and loaded, and each route is called.",
+        "`make token` replaces the JWT after an hour. `.venv/bin/keys list` lists the API keys. `make env` prints the",
+        "variables of this system for a shell.",
     ]
     return "\n".join(lines)
 

@@ -6,22 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-HEADING: Final = f"{'TIME':<8}  {'OUTCOME':<7}  {'KIND':<7}  {'REASON':<24}  {'DURATION':>11}"
+HEADING: Final = (
+    f"{'TIME':<8}  {'OUTCOME':<7}  {'KIND':<7}  {'REASON':<24}  {'DURATION':>11}  {'REQUEST ID':<16}  KEY ID"
+)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision in the authorizer's log. `time` is in this machine's time zone."""
+    """A decision in the authorizer's log. `time` is in this machine's time zone.
+
+    `request_id` is the `requestId` in the body of a refusal, and the header `x-amz-apigw-id` of every response.
+    """
 
     time: datetime
     outcome: str
     kind: str
     reason: str
     milliseconds: float
+    request_id: str
+    key_id: str
 
     def __str__(self) -> str:
         shown = f"{self.time:%H:%M:%S}  {self.outcome:<7}  {self.kind:<7}  {self.reason:<24}"
-        return f"{shown}  {self.milliseconds:8.1f} ms"
+        return f"{shown}  {self.milliseconds:8.1f} ms  {self.request_id:<16}  {self.key_id}"
 
 
 def parse(message: str) -> Decision | None:
@@ -38,6 +45,8 @@ def parse(message: str) -> Decision | None:
         _shown(line["kind"]),
         _shown(line["reason"]),
         line["latency_ms"],
+        _shown(line.get("request_id")),
+        _shown(line.get("key_id")),
     )
 
 

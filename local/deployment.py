@@ -64,12 +64,12 @@ def deploy_template(
 
 
 def rest_api_stage(emulator: Endpoint, api_id: str) -> str:
-    """Return the name of the stage of a REST API, which has one."""
-    (stage,) = client(emulator, "apigateway").get_stages(restApiId=api_id)["item"]
-    return str(stage["stageName"])
+    """Return the name of the stage of a REST API. SAM's deployment makes another one, which is named `Stage`."""
+    stages = [str(stage["stageName"]) for stage in client(emulator, "apigateway").get_stages(restApiId=api_id)["item"]]
+    return next((name for name in stages if name != "Stage"), stages[0])
 
 
-def rest_api_url(emulator: Emulator, api_id: str, stage: str) -> str:
+def rest_api_url(emulator: Endpoint, api_id: str, stage: str) -> str:
     return f"{emulator.endpoint_url}/restapis/{api_id}/{stage}/_user_request_"
 
 

@@ -22,7 +22,7 @@ from local.emulator import REGION, Endpoint, running_emulator
 from local.forward import forwarding
 from local.session import client
 from local.step import StepError, demand_space, say, step
-from local.template_file import load
+from local.template_file import load, value
 
 WAYS: Final = ("docker", "rie")
 
@@ -82,7 +82,7 @@ class Invoker:
         if way == "docker":
             answer, log = docker.invoke(function, event, variables, aws, self._directory, self._image)
             return Invocation(function, answer, log)
-        handler, settings = _declared(function)
+        handler, settings = declared(function)
         command = [sys.executable, "-m", "awslambdaric", handler]
         log_file = self._directory / "rie.log"
         given = {**aws, **settings, **variables, "AWS_LAMBDA_FUNCTION_NAME": function}
@@ -141,15 +141,9 @@ def invoke(directory: Path, file: Path, function: str | None, way: str | None, i
     return int(made.has_failed)
 
 
-def _declared(function: str) -> tuple[str, dict[str, str]]:
+def declared(function: str) -> tuple[str, dict[str, str]]:
     """Return the handler of a function, and its variables with the defaults of the template."""
     template = load(Path("template.yaml"))
     properties = template["Resources"][function]["Properties"]
     variables = properties["Environment"]["Variables"]
-    defaults = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()}
-    # Values that only a deployment has are empty.
-    values = {
-        name: defaults.get(value.get("Ref"), "") if isinstance(value, dict) else value
-        for name, value in variables.items()
-    }
-    return properties["Handler"], {name: str(value) for name, value in values.items()}
+    return properties["Handler"], {name: value(template, given) for name, given in variables.items()}

@@ -52,6 +52,11 @@ def make_provider(emulator: Endpoint) -> Provider:
     )
 
 
+def access_token(emulator: Endpoint, provider: Provider) -> str:
+    """Sign the user in, and return an access token. An ID token is for the client that requested it, not for APIs."""
+    return sign_in(emulator, provider)["AccessToken"]
+
+
 def sign_in(emulator: Endpoint, provider: Provider) -> dict[str, str]:
     """Sign the user in, and return `IdToken` and `AccessToken`."""
     cognito: Any = client(emulator, "cognito-idp")

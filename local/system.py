@@ -1,43 +1,63 @@
 """Run the whole local system: emulator, identity provider, deployed stack, one API key."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from local import environment, toml
-from local.build import FOLDER, HOST_WHEELS, build
-from local.deployment import Deployment, deploy
+from authorizer.auth_file import AuthFile
+from authorizer.identity import Identity
+from local import environment
+from local.build import HOST_WHEELS, build
+from local.deployment import BUCKET, Deployment, deploy
 from local.emulator import REGION, Emulator, Endpoint, running_emulator
-from local.provider import Provider, make_provider, sign_in
+from local.provider import Provider, access_token, make_provider
+from local.rules_copy import RulesCopy
+from local.session import client
 from local.step import StepError, say, step
 
 KEYS: Final = Path(".venv/bin/keys")
+AUTH_FILE: Final = Path("src/authorizer/auth.toml")
 CONSUMER: Final = "acme"
+DATA: Final = {"plan": "gold"}
+SCOPES: Final = ("reports:write",)
 PREFIX: Final = "mak"
 """The template's default for `ApiKeyPrefix`, because `keys` cannot find it in an empty table."""
 
 
 @dataclass(frozen=True)
 class System:
-    """The running system, with a credential of each kind."""
+    """The running system, with a credential of each kind. `rules` is what the authorizer has read."""
 
     emulator: Emulator
     provider: Provider
     deployment: Deployment
     api_key: str
+    api_key_identity: Identity
     jwt: str
+    copy: RulesCopy
+    rules: AuthFile
 
     @property
     def api_url(self) -> str:
         return f"{self.deployment.url}/me"
+
+    def reload(self) -> "System":
+        """Copy the changed file of rules, and replace the code of the authorizer. Return the system with the new rules.
+
+        :raises StepError: the file has mistakes. Then the authorizer keeps its rules.
+        """
+        rules = self.copy.write()
+        bucket, key = BUCKET, "authorizer-with-changed-rules.zip"
+        client(self.emulator, "s3").put_object(Bucket=bucket, Key=key, Body=self.copy.code())
+        name = self.deployment.authorizer_function
+        client(self.emulator, "lambda").update_function_code(FunctionName=name, S3Bucket=bucket, S3Key=key)
+        return replace(self, rules=rules)
 
     def outputs(self) -> dict[str, str]:
         """Return the content of `.local/outputs.json`."""
@@ -61,12 +81,16 @@ class System:
 
 @contextmanager
 def running_system(
-    directory: Path, parameters: Mapping[str, str] = MappingProxyType({}), others: Sequence[Mapping[str, Any]] = ()
+    directory: Path,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+    others: Sequence[Mapping[str, Any]] = (),
+    rules: Path = AUTH_FILE,
 ) -> Iterator[System]:
     """Start the system, with its logs and its copy of the build in `directory`. Stop it at the end.
 
     `parameters`: template parameters that differ from those of `make run`. `others`: identity providers beside the
-    user pool. The providers are written into the copy's `auth.toml`. Several systems can run at a time.
+    user pool. `rules`: the file of settings, providers and rules. The providers are written into a copy of it. Several
+    systems can run at a time.
 
     :raises StepError: a step failed.
     """
@@ -83,32 +107,24 @@ def running_system(
         if not is_new:
             say("  (no input has changed, so the last build is reused)")
         with step("sam deploy"):
-            copy = directory / "deployed"
-            copy_with_providers(copy, [provider.entry(), *others])
-            deployment = deploy(emulator, parameters, directory / "sam-deploy.log", copy / "template.yaml")
+            copy = RulesCopy(directory / "deployed", rules, [provider.entry(), *others])
+            loaded = copy.write()
+            deployment = deploy(emulator, parameters, directory / "sam-deploy.log", copy.template)
         with step("keys create"):
-            arguments = ("--consumer", CONSUMER, "--data", '{"plan": "gold"}', "--scopes", "reports:write")
-            created = create_key(emulator, deployment.table, *arguments)
-        jwt = sign_in(emulator, provider)["IdToken"]
-        yield System(emulator, provider, deployment, created["key"], jwt)
+            given = ("--consumer", CONSUMER, "--data", json.dumps(DATA), "--scopes", ",".join(SCOPES))
+            prefix = parameters.get("ApiKeyPrefix", PREFIX)
+            created = create_key(emulator, deployment.table, *given, prefix=prefix)
+        identity = Identity("api_key", CONSUMER, DATA, frozenset(SCOPES), created["key_id"])
+        jwt = access_token(emulator, provider)
+        yield System(emulator, provider, deployment, created["key"], identity, jwt, copy, loaded)
 
 
-def copy_with_providers(folder: Path, providers: Sequence[Mapping[str, Any]]) -> None:
-    """Copy the build to `folder`, and add these identity providers to its `auth.toml`."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(FOLDER, folder, copy_function=os.link)
-    file = folder / "Authorizer" / "authorizer" / "auth.toml"
-    text = file.read_text(encoding="utf-8") + toml.array_of_tables("provider", providers)
-    file.unlink()  # A link to the build, which must not change.
-    file.write_text(text, encoding="utf-8")
-
-
-def create_key(emulator: Endpoint, table: str, *arguments: str) -> dict[str, str]:
+def create_key(emulator: Endpoint, table: str, *arguments: str, prefix: str = PREFIX) -> dict[str, str]:
     """Run `keys create` with these arguments, and return its JSON output.
 
     :raises StepError: the command failed.
     """
-    answer = run_keys(emulator, table, "create", "--prefix", PREFIX, *arguments)
+    answer = run_keys(emulator, table, "create", "--prefix", prefix, *arguments)
     if answer.returncode:
         raise StepError("keys create failed.", answer.stderr)
     created: dict[str, str] = json.loads(answer.stdout)

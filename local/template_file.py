@@ -1,7 +1,8 @@
-"""Read SAM and CloudFormation templates as data, without resolving them."""
+"""Read SAM and CloudFormation templates as data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from keys.core.errors import BadInput
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a template, with its short forms expanded: `!Sub text` becomes `{"Fn::Sub": text}`.
+    """Read a template, with its short forms expanded: `!Ref Name` becomes `{"Ref": "Name"}`.
 
     :raises BadInput: the file cannot be read, or is not a template.
     """
@@ -19,6 +20,8 @@ def load(path: Path) -> dict[str, Any]:
         pass
 
     def short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+        if tag in ("Ref", "Condition"):
+            return {tag: node.value}
         if isinstance(node, yaml.SequenceNode):
             return {f"Fn::{tag}": loader.construct_sequence(node, deep=True)}
         if isinstance(node, yaml.MappingNode):
@@ -33,3 +36,10 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise BadInput(f"{path} is not a template: it has no Resources.")
     return template
+
+
+def value(template: Mapping[str, Any], given: Any) -> str:
+    """Return a text, or the default of the parameter that it refers to. Empty: only a deployment has the value."""
+    if not isinstance(given, Mapping):
+        return str(given)
+    return str(template.get("Parameters", {}).get(given.get("Ref"), {}).get("Default", ""))

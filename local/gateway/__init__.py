@@ -5,7 +5,7 @@ The modules run in the emulator's interpreter, so they import only its packages 
 emulator's private functions through `wrapping.py` alone.
 """
 
-from local.gateway import http_definition, http_request, rest_definition, rest_request, sessions
+from local.gateway import cache_flush, http_definition, http_request, rest_definition, rest_request, sessions
 from local.gateway.wrapping import Wrapper, wrap
 
 WRAPPERS: tuple[Wrapper, ...] = (
@@ -14,6 +14,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *rest_request.WRAPPERS,
     *http_definition.WRAPPERS,
     *http_request.WRAPPERS,
+    *cache_flush.WRAPPERS,
 )
 
 

@@ -1,8 +1,8 @@
-"""What a REST API's OpenAPI definition says beyond routes: gateway responses, and the responses of integrations.
+"""What the emulator does not import of a REST API's OpenAPI definition.
 
-Sources: API Gateway developer guide, "x-amazon-apigateway-gateway-responses object" and
-"x-amazon-apigateway-integration.responses object". SAM writes `GatewayResponses` and `Cors` as these extensions. The
-emulator imports neither.
+These are gateway responses, the responses of integrations, and routes for any method. Sources: API Gateway developer
+guide, "x-amazon-apigateway-gateway-responses object", "x-amazon-apigateway-integration.responses object" and
+"x-amazon-apigateway-any-method object". SAM writes `GatewayResponses`, `Cors` and `Method: ANY` as these extensions.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 from local.gateway.wrapping import Function, Wrapper
 
 _MODULE = "ministack.services.apigateway_v1"
+_ANY = "x-amazon-apigateway-any-method"
 
 
 def _with_gateway_responses(original: Function) -> Function:
@@ -23,6 +24,16 @@ def _with_gateway_responses(original: Function) -> Function:
         return api_id
 
     return _import_rest_api
+
+
+def _with_any_method(original: Function) -> Function:
+    def _import_path_item(api_id: str, path: str, path_item: Mapping[str, Any], *security: Any) -> None:
+        from ministack.services import apigateway_v1
+
+        apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
+        original(api_id, path, {"any" if name == _ANY else name: item for name, item in path_item.items()}, *security)
+
+    return _import_path_item
 
 
 def _with_integration_responses(original: Function) -> Function:
@@ -45,6 +56,12 @@ def _with_integration_responses(original: Function) -> Function:
 
 
 WRAPPERS = (
+    Wrapper(
+        _MODULE,
+        "_import_path_item",
+        "24de179a04888386b41f5395cdc1a0d7b099acfa02697d636c672643cd5a9745",
+        _with_any_method,
+    ),
     Wrapper(
         _MODULE,
         "_import_rest_api",

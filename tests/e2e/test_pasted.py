@@ -19,13 +19,11 @@ from typing import Final
 import pytest
 
 from local import environment
-from local.build import FOLDER
 from local.template_file import load
 from tests.docs.pages import PAGES, Block, blocks
+from tests.support.checkout import copy_checkout
 
 ROOT = Path.cwd()
-INSTALLED = (".venv", ".tools")
-NOT_COPIED = (*INSTALLED, ".git", ".local", ".aws-sam", "node_modules", "__pycache__", "*_cache", ".hypothesis")
 SECONDS: Final = 300
 END: Final = "end-of-block"
 OTHER_TERMINAL: Final = "make run"
@@ -89,19 +87,7 @@ class Checkout:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("pasted") / "checkout"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
-    for name in INSTALLED:
-        # As if it had just been set up: make must not do so anew, into what everybody uses.
-        (folder / name).mkdir()
-        for installed in (ROOT / name).iterdir():
-            if installed.name != "ready":
-                (folder / name / installed.name).symlink_to(installed)
-        (folder / name / "ready").touch()
-    # Reuses the last build if no input has changed.
-    (folder / FOLDER).parent.mkdir()
-    for built in (FOLDER, FOLDER.with_suffix(".json")):
-        if built.exists():
-            (shutil.copytree if built.is_dir() else shutil.copy)(built, folder / built)
+    copy_checkout(ROOT, folder)
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "As it is"], ["tag", "v0.2.0"]):
         identity = ["-c", "user.name=newcomer", "-c", "user.email=newcomer@example.com"]
         subprocess.run(["git", *identity, *words], cwd=folder, check=True)  # noqa: S607

@@ -22,6 +22,8 @@ class Logs:
             "kind": "none",
             "reason": reason,
             "latency_ms": 1.25,
+            "request_id": "b2r5fiT-oAMFtgA=",
+            "key_id": "k_1",
         }
         self.events.append({"timestamp": timestamp, "message": json.dumps(line)})
 
@@ -53,9 +55,10 @@ def test_each_decision_is_told_once_though_several_share_a_millisecond() -> None
     assert list(log.decisions()) == []
 
 
-def test_a_line_shows_time_outcome_kind_reason_and_milliseconds() -> None:
+def test_a_line_shows_time_outcome_kind_reason_milliseconds_and_ids() -> None:
     logs = Logs()
     logs.write(1, "unknown_key")
     (decision,) = Log(logs, "group").decisions()
-    assert str(decision).split() == [f"{decision.time:%H:%M:%S}", "refuse", "-", "unknown_key", "1.2", "ms"]
+    ids = ["b2r5fiT-oAMFtgA=", "k_1"]
+    assert str(decision).split() == [f"{decision.time:%H:%M:%S}", "refuse", "-", "unknown_key", "1.2", "ms", *ids]
     assert decision.time.timestamp() == 1_795_590_695.565

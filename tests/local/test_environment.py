@@ -58,8 +58,59 @@ def test_cleaning_twice_is_cleaning_once() -> None:
 
 
 def test_a_download_has_the_way_to_the_registry_and_nothing_else() -> None:
-    added = environment.download(ODD).items() - environment.clean(ODD).items()
-    assert dict(added) == {name: ODD[name] for name in ("HTTP_PROXY", "https_proxy", "NO_PROXY", "SSL_CERT_FILE")}
+    added = environment.download(ODD, NOWHERE).items() - environment.clean(ODD).items()
+    named = ("HTTP_PROXY", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "PIP_INDEX_URL")
+    index = {"PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": ODD["PIP_INDEX_URL"]}
+    index |= {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    assert dict(added) == {name: ODD[name] for name in named} | index
+
+
+NOWHERE = Path("/nowhere")
+MIRROR = "https://user:secret@mirror.example/simple"
+
+
+@pytest.mark.parametrize("file", [".config/pip/pip.conf", ".pip/pip.conf"])
+def test_a_download_has_the_index_of_pip_conf_and_none_of_its_other_settings(file: str, tmp_path: Path) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"[global]\nindex-url = {MIRROR}\nuser = true\ntrusted-host =\n  a.example\n  b.example\n"
+        "[install]\ntarget = /x\n",
+        encoding="utf-8",
+    )
+    given = environment.download({"HOME": str(tmp_path)}, NOWHERE)
+    assert (given["PIP_INDEX_URL"], given["UV_DEFAULT_INDEX"]) == (MIRROR, MIRROR)
+    assert given["PIP_TRUSTED_HOST"] == given["UV_INSECURE_HOST"] == "a.example b.example"
+    assert given["PIP_CONFIG_FILE"] == os.devnull
+    assert not {"PIP_USER", "PIP_TARGET"} & given.keys()
+    assert (
+        environment.download({"HOME": str(tmp_path), "PIP_INDEX_URL": "https://other"})["PIP_INDEX_URL"]
+        == "https://other"
+    )
+
+
+@pytest.mark.parametrize("text", [f'index-url = "{MIRROR}"', f'[[index]]\nurl = "{MIRROR}"\ndefault = true'])
+def test_a_download_has_the_index_of_uv_toml_for_both_tools(text: str, tmp_path: Path) -> None:
+    file = tmp_path / ".config/uv/uv.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    given = environment.download({"HOME": str(tmp_path)}, NOWHERE)
+    assert (given["XDG_CONFIG_HOME"], given["PIP_INDEX_URL"]) == (str(tmp_path / ".config"), MIRROR)
+    assert "UV_DEFAULT_INDEX" not in given
+
+
+def test_where_uv_has_a_file_for_the_machine_the_index_of_pip_is_not_its_index(tmp_path: Path) -> None:
+    (tmp_path / "uv").mkdir()
+    (tmp_path / "uv/uv.toml").write_text("", encoding="utf-8")
+    given = environment.download({"PIP_INDEX_URL": MIRROR, "PIP_EXTRA_INDEX_URL": MIRROR}, tmp_path)
+    assert given["PIP_INDEX_URL"] == MIRROR
+    assert not [name for name in given if name.startswith("UV_INDEX") or name == "UV_DEFAULT_INDEX"]
+
+
+def test_credentials_of_an_index_reach_a_download_and_nothing_else() -> None:
+    given = {"UV_INDEX_MIRROR_PASSWORD": "secret", "UV_INDEX_URL": MIRROR, "PIP_EXTRA_INDEX_URL": MIRROR}
+    assert given.items() <= environment.download(given).items()
+    assert not given.keys() & environment.clean(given).keys()
 
 
 def test_docker_has_the_way_to_its_daemon_and_nothing_else() -> None:

@@ -46,7 +46,7 @@ def goes_off(alarm: Mapping[str, Any], minutes: Sequence[Minute]) -> bool:
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     dimensions = frozenset(
-        (item["Name"], PARAMETERS[item["Value"]["Fn::Ref"]] if isinstance(item["Value"], dict) else item["Value"])
+        (item["Name"], PARAMETERS[item["Value"]["Ref"]] if isinstance(item["Value"], dict) else item["Value"])
         for item in alarm["Dimensions"]
     )
     metric = (alarm["Namespace"], alarm["MetricName"], dimensions)

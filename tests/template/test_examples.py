@@ -105,7 +105,7 @@ def of_sam(api: dict[str, Any]) -> Setup:
     (settings,) = api["MethodSettings"]
     settings = settings["Fn::If"][1] if "Fn::If" in settings else settings
     rate, burst = (
-        RATE if value == {"Fn::Ref": "ThrottleRate"} else value
+        RATE if value == {"Ref": "ThrottleRate"} else value
         for value in (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"])
     )
     responses = {

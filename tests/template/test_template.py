@@ -44,14 +44,14 @@ def test_the_table_is_a_global_one_with_this_region_alone_for_its_replica() -> N
     table = TEMPLATE["Resources"]["ApiKeysTable"]
     assert table["Type"] == "AWS::DynamoDB::GlobalTable"
     (replica,) = table["Properties"]["Replicas"]
-    assert replica["Region"] == {"Fn::Ref": "AWS::Region"}
+    assert replica["Region"] == {"Ref": "AWS::Region"}
     assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 def test_the_table_is_protected_unless_it_is_for_a_trial_and_always_outlives_the_stack() -> None:
     table = TEMPLATE["Resources"]["ApiKeysTable"]
     (replica,) = table["Properties"]["Replicas"]
-    assert TEMPLATE["Conditions"]["ProtectsTable"] == {"Fn::Equals": [{"Fn::Ref": "TableRemovalPolicy"}, "Retain"]}
+    assert TEMPLATE["Conditions"]["ProtectsTable"] == {"Fn::Equals": [{"Ref": "TableRemovalPolicy"}, "Retain"]}
     assert replica["DeletionProtectionEnabled"] == {"Fn::If": ["ProtectsTable", True, False]}
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert TEMPLATE["Parameters"]["TableRemovalPolicy"]["Default"] == "Retain"
@@ -59,9 +59,9 @@ def test_the_table_is_protected_unless_it_is_for_a_trial_and_always_outlives_the
 
 def test_whatever_names_the_table_names_the_existing_one_where_there_is_one() -> None:
     text = json.dumps(TEMPLATE["Resources"] | TEMPLATE["Outputs"])
-    chosen = json.dumps({"Fn::If": ["MakesTable", {"Fn::Ref": "ApiKeysTable"}, {"Fn::Ref": "ExistingTable"}]})
+    chosen = json.dumps({"Fn::If": ["MakesTable", {"Ref": "ApiKeysTable"}, {"Ref": "ExistingTable"}]})
     assert text.count(chosen) == 2
-    assert text.count('{"Fn::Ref": "ApiKeysTable"}') == 2
+    assert text.count('{"Ref": "ApiKeysTable"}') == 2
     (statement,) = [
         statement
         for statement in TEMPLATE["Resources"]["AuthorizerRole"]["Properties"]["Policies"][0]["PolicyDocument"][
