@@ -357,6 +357,16 @@ class TestDoctor:
         detail = examined()["access"].detail
         assert "3 rules in auth.toml of this checkout, policies of at most" in detail
 
+    def test_a_parameter_beside_the_providers_of_the_file_is_a_fault_that_names_both(
+        self, examined: Any, tmp_path: Path
+    ) -> None:
+        file = auth_toml(tmp_path, {"issuer": "https://other.example", "audience": "api"})
+        found = examined(AUTH_CONFIG=file)["settings"]
+        assert found.state is State.WRONG
+        assert "JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL are set" in found.detail
+        assert "auth.toml has 1 [[provider]]" in found.detail
+        assert 'set JwtIssuer, JwtAudience, JwtJwksUrl to ""' in found.detail
+
     def test_a_rule_that_permits_every_route_is_a_warning(self, examined: Any, tmp_path: Path) -> None:
         found = examined(AUTH_CONFIG=auth_toml(tmp_path))["access"]
         assert found.state is State.NOTE
