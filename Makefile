@@ -1,7 +1,9 @@
 # make run | make test | make check. All tools are installed in the checkout: .venv, .tools.
 PYTHON ?= python3
-SHELL := /bin/bash
+SHELL := $(or $(shell command -v bash),/bin/bash)
 .SHELLFLAGS := -euo pipefail -c
+# GNU make 3.81, which macOS has, ignores .SHELLFLAGS. Recipes that must stop inside a line begin with this.
+STRICT := set -euo pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 # Each command runs in a clean environment, which has only the caller's PATH, with .venv/bin before it.
@@ -55,7 +57,7 @@ acceptance: .venv/ready .tools/ready ## check in an AWS account what the pages s
 	  $(if $(BOUNDARY),--boundary "$(BOUNDARY)") $(if $(ONLY),--only $(ONLY)) $(if $(YES),--yes)
 
 fuzz: .venv/ready ## run the property tests with new input for FOR=60 seconds
-	end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
+	$(STRICT); end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
 	  $(PYTEST) -q --no-header tests/authorizer/test_properties.py --hypothesis-profile=long --hypothesis-seed=$$RANDOM; \
 	done
 
@@ -98,7 +100,7 @@ archive: .tools/ready ## write a release archive and its checksum to dist/, for 
 	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(value TAG),--tag "$$TAG")
 
 lock: .venv/ready ## update the locked requirements to the newest permitted versions
-	for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements \
+	$(STRICT); for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements \
 	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
 	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
 	done
@@ -115,9 +117,11 @@ clean: ## remove everything that make has created
 .tools/templates/ready: requirements/templates.txt .venv/ready
 
 ifndef ALONE
-# Only one make sets up this checkout at a time. After the wait, make checks again whether there is work left.
+# Only one make sets up this checkout at a time. After the wait, make checks again whether there is work left. With -n,
+# make executes each line that contains its own variable MAKE. So this line has another one.
+AGAIN := $(MAKE)
 .venv/ready .tools/ready .tools/bench .tools/templates/ready:
-	@$(CLEAN) --alone $(MAKE) -s ALONE=1 PYTHON="$(PYTHON)" $@
+	@$(CLEAN) --alone $(AGAIN) -s ALONE=1 PYTHON="$(PYTHON)" $@
 else
 .venv/ready:
 	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

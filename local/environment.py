@@ -195,7 +195,12 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"{error.filename}: {error.strerror}. The checkout must be writable.")
     given = download() if "--download" in options else dict(os.environ)
-    os.execvpe(words[0], words, given)  # noqa: S606 - it is the purpose of this program
+    try:
+        os.execvpe(words[0], words, given)  # noqa: S606 - it is the purpose of this program
+    except PermissionError:
+        sys.exit(f"{words[0]} cannot be executed. Move the checkout to a file system that is mounted without noexec.")
+    except FileNotFoundError:
+        sys.exit(f"{words[0]} is not installed.")
 
 
 def _wait_for_turn() -> None:

@@ -24,6 +24,9 @@ settings.load_profile("short")
 environment.enter()
 # A shell starts background jobs with SIGINT ignored, and children inherit this. Then the tests of Ctrl-C would fail.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# `nohup` has SIGHUP ignored. This process still ignores it, but its children do not: a handler is not inherited.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 SHARE_A_SYSTEM: Final = ("tests/e2e/", "tests/aws/")
 """Folders, of which each has one system for its tests."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator import REGION
+from local.deployment import STACK
+from local.emulator import REGION, Endpoint
 from local.session import client
 from local.system import System, run_keys
 from tests.e2e.conftest import Caller, Keys
 from tests.support.iam_users import iam_user
+from tests.support.policies import filled
 
 
 def role_of_the_authorizer(system: System) -> str:
@@ -91,3 +94,71 @@ def test_what_the_emulator_writes_is_below_the_checkout_and_its_owners_own(syste
     assert any(file.suffix == ".pem" for file in written)
     assert [file for file in written if file.stat().st_mode & 0o077] == []
     assert Path(".local").stat().st_mode & 0o077 == 0
+
+
+KEYS = Path(".venv/bin/keys")
+
+
+def holder(system: System, policy: str) -> Endpoint:
+    """A user with exactly this policy of docs/policies, for the deployed stack."""
+    values = {
+        "Partition": "aws",
+        "Region": REGION,
+        "Account": "000000000000",
+        "Stack": STACK,
+        "Table": system.deployment.table,
+        "Function": system.deployment.authorizer_function,
+    }
+    return iam_user(system.emulator, *filled(policy, values)["Statement"])
+
+
+def run(user: Endpoint, *words: str) -> tuple[int, str]:
+    """The exit code of a `keys` command on the stack, and what it printed."""
+    done = subprocess.run(
+        [KEYS, *words, "--stack", STACK, "--output", "json"],
+        env=user.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def operator(system: System) -> Endpoint:
+    return holder(system, "operator")
+
+
+def test_an_operator_does_every_command_on_a_key_with_the_documented_policy(operator: Endpoint) -> None:
+    code, printed = run(operator, "create", "--consumer", "initech")
+    assert code == 0, printed
+    key_id = json.loads(printed)["key_id"]
+    for words in (
+        ("list",),
+        ("list", "--consumer", "initech"),
+        ("show", key_id),
+        ("update", key_id, "--description", "changed"),
+        ("disable", key_id),
+        ("enable", key_id),
+        ("history", key_id),
+        ("roll", key_id, "--grace", "1h"),
+        ("consumer", "list"),
+        ("consumer", "show", "initech"),
+        ("revoke", key_id, "--yes"),
+        ("export",),
+    ):
+        code, printed = run(operator, *words)
+        assert code == 0, (words, printed)
+    assert ":user/tests-" in run(operator, "history", key_id)[1]
+
+
+def test_a_reader_reads_and_writes_nothing(system: System, operator: Endpoint) -> None:
+    reader = holder(system, "reader")
+    key_id = json.loads(run(operator, "create", "--consumer", "initrode")[1])["key_id"]
+    for line in ("list", f"show {key_id}", f"history {key_id}"):
+        code, printed = run(reader, *line.split())
+        assert code == 0, (line, printed)
+    for line in ("create --consumer initrode", f"revoke {key_id} --yes", f"disable {key_id}"):
+        code, printed = run(reader, *line.split())
+        assert (code, "not authorized" in printed) == (1, True), (line, printed)

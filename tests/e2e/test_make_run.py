@@ -113,9 +113,11 @@ def test_a_decision_is_shown_as_it_happens(run: Run) -> None:
     run.until("^Each decision")
     made_up = f"mak_{'0' * 32}_000000"
     url = line.split()[-1]
-    subprocess.run(["curl", "-s", "-H", f"Authorization: Bearer {made_up}", url], capture_output=True, check=True)  # noqa: S607
+    command = ["curl", "-s", "-H", f"Authorization: Bearer {made_up}", url]
+    refused = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     (shown,) = run.until("malformed_key")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  refuse +\S+ +malformed_key +\d+\.\d ms\n", shown)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  refuse +\S+ +malformed_key +\d+\.\d ms +\S+ +-\n", shown)
+    assert shown.split()[-2] == refused["requestId"]
     assert re.search(r"allow +api_key ", "".join(run.lines))
     assert re.search(r"allow +jwt ", "".join(run.lines))
 
