@@ -38,8 +38,8 @@ def read_toml(text: str, folder: Path) -> None:
         auth_file.parse(whole(text), folder)
     for name, commands in table.items():
         if isinstance(commands, dict) and "deploy" in commands:
-            template = "monitoring.yaml" if name == "monitoring" else "template.yaml"
-            known = load(Path(template))["Parameters"].keys()
+            of_its_own = Path("stacks", name, "template.yaml")
+            known = load(of_its_own if of_its_own.exists() else Path("template.yaml"))["Parameters"].keys()
             assert overrides(text, name, folder).keys() <= known
 
 

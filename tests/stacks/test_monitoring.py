@@ -1,4 +1,4 @@
-"""The alarms of monitoring.yaml, evaluated like in CloudWatch, on log lines of the artifact."""
+"""The alarms of stacks/monitoring, evaluated like in CloudWatch, on log lines of the artifact."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from local.template_file import load
 from tests.support.interpreter import Artifact, running
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
-TEMPLATE = load(Path("monitoring.yaml"))
+TEMPLATE = load(Path("stacks/monitoring/template.yaml"))
 PARAMETERS = {"AuthorizerStack": "prod", "FunctionName": "function", "TableName": "table", "ApiName": "prod"}
 ALARMS: dict[str, dict[str, Any]] = {
     name: resource["Properties"]

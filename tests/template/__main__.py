@@ -14,9 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-TEMPLATES: Final = [
-    str(path) for pattern in ("*.yaml", "examples/*/template.yaml") for path in sorted(Path().glob(pattern))
-]
+PATTERNS: Final = ("template.yaml", "stacks/*/template.yaml", "examples/*/template.yaml")
+TEMPLATES: Final = [str(path) for pattern in PATTERNS for path in sorted(Path().glob(pattern))]
 EXCEPTIONS: Final = Path(__file__).with_name("exceptions.toml")
 TOOLS: Final = Path(".tools/templates/bin")
 
