@@ -19,7 +19,9 @@ HOST_WHEELS: Final = sys.platform != "linux"
 FOR_LAMBDA: Final = Path(".local/build-lambda") if HOST_WHEELS else FOLDER
 """The build for this interpreter and Lambda, which containers run."""
 
-_INPUTS: Final = ("template.yaml", "samconfig.toml", "src/artifact", "src/authorizer", "src/me")
+_COMMON: Final = ("samconfig.toml", "src/artifact", "src/authorizer")
+_SOURCES: Final = {"template.yaml": ("src/me",), "stacks/events/template.yaml": ("src/key_events", "src/keys/core")}
+"""What a template's functions are built from, beside `_COMMON`."""
 
 
 def target(architecture: str | None = None) -> dict[str, str]:
@@ -38,8 +40,9 @@ def build(
     architecture: str | None = None,
     *,
     host_wheels: bool = False,
+    template: str = "template.yaml",
 ) -> bool:
-    """Run `sam build` into `folder`, and return True. Return False if the last build is still valid.
+    """Run `sam build` for a template into `folder`, and return True. Return False if the last build is still valid.
 
     It is valid if neither the inputs nor the files of the build have changed since.
 
@@ -49,11 +52,20 @@ def build(
     state = folder.with_suffix(".json")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        inputs = _digest(_inputs(), json.dumps([target(architecture), host_wheels]), sys.version, *_builders())
+        inputs = _digest(_inputs(template), json.dumps([target(architecture), host_wheels]), sys.version, *_builders())
         if _read(state) == {"inputs": inputs, "built": _digest(_files(folder))}:
             return False
         state.unlink(missing_ok=True)
-        command: list[str | Path] = [SAM, "build", "--parallel", "--config-env", "local", "--build-dir", folder]
+        command: list[str | Path] = [
+            SAM,
+            "build",
+            "--parallel",
+            "--template",
+            template,
+            "--build-dir",
+            folder.absolute(),
+        ]
+        command += ["--config-file", Path("samconfig.toml").absolute(), "--config-env", "local"]
         command += ["--parameter-overrides", *overrides(target(architecture))]
         given = {**environment, **({"HOST_WHEELS": "1"} if host_wheels else {})}
         run("sam build", command, environment=given, log=log)
@@ -67,8 +79,8 @@ def overrides(parameters: Mapping[str, str]) -> list[str]:
     return [f'{name}="{value}"' for name, value in escaped]
 
 
-def _inputs() -> Iterator[Path]:
-    for name in _INPUTS:
+def _inputs(template: str) -> Iterator[Path]:
+    for name in (template, *_COMMON, *_SOURCES[template]):
         path = Path(name)
         found = [path] if path.is_file() else _files(path)
         yield from (file for file in found if "__pycache__" not in file.parts)

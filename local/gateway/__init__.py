@@ -5,7 +5,16 @@ The modules run in the emulator's interpreter, so they import only its packages 
 emulator's private functions through `wrapping.py` alone.
 """
 
-from local.gateway import cache_flush, http_definition, http_request, rest_definition, rest_request, sessions
+from local.gateway import (
+    cache_flush,
+    http_definition,
+    http_request,
+    insights,
+    rest_definition,
+    rest_request,
+    sessions,
+    streams,
+)
 from local.gateway.wrapping import Wrapper, wrap
 
 WRAPPERS: tuple[Wrapper, ...] = (
@@ -15,6 +24,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *http_definition.WRAPPERS,
     *http_request.WRAPPERS,
     *cache_flush.WRAPPERS,
+    *insights.WRAPPERS,
+    *streams.WRAPPERS,
 )
 
 

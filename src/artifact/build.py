@@ -1,7 +1,7 @@
 """Builds the artifact of a Python function: its code and its requirements, with compiled bytecode.
 
-Run it with the runtime's Python version in the folder that contains the function's package: ``python3.13
-artifact/build.py --architecture arm64 --package authorizer OUTPUT``. Requirements are installed with hash checks, as
+Run it with the runtime's Python version in the folder that contains the packages: ``python3.13 artifact/build.py
+--architecture arm64 --package authorizer --service dynamodb OUTPUT``. Requirements are installed with hash checks, as
 wheels for Lambda or, with ``--host-wheels``, for this machine. Libraries are not changed. Only the files in `NO_CODE`
 are removed.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 NO_CODE = (
-    "botocore/data/*/",  # Descriptions of AWS services, except those in KEPT.
+    "botocore/data/*/",  # Descriptions of AWS services, except those that the function calls.
     "boto3/data/*/",
     "boto3/examples/",  # Documentation.
     "**/*.pyi",
@@ -29,8 +29,6 @@ NO_CODE = (
     "bin/",  # Command-line scripts, which pip writes for the build machine.
 )
 """Files that the function never reads. A pattern with a slash at the end matches folders only."""
-KEPT = ("botocore/data/dynamodb", "boto3/data/dynamodb")
-
 SOURCES = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert", "client-cert", "proxy")
 """pip's settings for package sources. Other settings are ignored, because they could change what is installed."""
 
@@ -39,14 +37,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build the artifact of a Python function.")
     parser.add_argument("--architecture", choices=PLATFORMS, required=True)
     parser.add_argument("--package", required=True, help="folder and import name of the function's code")
+    parser.add_argument(
+        "--with", action="append", default=[], dest="others", help="another package, without requirements"
+    )
+    parser.add_argument("--service", action="append", default=[], help="an AWS service that the function calls")
     parser.add_argument("output", type=Path)
     parser.add_argument("--host-wheels", action="store_true", help="install wheels for this machine instead of Lambda")
     given = parser.parse_args()
     platform = None if given.host_wheels else f"manylinux2014_{PLATFORMS[given.architecture]}"
     install(Path(given.package, "requirements.txt"), platform, given.output)
-    prune(given.output)
+    prune(given.output, given.service)
     ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
-    shutil.copytree(given.package, given.output / given.package, ignore=ignored, dirs_exist_ok=True)
+    for package in (given.package, *given.others):
+        shutil.copytree(package, given.output / package, ignore=ignored, dirs_exist_ok=True)
+        for outer in Path(package).parents[:-1]:
+            shutil.copy(outer / "__init__.py", given.output / outer)
     compile_all(given.output)
 
 
@@ -85,8 +90,8 @@ def sources(pip: list[str]) -> Iterator[tuple[str, str]]:
             yield f"PIP_{name.replace('-', '_').upper()}", " ".join(str(ast.literal_eval(value)).split("\n"))
 
 
-def prune(output: Path) -> None:
-    kept = {output / path for path in KEPT}
+def prune(output: Path, services: list[str]) -> None:
+    kept = {output / library / "data" / service for library in ("boto3", "botocore") for service in services}
     for pattern in NO_CODE:
         for path in set(output.glob(pattern)) - kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

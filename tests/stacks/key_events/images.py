@@ -1,0 +1,47 @@
+"""Items as the table's stream has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keys.core.history import Event
+
+DIGEST = "ab" * 32
+KEY_ID = "key_0123456789abcdef"
+AT = 1_790_000_000
+
+
+def entry(what: str, n: int | None = None, *, at: int = AT, by: str = "arn:jo", reason: str | None = None) -> Event:
+    return Event(what, at, by, "keys revoke", reason, n)
+
+
+def key(*entries: Event, **attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """A key's item with this history."""
+    return {
+        "pk": {"S": DIGEST},
+        "key_id": {"S": KEY_ID},
+        "consumer": {"S": "acme"},
+        "enabled": {"BOOL": True},
+        **_history(entries),
+        **attributes,
+    }
+
+
+def consumer(*entries: Event, **attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """A consumer's item with this history."""
+    return {"pk": {"S": "consumer#acme"}, "name": {"S": "acme"}, **_history(entries), **attributes}
+
+
+def record(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, sequence_number: str = "7", **more: Any
+) -> dict[str, Any]:
+    """A record of the stream."""
+    images = {name: image for name, image in (("OldImage", old), ("NewImage", new)) if image is not None}
+    name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+    change = {"ApproximateCreationDateTime": float(AT), "SequenceNumber": sequence_number, **images}
+    return {"eventName": name, "dynamodb": change, **more}
+
+
+def _history(entries: Sequence[Event]) -> dict[str, Any]:
+    return {"history": {"L": [event.store() for event in entries]}} if entries else {}
