@@ -1,0 +1,145 @@
+"""Replay what the stack of events could not send: through the stream of the table, to the function of the stack."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from keys.core.errors import ServiceFailure
+
+MOST_MESSAGES: Final = 10
+"""The messages of one ReceiveMessage request (Amazon SQS API reference)."""
+VISIBILITY_SECONDS: Final = 300
+"""How long a message is hidden from others while it is replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Records of the stream, by sequence number, and why they failed. Both ends belong to it."""
+
+    first: str
+    last: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of one message. `records`: how many records were sent again; 0 if the stream does not have them."""
+
+    range: Range
+    records: int
+
+
+class Replay:
+    """`client` creates AWS clients: `sqs`, `dynamodbstreams`, `lambda`."""
+
+    def __init__(self, client: Callable[[str], Any], *, queue_url: str, stream_arn: str, function: str) -> None:
+        self._sqs, self._streams, self._lambda = (client(name) for name in ("sqs", "dynamodbstreams", "lambda"))
+        self._queue_url = queue_url
+        self._stream_arn = stream_arn
+        self._function = function
+
+    def run(self) -> Iterator[Replayed]:
+        """Replay each message of the queue, and delete it when its records were sent.
+
+        A message whose records the stream no longer has stays in the queue.
+
+        :raises ServiceFailure: the function failed again. The message stays in the queue.
+        """
+        seen = set[str]()
+        while messages := self._receive(seen):
+            for message in messages:
+                wanted = read(message["Body"])
+                records = list(self._records(wanted))
+                if records:
+                    self._invoke(records)
+                    self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                yield Replayed(wanted, len(records))
+
+    def _receive(self, seen: set[str]) -> list[dict[str, Any]]:
+        """The next messages, without those that were received before. Empty at the end."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=MOST_MESSAGES,
+            VisibilityTimeout=VISIBILITY_SECONDS,
+            WaitTimeSeconds=1,
+        )
+        new = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+        seen.update(message["MessageId"] for message in new)
+        return new
+
+    def _records(self, wanted: Range) -> Iterator[dict[str, Any]]:
+        for shard in self._shards():
+            numbers = shard["SequenceNumberRange"]
+            if int(numbers.get("EndingSequenceNumber", wanted.first)) < int(wanted.first):
+                continue
+            if int(numbers["StartingSequenceNumber"]) > int(wanted.last):
+                continue
+            for record in self._read(shard["ShardId"]):
+                number = int(record["dynamodb"]["SequenceNumber"])
+                if number > int(wanted.last):
+                    break
+                if number >= int(wanted.first):
+                    yield as_lambda_has_it(record)
+
+    def _shards(self) -> Iterator[dict[str, Any]]:
+        start: dict[str, str] = {}
+        while True:
+            stream = self._streams.describe_stream(StreamArn=self._stream_arn, **start)["StreamDescription"]
+            yield from stream["Shards"]
+            if (last := stream.get("LastEvaluatedShardId")) is None:
+                return
+            start = {"ExclusiveStartShardId": last}
+
+    def _read(self, shard: str) -> Iterator[dict[str, Any]]:
+        where = {"StreamArn": self._stream_arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = self._streams.get_shard_iterator(**where)["ShardIterator"]
+        while iterator:
+            answer = self._streams.get_records(ShardIterator=iterator)
+            yield from answer["Records"]
+            # An open shard always has a next iterator.
+            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+
+    def _invoke(self, records: list[dict[str, Any]]) -> None:
+        payload = json.dumps({"Records": records}).encode()
+        answer = self._lambda.invoke(FunctionName=self._function, Payload=payload)
+        result = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer or not isinstance(result, dict) or result.get("batchItemFailures"):
+            raise ServiceFailure("The function could not send the events. Its log has the reason.")
+
+
+def read(body: str) -> Range:
+    """The range of a message: of Lambda, for a batch that failed until it was too old, or of the function itself, for
+    a record that it could not read.
+
+    :raises ServiceFailure: the message is neither.
+    """
+    try:
+        message = json.loads(body)
+        if "DDBStreamBatchInfo" in message:
+            batch = message["DDBStreamBatchInfo"]
+            first, last = batch["startSequenceNumber"], batch["endSequenceNumber"]
+            return Range(str(int(first)), str(int(last)), str(message["requestContext"]["condition"]))
+        number = str(int(message["sequence_number"]))
+        return Range(number, number, str(message["reason"]))
+    except (ValueError, TypeError, KeyError):
+        raise ServiceFailure("The queue has a message that this stack does not send.") from None
+
+
+def as_lambda_has_it(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of GetRecords in the form in which Lambda passes it to a function.
+
+    Lambda has the time as a number, the user identity with lower-case members, and binary values as base64.
+    """
+    change = dict(record["dynamodb"])
+    change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+    identity = record.get("userIdentity")
+    lowered = (
+        {"userIdentity": {f"{name[0].lower()}{name[1:]}": identity[name] for name in identity}} if identity else {}
+    )
+    given = {**record, "dynamodb": change, **lowered, "eventSource": "aws:dynamodb"}
+    encoded: dict[str, Any] = json.loads(json.dumps(given, default=lambda value: base64.b64encode(value).decode()))
+    return encoded
