@@ -153,6 +153,11 @@ def test_another_file_with_name_and_key_is_not_taken_for_api_gateways(more: str)
         lines(f"name,key,{more}\nFirst,{KEY},x,y\n")
 
 
+def test_the_name_is_not_taken_for_the_consumer_in_another_file_whose_columns_are_mapped() -> None:
+    with pytest.raises(BadInput, match="Unknown columns: 'name'"):
+        lines(f"name,key,expiresAt\nFirst,{KEY},\n", maps="expiresAt=expires_at")
+
+
 @pytest.mark.parametrize(
     "written",
     [

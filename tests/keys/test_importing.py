@@ -227,6 +227,15 @@ def test_a_line_that_would_end_an_active_key_is_refused(table: Table, row: KeyRo
 
 def test_the_consumers_of_an_export_are_written_before_its_keys(table: Table) -> None:
     key = Key(digest=digest(1), key_id="key_" + "0" * 16, consumer="a", data="{}", created_at=NOW)
+    key_is_written = threading.Event()
+
+    def before_write(writes: Sequence[Write]) -> None:
+        if any("consumer" in write.get("Put", {}).get("Item", {}) for write in writes):
+            key_is_written.set()
+        else:
+            assert not key_is_written.wait(0.2)
+
+    table.before_write = before_write
     summary, _ = run(table, lines(consumer("a"), consumer("b"), key))
     assert (summary.imported, summary.new_consumers) == (3, {"a", "b"})
     assert [len(writes) for writes in table.transactions] == [2, 2]
