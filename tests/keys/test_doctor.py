@@ -232,6 +232,13 @@ class TestVersions:
             "2026-01-01T00:00:00Z; started with identity providers: 1, from JWT_ISSUER; 3 rules"
         )
 
+    def test_providers_of_the_function_that_this_checkout_does_not_have_are_a_note(self, examined: Any) -> None:
+        line = {**self.LINE, "detail": "identity providers: 2, from auth.toml; access rules: 3"}
+        found = one(examined(starts=((CHANGED, line),)), "identity providers")
+        assert (found.state, "started with identity providers: 2, from auth.toml" in found.detail) == (State.NOTE, True)
+        same = examined(starts=((CHANGED, self.LINE),))
+        assert not [finding for finding in same if finding.check == "identity providers"]
+
     def test_a_start_before_the_last_change_is_ignored(self, examined: Any) -> None:
         found = one(examined(starts=((CHANGED - 5, self.LINE),)), "versions")
         assert (found.state, "have no start line" in found.detail) == (State.NOTE, True)

@@ -118,7 +118,7 @@ def _function(deployment: Deployment, prefix: str, providers: Collection[Provide
                 yield _refused_jwt(provider, probe.send(client, deployment.function, token), configuration)
     except ClientError as error:
         yield _not_invoked(error)
-    yield _versions(deployment, configuration)
+    yield from _versions(deployment, configuration, len(providers))
 
 
 def _not_invoked(error: ClientError) -> Finding:
@@ -191,25 +191,36 @@ def _broken(answer: Answer, configuration: dict[str, Any]) -> Finding:
     return Finding("function", State.WRONG, f"{answer.error}: {text}")
 
 
-def _versions(deployment: Deployment, configuration: dict[str, Any]) -> Finding:
-    """The deployed versions, as reported by Lambda and by the function's log."""
+def _versions(deployment: Deployment, configuration: dict[str, Any], providers: int) -> Iterator[Finding]:
+    """The deployed versions, as reported by Lambda and by the function's log.
+
+    Other `providers` in the function than in this checkout: they were not checked.
+    """
     known = f"{configuration.get('Runtime')} on {' '.join(configuration.get('Architectures', ['x86_64']))}"
     known += f", function version {configuration.get('Version')} of {configuration['LastModified'][:19]}Z"
     try:
         start = probe.newest_start(deployment.client("logs"), configuration)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        return Finding("versions", State.NOTE, f"{known}; the function's log could not be read ({code})")
+        yield Finding("versions", State.NOTE, f"{known}; the function's log could not be read ({code})")
+        return
     if start is None:
         why = (
             "the newest log streams have no start line: LogLevel is above INFO, or the log is delayed by a few seconds"
         )
-        return Finding("versions", State.NOTE, f"{known}; {why}")
+        yield Finding("versions", State.NOTE, f"{known}; {why}")
+        return
     named = ", ".join(f"{name} {version}" for name, version in start.versions.items())
     deployed = start.versions.get("apigateway-multi-auth")
     state = State.OK if deployed == authorizer.VERSION else State.NOTE
     here = "" if state is State.OK else f"; this command has version {authorizer.VERSION}"
-    return Finding("versions", state, f"{named}{here}; {known}; started with {start.detail}")
+    yield Finding("versions", state, f"{named}{here}; {known}; started with {start.detail}")
+    if start.detail.startswith("identity providers: ") and not start.detail.startswith(
+        f"identity providers: {providers},"
+    ):
+        checked = f"the {plural(providers, 'identity provider')} of this checkout's settings"
+        detail = f"the function started with {start.detail}, and only {checked} were checked"
+        yield Finding("identity providers", State.NOTE, f"{detail}: run doctor in the checkout that was deployed")
 
 
 def _provider(provider: Provider, fetch: Fetch | None) -> Iterator[Finding]:
