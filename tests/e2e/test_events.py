@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from authorizer import api_key
 from local.deployment import deploy_template
 from local.session import client
 from local.stacks import deploy_events
@@ -25,9 +28,9 @@ class Queue:
     url: str
     seen: list[dict[str, Any]] = field(default_factory=list)
 
-    def of(self, subject: str, count: int, *, member: str = "key_id") -> list[dict[str, Any]]:
-        """The events of a key or consumer, by event ID, when there are `count` of them or after 20 seconds."""
-        end = time.monotonic() + 20
+    def of(self, subject: str, count: int, *, member: str = "key_id", seconds: float = 30) -> list[dict[str, Any]]:
+        """The events of a key or consumer, by event ID, when there are `count` of them or after these seconds."""
+        end = time.monotonic() + seconds
         while True:
             found = {each["detail"]["event_id"]: each for each in self.seen if each["detail"][member] == subject}
             if len(found) >= count or time.monotonic() > end:
@@ -69,3 +72,68 @@ def test_each_change_of_a_key_arrives_in_the_queue_with_its_author_and_reason(qu
     assert last["source"] == "multi-auth.multi-auth-local"
     assert (last["detail"]["consumer"], last["detail"]["reason"]) == ("events-life", "the end")
     assert last["detail"]["actor"].startswith("arn:aws:iam::")
+
+
+def test_a_roll_and_its_undoing_a_leak_and_a_deletion_arrive(queue: Queue, keys: Keys) -> None:
+    created = keys.create("--consumer", "events-roll")
+    old = created["key_id"]
+    keys.run("roll", old, "--grace", "1h")
+    keys.run("roll", old, "--undo", "--yes")
+    keys.run("delete", old, "--yes", "--reason", "no longer used")
+    assert names(queue.of(old, 4)) == ["key.created", "key.rolled", "key.unrolled", "key.deleted"]
+    successors = {event["detail"]["key_id"] for event in queue.seen if event["detail"]["consumer"] == "events-roll"}
+    (new,) = successors - {old}
+    assert names(queue.of(new, 2)) == ["key.created", "key.revoked"]
+
+
+def test_the_keys_of_a_disabled_consumer_give_an_event_each(queue: Queue, keys: Keys) -> None:
+    key_ids = [keys.create("--consumer", "events-consumer")["key_id"] for _ in range(3)]
+    keys.run("consumer", "disable", "events-consumer", "--reason", "unpaid", "--yes")
+    for key_id in key_ids:
+        assert names(queue.of(key_id, 2)) == ["key.created", "key.disabled"]
+    of_consumer = queue.of("events-consumer", 8, member="consumer")
+    (end,) = [event for event in of_consumer if event["detail-type"] == "consumer.disabled"]
+    assert (end["detail"]["key_id"], end["detail"]["reason"]) == (None, "unpaid")
+
+
+def test_a_change_by_another_program_arrives_with_an_unknown_actor(queue: Queue, keys: Keys) -> None:
+    key = keys.create("--consumer", "events-other")
+    keys.update(api_key.digest(key["key"]), "SET revoked_at = :now", {":now": {"N": "1790000000"}})
+    events = queue.of(key["key_id"], 2)
+    assert names(events) == ["key.created", "key.revoked"]
+    assert events[-1]["detail"]["actor"] == "unknown"
+
+
+def test_no_event_has_the_digest_the_data_or_the_key(queue: Queue, keys: Keys) -> None:
+    key = keys.create("--consumer", "events-secret", "--data", '{"word": "s3cr3t-data"}')
+    text = json.dumps(queue.of(key["key_id"], 1))
+    assert text != "[]"
+    for secret in (key["key"], api_key.digest(key["key"]), "s3cr3t-data"):
+        assert secret not in text
+
+
+@contextmanager
+def bus_down(system: System) -> Iterator[None]:
+    """The function may not send events, as while EventBridge refuses them."""
+    iam = client(system.emulator, "iam")
+    found = client(system.emulator, "cloudformation").describe_stack_resource(
+        StackName="multi-auth-local-events", LogicalResourceId="KeyEventsRole"
+    )
+    role = found["StackResourceDetail"]["PhysicalResourceId"]
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    statements = [each for each in document["Statement"] if each["Action"] != "events:PutEvents"]
+    assert len(statements) < len(document["Statement"])
+    less = json.dumps({**document, "Statement": statements})
+    iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=less)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+
+def test_what_happens_while_the_bus_is_down_arrives_when_it_is_back(system: System, queue: Queue, keys: Keys) -> None:
+    with bus_down(system):
+        key_ids = [keys.create("--consumer", "events-down")["key_id"] for _ in range(3)]
+        assert queue.of(key_ids[0], 1, seconds=5) == []
+    assert [names(queue.of(key_id, 1)) for key_id in key_ids] == [["key.created"]] * 3
