@@ -24,10 +24,10 @@ from keys.cli.commands import Command, Parsed
 from keys.cli.credential import credential_in
 from keys.core.errors import BadInput
 from keys.core.schema import iso
-from keys.core.verification import JwtSettings, Verdict, verify_jwt
 from keys.deployment import doctor as checks
 from keys.deployment import rules
 from keys.deployment.rules import Explanation
+from keys.deployment.verification import JwtSettings, Verdict, verify_jwt
 from keys.deployment.words import plural
 
 T = TypeVar("T")

@@ -21,13 +21,14 @@ from keys.cli.errors import Declined
 from keys.cli.messages import say
 from keys.cli.output import visible
 from keys.core import fields
-from keys.core.errors import BadInput, MalformedItem
+from keys.core.errors import BadInput, Code, Conflict, MalformedItem
 from keys.core.history import Author
+from keys.core.record import Record
 from keys.core.store import Store
 from keys.core.table import Table
 from keys.deployment import stack, target
 from keys.deployment.stack import Deployment
-from keys.deployment.target import DEFAULT_PREFIX, Resolved, Source, Target
+from keys.deployment.target import DEFAULT_PREFIX, Resolved, Source, Target, is_at_least
 
 SAMPLE: Final = 5_000
 """How many keys are read to find the prefix of a table's keys."""
@@ -118,6 +119,11 @@ class App:
             and standard input is no terminal.
         :raises KeysError: see `connection.connect`.
         """
+        if self.target.prefix and not self.resolved.prefix:
+            note(
+                f"The prefix {self.target.prefix} was not checked: only with --stack is it known which prefix the "
+                "authorizer accepts (ApiKeyPrefix)."
+            )
         return self.known_prefix or self._own_prefix()
 
     @property
@@ -134,6 +140,27 @@ class App:
                 "--prefix, or first deploy the stack with another ApiKeyPrefix."
             )
         return given or known
+
+    def require_reader(self, record: type[Record], given: Mapping[str, object]) -> None:
+        """Make sure that the authorizer reads those of the given fields that restrict a key.
+
+        With `--stack`, its output `Version` tells. With a table alone, the operator is asked.
+
+        :raises Conflict: the authorizer of the stack is too old.
+        :raises Declined: the operator did not confirm.
+        """
+        for each in record.fields():
+            if not each.since or each.name not in given:
+                continue
+            if self.resolved.stack is None:
+                self.confirm(
+                    f"Authorizers before version {each.since} do not read {each.attribute}, and accept the key without "
+                    "this restriction. With --stack, the command checks the version. Continue?",
+                    yes=False,
+                )
+            elif not is_at_least(self.resolved.version, each.since):
+                known = {"stack": self.resolved.stack, "version": self.resolved.version or "before 0.3.0"}
+                raise Conflict(Code.AUTHORIZER_TOO_OLD, attribute=each.attribute, **known)
 
     @property
     def pattern_prefix(self) -> str:

@@ -1,53 +1,8 @@
-"""Errors of the command line itself, and the exit codes of all errors."""
+"""Errors of the command line itself."""
 
-from __future__ import annotations
-
-from enum import IntEnum
-from typing import Final
-
-from keys.core.errors import BadInput, Conflict, KeysError, NotFound
+from keys.cli.exits import Exit as Exit
+from keys.core.errors import KeysError
 
 
 class Declined(KeysError):
     """The operator did not confirm the command."""
-
-
-class NoEffect(KeysError):
-    """Nothing was changed, because the key or consumer already had this state. The text names the state."""
-
-
-class Exit(IntEnum):
-    """The exit codes of `keys`. Help and pages are made from these texts."""
-
-    def __new__(cls, value: int, text: str) -> Exit:
-        member = int.__new__(cls, value)
-        member._value_ = value
-        member.text = text
-        return member
-
-    text: str
-
-    DONE = 0, "The command succeeded."
-    FAILED = 1, "AWS failed or did not answer, the result could not be written, or the command was not confirmed."
-    BAD_INPUT = 2, "The usage or the input is invalid."
-    NOT_FOUND = 3, "The key, consumer, stack or table does not exist."
-    CONFLICT = 4, "The state of the key or consumer does not allow the change."
-    REFUSED = 5, "verify, explain: the credential is refused, or the route is not permitted."
-    INCOMPLETE = 6, "import: some lines failed. export: some items were left out."
-    FAULTY = 7, "doctor: at least one check found a fault."
-    NO_EFFECT = 8, "The key or consumer already had this state. Nothing was changed."
-    STILL_LIVE = 9, "leak: a key that was found is active or disabled, or might be, or is not in this table."
-    UNCHECKED = 10, "check: no mistakes, but some rules could not be compared with a route."
-
-    @classmethod
-    def of(cls, error: BaseException) -> Exit:
-        """The exit code of an error."""
-        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), cls.FAILED)
-
-
-_CODES: Final = {
-    BadInput: Exit.BAD_INPUT,
-    NotFound: Exit.NOT_FOUND,
-    Conflict: Exit.CONFLICT,
-    NoEffect: Exit.NO_EFFECT,
-}

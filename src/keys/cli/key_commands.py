@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from keys.cli import output
-from keys.cli.app import App, note
+from keys.cli.app import App
 from keys.cli.commands import (
-    DESCRIPTION,
     DURATION,
     LIFETIME,
     NAME,
     REF,
-    SCOPES,
     Command,
+    given_options,
     prefix_option,
     reason_option,
-    tag_changes,
     tag_options,
     yes_option,
 )
-from keys.cli.errors import NoEffect
+from keys.cli.exits import Exit
+from keys.cli.result import Fields, Result, Rows, history_result
 from keys.cli.telling import Told, telling
 from keys.core.errors import BadInput
-from keys.core.fields import parse_data
 from keys.core.record import Key, State, new_key_id
 from keys.core.schema import iso
 from keys.core.store import Created
@@ -36,42 +35,25 @@ from keys.core.store import Created
     cls=Command, example='keys create --consumer acme --data \'{"plan": "gold"}\' --scopes read,write --expires-in 90d'
 )
 @click.option("--consumer", type=NAME, required=True, help="The consumer. Its name is the `sub` of the requests.")
-@click.option("--description", type=DESCRIPTION, default="", help="A description of the key.")
-@click.option("--data", metavar="JSON", help="A JSON object for the backends.  [default: of the consumer]")
-@click.option("--scopes", type=SCOPES, default="", metavar="A,B", help="The scopes of the key.")
+@given_options(Key, data="A JSON object for the backends.  [default: of the consumer]")
 @click.option("--expires-in", type=LIFETIME, help="The lifetime, such as 15m, 72h or 90d.  [default: no expiry]")
 @prefix_option
-@tag_options("A tag. Repeatable.")
+@reason_option
 @click.pass_obj
-def create(
-    app: App,
-    consumer: str,
-    description: str,
-    data: str | None,
-    scopes: frozenset[str],
-    expires_in: int | None,
-    tags: dict[str, str],
-) -> None:
+def create(app: App, consumer: str, given: dict[str, Any], expires_in: int | None, reason: str | None) -> Result:
     """Create an API key. The key is shown once.
 
     If the consumer does not exist, it is created with the same data.
     """
-    stored_data = None if data is None else parse_data(data, consumer)
+    app.require_reader(Key, given)
     key_id = new_key_id()
     look, back = app.again(f"keys show {key_id}"), app.again(f"keys revoke {key_id} --yes")
     with telling(app, f"To see whether the key exists: {look}\nTo revoke it: {back}", key_id=key_id) as told:
         created = app.store.create(
-            key_id=key_id,
-            consumer=consumer,
-            prefix=app.prefix,
-            description=description,
-            data=stored_data,
-            scopes=scopes,
-            tags=tags,
-            expires_in=expires_in,
+            consumer=consumer, prefix=app.prefix, key_id=key_id, expires_in=expires_in, reason=reason, **given
         )
-        told.fact = f"The key {key_id} was created, but it could not be shown. Revoke it and create another key."
-        _show_created(app, created)
+    told.done(f"The key {key_id} was created, but it could not be shown. Revoke it and create another key.")
+    return _created(app, created, told)
 
 
 @click.command("list", cls=Command, example="keys list --consumer acme --state active --expiring-within 14d")
@@ -82,11 +64,13 @@ def create(
 @click.pass_obj
 def list_keys(
     app: App, consumer: str | None, state: str | None, expiring_within: int | None, tags: dict[str, str]
-) -> None:
+) -> Result:
     """List the keys of one consumer or of all consumers.
 
     With several options, the list has the keys that match all of them. Without --consumer, the command reads the whole
     table. A key without a valid key ID is shown with its SHA-256 digest, which every command accepts as KEY_ID.
+
+    The JSON output also has who created each key, and its last change.
     """
     now = app.clock()
     everything = list(app.store.all(consumer))
@@ -98,38 +82,54 @@ def list_keys(
         and tags.items() <= key.tags.items()
     ]
     keys.sort(key=lambda key: (key.consumer, key.created_at or 0, key.key_id))
-    if app.json:
-        output.print_json([output.key_object(key, now) for key in keys])
-    elif keys:
-        rows = [output.key_row(key, now) for key in keys]
-        output.print_table(output.KEY_COLUMNS, rows, output.KEY_IMPORTANCE)
-    else:
-        note(none_listed(app, consumer, len(everything)))
+    data = [output.listed_object(key, now) for key in keys]
+    if not keys:
+        return Result(data, notes=() if app.json else [none_listed(app, consumer, len(everything))])
+    return Result(data, [Rows(output.KEY_COLUMNS, [output.key_row(key, now) for key in keys], output.KEY_IMPORTANCE)])
 
 
 @click.command(cls=Command, example="keys show key_1a2B3c4D5e6F7g8H")
 @click.argument("key_id", type=REF)
 @click.pass_obj
-def show(app: App, key_id: str) -> None:
+def show(app: App, key_id: str) -> Result:
     """Show the details of a key. The key itself is not stored."""
-    key = app.store.find(key_id)
-    now = app.clock()
-    if app.json:
-        output.print_json({**output.key_object(key, now), "history": output.history_object(key)})
-    else:
-        output.print_fields(output.key_fields(key, now))
+    key, now = app.store.find(key_id), app.clock()
+    data = {**output.key_object(key, now), "history": output.history_object(key)}
+    return Result(data, [Fields(output.key_fields(key, now))])
 
 
 @click.command(cls=Command, example="keys history key_1a2B3c4D5e6F7g8H")
 @click.argument("key_id", type=REF)
 @click.pass_obj
-def history(app: App, key_id: str) -> None:
+def history(app: App, key_id: str) -> Result:
     """Show the history of a key.
 
     The table keeps the creation and the last nine changes. Each entry has the time, the identity, the command and the
     reason. A deleted key has no history. AWS CloudTrail can record every call, if you enable data events for the table.
     """
-    output.show_history(app.store.find(key_id), as_json=app.json)
+    return history_result(app.store.find(key_id))
+
+
+@click.command(cls=Command, example='keys update key_1a2B3c4D5e6F7g8H --description "billing job"')
+@click.argument("key_id", type=REF)
+@given_options(
+    Key,
+    changes=True,
+    data="The new data of this key alone. For all keys of a consumer: `keys consumer update`.",
+    scopes='The new scopes, which replace the existing ones. "": none.',
+    tags="A new tag, which replaces all existing tags. Repeatable.",
+)
+@reason_option
+@click.pass_obj
+def update(app: App, key_id: str, given: dict[str, Any], reason: str | None) -> Result:
+    """Change fields of a key.
+
+    The given tags replace all existing tags. To change the data of all keys of a consumer, use `keys consumer update`.
+    """
+    app.require_reader(Key, given)
+    with _telling(app, key_id) as told:
+        key, changed = app.store.update(key_id, given, reason)
+    return _changed(app, told, key, f"{key_id} {'is changed' if changed else 'already has these values'}.", changed)
 
 
 @click.command(cls=Command, example="keys roll key_1a2B3c4D5e6F7g8H --grace 72h")
@@ -144,20 +144,21 @@ def history(app: App, key_id: str) -> None:
 @click.option("--undo", is_flag=True, help="Undo the roll of this key: revoke the new key, keep the old one.")
 @reason_option
 @yes_option
-@click.pass_obj
-def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, reason: str | None, yes: bool) -> None:
+@click.pass_context
+def roll(
+    ctx: click.Context, key_id: str, grace: int, expires_in: int | None, undo: bool, reason: str | None, yes: bool
+) -> Result:
     """Roll a key: create its replacement. The new key is shown once.
 
     The new key has the same consumer, description, data, scopes and tags. The old key continues to work for the grace
     period, but not after its own expiry. With --grace 0 the old key expires at once.
     """
+    app: App = ctx.obj
     if undo:
-        ctx = click.get_current_context()
         for option, name in {"grace": "--grace", "expires_in": "--expires-in", "prefix": "--prefix"}.items():
             if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
                 raise BadInput(f"{name} has no effect with --undo. Specify one of them.")
-        _undo_roll(app, key_id, reason, yes=yes)
-        return
+        return _undo_roll(app, key_id, reason, yes=yes)
     if not grace:
         app.confirm(f"Expire {key_id} at once?", yes=yes)
     new_id = new_key_id()
@@ -169,66 +170,33 @@ def roll(app: App, key_id: str, grace: int, expires_in: int | None, undo: bool, 
         rolled = app.store.roll(
             key_id, prefix=app.prefix, grace=grace, expires_in=expires_in, reason=reason, key_id=new_id
         )
-        expires = output.expiry_text(rolled.old, app.clock())
-        told.fact = f"{key_id} was rolled and expires {expires}, but the new key {new_id} could not be shown."
-        _show_created(app, rolled.created, rolled.old)
-
-
-@click.command(cls=Command, example='keys update key_1a2B3c4D5e6F7g8H --description "billing job"')
-@click.argument("key_id", type=REF)
-@click.option("--description", type=DESCRIPTION, help="The new description.")
-@click.option("--scopes", type=SCOPES, metavar="A,B", help='The new scopes, which replace the existing ones. "": none.')
-@tag_options("A new tag, which replaces all existing tags. Repeatable.")
-@click.option("--clear-tags", is_flag=True, help="Remove all tags.")
-@reason_option
-@click.pass_obj
-def update(
-    app: App,
-    key_id: str,
-    description: str | None,
-    scopes: frozenset[str] | None,
-    tags: dict[str, str],
-    clear_tags: bool,
-    reason: str | None,
-) -> None:
-    """Change the description, scopes or tags of a key.
-
-    The given tags replace all existing tags. To change the data of all keys of a consumer, use `keys consumer update`.
-    """
-    given = {"description": description, "scopes": scopes}
-    changes = {name: value for name, value in given.items() if value is not None} | tag_changes(tags, clear_tags)
-    if not changes:
-        raise BadInput("There is no change. Specify --description, --scopes, --tag or --clear-tags.")
-    with _telling(app, key_id) as told:
-        key, changed = app.store.update(key_id, changes, reason)
-        text = f"{key_id} is changed." if changed else f"{key_id} already has these values."
-        _show_changed(app, told, key, text, changed)
+    expires = output.expiry_text(rolled.old, app.clock())
+    told.done(f"{key_id} was rolled and expires {expires}, but the new key {new_id} could not be shown.")
+    return _created(app, rolled.created, told, rolled.old)
 
 
 @click.command(cls=Command, example='keys disable key_1a2B3c4D5e6F7g8H --reason "unpaid"')
 @click.argument("key_id", type=REF)
 @reason_option
 @click.pass_obj
-def disable(app: App, key_id: str, reason: str | None) -> None:
+def disable(app: App, key_id: str, reason: str | None) -> Result:
     """Disable a key. The authorizer refuses it until you enable it."""
     with _telling(app, key_id) as told:
         key, changed = app.store.disable(key_id, reason)
-        _show_changed(
-            app, told, key, f"{key_id} is disabled." if changed else f"{key_id} is already disabled.", changed
-        )
+    return _changed(app, told, key, f"{key_id} is {'' if changed else 'already '}disabled.", changed)
 
 
 @click.command(cls=Command, example="keys enable key_1a2B3c4D5e6F7g8H")
 @click.argument("key_id", type=REF)
 @reason_option
 @click.pass_obj
-def enable(app: App, key_id: str, reason: str | None) -> None:
+def enable(app: App, key_id: str, reason: str | None) -> Result:
     """Enable a disabled key."""
     with _telling(app, key_id) as told:
         key, changed = app.store.enable(key_id, reason)
-        state = key.state(app.clock())
-        text = f"{key_id} is enabled." if changed else f"{key_id} is already enabled."
-        _show_changed(app, told, key, text if state is State.ACTIVE else f"{text} Its state is {state}.", changed)
+    state = key.state(app.clock())
+    text = f"{key_id} is {'' if changed else 'already '}enabled."
+    return _changed(app, told, key, text if state is State.ACTIVE else f"{text} Its state is {state}.", changed)
 
 
 @click.command(cls=Command, example='keys revoke key_1a2B3c4D5e6F7g8H --reason "ticket 4711" --yes')
@@ -236,7 +204,7 @@ def enable(app: App, key_id: str, reason: str | None) -> None:
 @reason_option
 @yes_option
 @click.pass_obj
-def revoke(app: App, key_id: str, reason: str | None, yes: bool) -> None:
+def revoke(app: App, key_id: str, reason: str | None, yes: bool) -> Result:
     """Revoke a key permanently.
 
     The caches can accept the key for 60 seconds more by default: AuthorizerCacheSeconds and ApiKeyCacheSeconds. A key
@@ -247,27 +215,25 @@ def revoke(app: App, key_id: str, reason: str | None, yes: bool) -> None:
         app.confirm(f"Revoke {key_id} of {key.consumer} permanently?", yes=yes)
     with _telling(app, key_id) as told:
         key, changed = app.store.revoke(key_id, reason)
-        already = f"{key_id} is already revoked, since {iso(key.revoked_at)}."
-        _show_changed(app, told, key, f"{key_id} is revoked." if changed else already, changed)
+    already = f"{key_id} is already revoked, since {iso(key.revoked_at)}."
+    return _changed(app, told, key, f"{key_id} is revoked." if changed else already, changed)
 
 
 @click.command(cls=Command, example="keys delete key_1a2B3c4D5e6F7g8H --yes")
 @click.argument("key_id", type=REF)
+@reason_option
 @yes_option
 @click.pass_obj
-def delete(app: App, key_id: str, yes: bool) -> None:
+def delete(app: App, key_id: str, reason: str | None, yes: bool) -> Result:
     """Delete a key and its history.
 
     The key stops working as after `keys revoke`. A revoked key keeps its details and history for 30 days.
     """
     app.confirm(f"Delete {key_id} and its history permanently?", yes=yes)
     with _telling(app, key_id) as told:
-        app.store.delete(key_id)
-        told.fact = f"{key_id} is deleted."
-        if app.json:
-            output.print_json({"key_id": key_id, "deleted": True})
-        else:
-            click.echo(told.fact)
+        app.store.delete(key_id, reason)
+    text = f"{key_id} is deleted."
+    return Result({"key_id": key_id, "deleted": True}, [text], told=told.done(text))
 
 
 def none_listed(app: App, consumer: str | None, count: int) -> str:
@@ -278,37 +244,35 @@ def none_listed(app: App, consumer: str | None, count: int) -> str:
     return output.none_listed(count, "key", where)
 
 
-def _undo_roll(app: App, key_id: str, reason: str | None, *, yes: bool) -> None:
+def _undo_roll(app: App, key_id: str, reason: str | None, *, yes: bool) -> Result:
     app.confirm(f"Undo the roll of {key_id}, and revoke the new key?", yes=yes)
     with _telling(app, key_id) as told:
         old, new = app.store.undo_roll(key_id, reason)
-        ended = f"The new key {new.ref} is revoked." if new else "The new key was already deleted."
-        _show_changed(app, told, old, f"The roll of {key_id} is undone. {ended}", True)
+    ended = f"The new key {new.ref} is revoked." if new else "The new key was already deleted."
+    return _changed(app, told, old, f"The roll of {key_id} is undone. {ended}", True)
 
 
 def _telling(app: App, key_id: str) -> AbstractContextManager[Told]:
     return telling(app, f"To see its state: {app.again(f'keys show {key_id}')}", key_id=key_id)
 
 
-def _show_changed(app: App, told: Told, key: Key, text: str, changed: bool) -> None:
-    """:raises NoEffect: the key was not changed."""
-    told.fact = text if changed else None
-    if app.json:
-        output.print_json(output.key_object(key, app.clock()))
+def _changed(app: App, told: Told, key: Key, text: str, changed: bool) -> Result:
+    data = output.key_object(key, app.clock())
     if not changed:
-        raise NoEffect(text)
-    if not app.json:
-        click.echo(text)
+        return Result(data, notes=[text], exit=Exit.NO_EFFECT)
+    return Result(data, [text], told=told.done(text))
 
 
-def _show_created(app: App, created: Created, old: Key | None = None) -> None:
+def _created(app: App, created: Created, told: Told, old: Key | None = None) -> Result:
     now = app.clock()
-    if app.json:
-        replaced = {} if old is None else {"old": output.key_object(old, now)}
-        output.print_json({"key": created.secret, **output.key_object(created.key, now), **replaced})
-    else:
-        ends = [] if old is None else [("Old expiry", output.expiry_text(old, now))]
-        output.print_fields([("Key", created.secret), *output.key_fields(created.key, now), *ends])
-        note(output.SECRET_NOTE)
+    replaced = {} if old is None else {"old": output.key_object(old, now)}
+    ends = [] if old is None else [("Old expiry", output.expiry_text(old, now))]
+    notes = [] if app.json else [output.SECRET_NOTE]
     if created.new_consumer:
-        note(f"The consumer {created.key.consumer} was created.")
+        notes.append(f"The consumer {created.key.consumer} was created.")
+    return Result(
+        {"key": created.secret, **output.key_object(created.key, now), **replaced},
+        [Fields([("Key", created.secret), *output.key_fields(created.key, now), *ends])],
+        notes,
+        told=told,
+    )

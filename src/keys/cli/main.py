@@ -2,75 +2,57 @@
 
 import io
 import sys
+import textwrap
+from typing import Final
 
 import click
 
 import authorizer
-from keys.cli import (
-    access_commands,
-    check_commands,
-    consumer_commands,
-    file_commands,
-    key_commands,
-    leak_command,
-    secret_commands,
-)
-from keys.cli.app import App
-from keys.cli.commands import Group
+from keys.cli.exits import Exit
+from keys.cli.group import Group
 
-EXIT_CODES = """\b
-Exit codes:
-  0  The command succeeded.
-  1  AWS failed or could not be reached, the result could not be written, or
-     the command was interrupted or not confirmed.
-  2  The usage or the input is invalid.
-  3  The key, consumer, stack or table does not exist.
-  4  The state of the key or consumer does not allow the change.
-  5  verify, explain: the credential is refused, or the route is not permitted.
-  6  import: some lines failed. export: some items were left out.
-  7  doctor: at least one check found a fault.
-  8  The key or consumer already had this state. Nothing was changed.
-  9  leak: a key that was found is active or disabled, or might be.
- 10  check: no mistakes, but some rules could not be compared with a route.
-"""
+COMMANDS: Final = {
+    "create": ("keys.cli.key_commands:create", "Create an API key."),
+    "list": ("keys.cli.key_commands:list_keys", "List the keys of one consumer or of all consumers."),
+    "show": ("keys.cli.key_commands:show", "Show the details of a key."),
+    "history": ("keys.cli.key_commands:history", "Show the history of a key."),
+    "update": ("keys.cli.key_commands:update", "Change fields of a key."),
+    "roll": ("keys.cli.key_commands:roll", "Roll a key: create its replacement."),
+    "disable": ("keys.cli.key_commands:disable", "Disable a key."),
+    "enable": ("keys.cli.key_commands:enable", "Enable a disabled key."),
+    "revoke": ("keys.cli.key_commands:revoke", "Revoke a key permanently."),
+    "delete": ("keys.cli.key_commands:delete", "Delete a key and its history."),
+    "consumer": ("keys.cli.consumer_commands:consumer", "Manage consumers, the holders of keys."),
+    "report": ("keys.cli.table_commands:report", "Report every key, with who created and changed it."),
+    "verify": ("keys.cli.secret_commands:verify", "Check a key as the authorizer does."),
+    "explain": ("keys.cli.access_commands:explain", "Explain how the authorizer decides about a JWT."),
+    "check": ("keys.cli.check_commands:check", "Check an auth.toml file before you deploy it."),
+    "doctor": ("keys.cli.access_commands:doctor", "Check a deployment and name the remedy for each fault."),
+    "leak": ("keys.cli.leak_command:leak", "Find leaked keys in text and revoke them."),
+    "scan-pattern": ("keys.cli.secret_commands:scan_pattern", "Print the pattern of the keys for secret scanners."),
+    "import": ("keys.cli.file_commands:import_keys", "Import existing keys of any format from a CSV or JSON file."),
+    "export": ("keys.cli.file_commands:export", "Export keys to standard output."),
+    "table": ("keys.cli.table_commands:table", "Maintain the table."),
+    "completion": ("keys.cli.secret_commands:completion", "Print a shell completion script."),
+}
 
 
-@click.group(cls=Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+def _exit_codes() -> str:
+    lines = [
+        textwrap.fill(code.text, 78, initial_indent=f"{code.value:3}  ", subsequent_indent=" " * 5) for code in Exit
+    ]
+    return "\n".join(["\b", "Exit codes:", *lines])
+
+
+@click.group(cls=Group, lazy=COMMANDS, epilog=_exit_codes(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(authorizer.VERSION, package_name="apigateway-multi-auth")
-@click.pass_context
-def main(ctx: click.Context) -> None:
+def main() -> None:
     """Create and manage API keys, and check a deployment.
 
-    The commands use the DynamoDB table of the first of these that is set: --table, --stack, the environment variable
+    The commands use the DynamoDB table of the first of these that is set: --stack, --table, the environment variable
     API_KEYS_TABLE, the local system that `make run` started in this directory.
     """
-    ctx.ensure_object(App)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal's encoding lacks must not make a command fail.
             stream.reconfigure(errors="backslashreplace")
-
-
-for command in (
-    key_commands.create,
-    key_commands.list_keys,
-    key_commands.show,
-    key_commands.history,
-    key_commands.update,
-    key_commands.roll,
-    key_commands.disable,
-    key_commands.enable,
-    key_commands.revoke,
-    key_commands.delete,
-    consumer_commands.consumer,
-    secret_commands.verify,
-    access_commands.explain,
-    check_commands.check,
-    access_commands.doctor,
-    leak_command.leak,
-    secret_commands.scan_pattern,
-    file_commands.import_keys,
-    file_commands.export,
-    secret_commands.completion,
-):
-    main.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from keys.core import duration
+from keys.core import duration, schema
 from keys.core.record import Consumer, Key, Record, State
-from keys.core.schema import iso
+from keys.core.schema import Declaration, iso
 from keys.deployment.words import plural
 
 if TYPE_CHECKING:
@@ -46,11 +47,6 @@ def key_object(key: Key, now: float) -> dict[str, Any]:
     }
 
 
-def consumer_object(consumer: Consumer) -> dict[str, Any]:
-    """A consumer as a JSON object. Every member is always present."""
-    return consumer.to_json()
-
-
 def history_object(record: Record) -> list[dict[str, Any]]:
     """The history of a key or consumer as a JSON list, oldest entry first."""
     return [
@@ -59,15 +55,18 @@ def history_object(record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def show_history(record: Record, *, as_json: bool) -> None:
-    """Print the history of a key or consumer as a table or as JSON."""
-    if as_json:
-        print_json(history_object(record))
-    elif record.history:
-        rows = [(iso(event.at) or "", event.what, event.by, event.how, event.reason or "") for event in record.history]
-        print_table(("AT", "WHAT", "BY", "HOW", "REASON"), rows, (0, 1, 4, 2, 3))
-    else:
-        click.echo("There is no history: the last change was made before the history was recorded.", err=True)
+def listed_object(key: Key, now: float) -> dict[str, Any]:
+    """A key as a JSON object, with who created it and its last change. Null where the history does not say."""
+    first, last = (key.history[0], key.history[-1]) if key.history else (None, None)
+    is_origin = first is not None and first.what in ("created", "imported")
+    return {
+        **key_object(key, now),
+        "created_by": first.by if first and is_origin else None,
+        "changed_at": iso(last.at) if last else None,
+        "changed_by": last.by if last else None,
+        "change": last.what if last else None,
+        "change_reason": last.reason if last else None,
+    }
 
 
 def print_json(value: object) -> None:
@@ -140,36 +139,36 @@ def none_listed(count: int, noun: str, where: str) -> str:
 
 def key_fields(key: Key, now: float) -> list[tuple[str, str | None]]:
     """A key as names and values for `print_fields`."""
-    return [
-        ("Key ID", key.key_id),
-        ("Digest", None if key.ref == key.key_id else key.digest),
-        ("Consumer", key.consumer),
-        ("Description", key.description or None),
-        ("State", f"{key.state(now)}{', with its consumer' if key.disabled_with_consumer else ''}"),
-        ("Begins with", key.hint),
-        ("Data", key.data),
-        ("Scopes", ", ".join(sorted(key.scopes)) or None),
-        ("Tags", tags_text(key.tags) or None),
-        ("Created", iso(key.created_at)),
-        ("Expires", expiry_text(key, now)),
-        ("Revoked", iso(key.revoked_at)),
-        ("Rolled from", key.rolled_from),
-        ("Rolled to", key.rolled_to),
-        *history_fields(key),
-    ]
+    state = f"{key.state(now)}{', with its consumer' if key.disabled_with_consumer else ''}"
+    shown = {"enabled": ("State", state), "expires_at": ("Expires", expiry_text(key, now))}
+    digest = [("Digest", None if key.ref == key.key_id else key.digest)]
+    return [*digest, *_record_fields(key, shown, {"disabled_with_consumer"}), *history_fields(key)]
 
 
 def consumer_fields(consumer: Consumer) -> list[tuple[str, str | None]]:
     """A consumer as names and values for `print_fields`."""
+    shown = {"enabled": ("State", None if consumer.enabled else "disabled")}
+    return [*_record_fields(consumer, shown, set()), *history_fields(consumer)]
+
+
+def _record_fields(
+    record: Record, shown: Mapping[str, tuple[str, str | None]], hidden: set[str]
+) -> list[tuple[str, str | None]]:
     return [
-        ("Name", consumer.name),
-        ("Description", consumer.description or None),
-        ("State", None if consumer.enabled else "disabled"),
-        ("Data", consumer.data),
-        ("Tags", tags_text(consumer.tags) or None),
-        ("Created", iso(consumer.created_at)),
-        *history_fields(consumer),
+        shown.get(each.name, (each.label, _text(each, getattr(record, each.name))))
+        for each in record.fields()
+        if each.shown and each.name not in hidden
     ]
+
+
+def _text(each: Declaration, value: Any) -> str | None:
+    if not value:
+        return None
+    if each.form is schema.TIME:
+        return iso(value)
+    if isinstance(value, Mapping):
+        return tags_text(value)
+    return ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
 
 
 def history_fields(record: Record) -> list[tuple[str, str | None]]:
@@ -212,6 +211,15 @@ def expiry_text(key: Key, now: float) -> str:
         return "never"
     left = key.expires_at - int(now)
     return f"{iso(key.expires_at)} ({'in ' + duration.show(left) if left > 0 else 'past'})"
+
+
+def cell(value: object) -> str:
+    """A value as a CSV cell, without control characters. A leading quote keeps spreadsheets from reading a formula."""
+    if value is None:
+        return ""
+    text = " ".join(value) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
+    # Spreadsheets also take the full-width forms of these characters, and ignore white space before them.
+    return f"'{visible(text)}" if re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]", text) else visible(text)
 
 
 def visible(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from keys.core.progress import Report
+from keys.core.progress import Report, ignore
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,6 +27,10 @@ class Counter:
             count = "" if total else f"{done:,}"
             self._bar.update(self._task, completed=done, total=total, visible=True, count=count)
 
+    def beside(self, title: str) -> Counter:
+        """A second counter, below this one."""
+        return Counter(title, self._bar, ignore)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Hide the bar within the context, for a question or a line of text."""
@@ -41,7 +45,7 @@ class Counter:
 
 
 @contextmanager
-def counting(title: str, also: Report = lambda done, total: None) -> Iterator[Counter]:  # noqa: ARG005
+def counting(title: str, also: Report = ignore) -> Iterator[Counter]:
     """Show progress within the context."""
     if not sys.stderr.isatty():
         yield Counter(title, None, also)

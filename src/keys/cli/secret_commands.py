@@ -24,8 +24,8 @@ from keys.cli.app import App
 from keys.cli.commands import Command, prefix_option
 from keys.cli.credential import credential_in
 from keys.core.errors import BadInput
-from keys.core.verification import verify as verdict_on
 from keys.deployment import rules
+from keys.deployment.verification import verify as verdict_on
 from keys.leak import scanning
 
 

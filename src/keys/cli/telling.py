@@ -1,19 +1,18 @@
-"""Report a change also if the command fails after it made the change."""
+"""Report a change also if the command fails after it made the change, or a part of it."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import click
 
 from keys.cli.app import App
-from keys.cli.errors import Exit
+from keys.cli.exits import Exit
+from keys.cli.group import silence
 from keys.cli.messages import say
 from keys.core.aws_errors import translate
 from keys.core.errors import KeysError, OutcomeUnknown
@@ -22,18 +21,24 @@ from keys.core.errors import KeysError, OutcomeUnknown
 class Told:
     """The state of a change. `fact` is a sentence that is set as soon as the change, or a part of it, is made.
 
-    `remedy`: what the operator can do if the command then fails.
+    `remedy`: what the operator can do if the command then fails. `names`: what was changed, for the JSON output.
     """
 
-    def __init__(self, remedy: str) -> None:
+    def __init__(self, remedy: str, names: dict[str, str]) -> None:
         self.fact: str | None = None
         self.remedy = remedy
+        self.names = names
+
+    def done(self, fact: str) -> Told:
+        """Set the fact."""
+        self.fact = fact
+        return self
 
     def part(self, what: str) -> Callable[[int, int | None], None]:
         """A progress `Report` that sets `fact` to the number of completed changes."""
 
         def report(done: int, total: int | None) -> None:
-            self.fact = f"{what}: {done} of {total}."
+            self.fact = f"{what}: {done}{'' if total is None else f' of {total}'}."
 
         return report
 
@@ -47,31 +52,30 @@ def telling(app: App, remedy: str, **names: str) -> Iterator[Told]:
 
     :raises click.exceptions.Exit: the block failed, and the message was written.
     """
-    told = Told(remedy)
+    told = Told(remedy, names)
     try:
         yield told
     except OutcomeUnknown as error:
-        _last_word(app, f"{say(error)} {told.fact or 'The change might have been made.'}", told.remedy, names)
+        told.fact = told.fact or "The change might have been made."
+        last_word(app, error, told)
         raise click.exceptions.Exit(Exit.of(error)) from None
     except click.exceptions.Exit:
         raise
     except BaseException as error:
         if told.fact is None:
             raise
-        _last_word(app, f"{cause(error)} {told.fact}", told.remedy, names)
+        last_word(app, error, told)
         raise click.exceptions.Exit(Exit.of(error)) from None
 
 
-def silence(stream: Any) -> None:
-    """Discard the buffer of a stream that cannot be written, so that the interpreter does not fail when it exits."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-
-
-def _last_word(app: App, text: str, remedy: str, names: dict[str, str]) -> None:
-    line = json.dumps({"error": text, **names, "remedy": remedy}) if app.json else f"Error: {text}\n{remedy}"
+def last_word(app: App, error: BaseException, told: Told) -> None:
+    """Write the error, the fact and the remedy: to standard error, or else to the terminal."""
+    text = f"{cause(error)} {told.fact}"
+    line = (
+        json.dumps({"error": text, **told.names, "remedy": told.remedy})
+        if app.json
+        else f"Error: {text}\n{told.remedy}"
+    )
     silence(sys.stdout)
     try:
         click.echo(line, err=True)

@@ -209,7 +209,7 @@ class Consumers:
         return ConsumerChange(consumer, count, is_new or bool(count))
 
     def delete(
-        self, name: str, *, with_keys: bool, reason: str | None = None,
+        self, name: str, with_keys: bool, reason: str | None = None,
         progress: Report = ignore, checking: Report = ignore,
     ) -> int:  # fmt: skip
         """Delete the consumer and, if `with_keys`, its keys, also malformed ones. Returns the number of keys.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -93,6 +94,12 @@ class Resolved:
     def version(self) -> str | None:
         """The version of the product that the stack has; None if it is not known."""
         return self.described[0].get("Version")
+
+
+def is_at_least(version: str | None, least: str) -> bool:
+    """Whether a version, such as `0.4.0`, is the same as another or newer. False if it is not known."""
+    numbers = [tuple(map(int, re.findall(r"[0-9]+", text)[:3])) for text in (version or "0", least)]
+    return numbers[0] >= numbers[1]
 
 
 def aws_session(target: Target, env: Mapping[str, str]) -> Session:
