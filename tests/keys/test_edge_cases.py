@@ -235,6 +235,7 @@ def test_a_history_keeps_the_first_change_and_the_last_nine(keys: KeysCommand) -
         "by": "tester",
         "how": "keys create",
         "reason": None,
+        "n": 1,
     }
     assert [event["reason"] for event in events[1:]] == [None, "4", None, "5", None, "6", None, "7", None]
     assert "by tester, with keys enable" in keys.run("show", key_id).stdout

@@ -37,8 +37,14 @@ class Interfered:
         return getattr(self.client, name)
 
 
-def run_interfered(keys: KeysCommand, happens: Callable[[], object], *arguments: str, always: bool = False) -> Result:
-    client: Any = Interfered(keys.client, happens, always=always)
+def run_interfered(
+    keys: KeysCommand,
+    happens: Callable[[], object],
+    *arguments: str,
+    always: bool = False,
+    method: str = "transact_write_items",
+) -> Result:
+    client: Any = Interfered(keys.client, happens, method, always)
     resolved = Resolved(Table(client, keys.table, lambda seconds: None), "mak", accept_imported=False)  # noqa: ARG005
     app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, resolve=lambda target, env: resolved)  # noqa: ARG005
     return CliRunner().invoke(main, arguments, obj=app, catch_exceptions=False)

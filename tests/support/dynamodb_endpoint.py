@@ -1,11 +1,8 @@
-"""An HTTP server in front of moto that can lose answers, and that behaves as DynamoDB does where moto does not.
-
-A transaction with a ClientRequestToken is executed once: a repeated request with the same parameters gets the first
-result, and one with other parameters is refused (API reference, TransactWriteItems). moto ignores the token.
-"""
+"""DynamoDB as it is documented where moto differs, in this process and as an HTTP server that can lose answers."""
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +16,70 @@ Fault = Callable[[BaseHTTPRequestHandler], bool]
 """Called after the request was executed. True: the fault sent another answer, or none."""
 
 
+class Documented:
+    """A client of moto that behaves as DynamoDB in two ways that moto does not.
+
+    A transaction with a ClientRequestToken is executed once: a repeated request with the same parameters gets the first
+    result, and one with other parameters is refused (API reference, TransactWriteItems). An index is eventually
+    consistent: it shows the items as they were `lag` seconds ago (developer guide, "Global secondary indexes").
+    """
+
+    def __init__(self, client: Any, lag: float = 0, clock: Callable[[], float] = time.time) -> None:
+        self.client = client
+        self.lag = lag
+        self._clock = clock
+        self._applied: dict[str, Any] = {}
+        self._past: dict[str, list[tuple[float, Any]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def transact_write_items(self, **arguments: Any) -> Any:
+        token, items = arguments.get("ClientRequestToken"), arguments["TransactItems"]
+        if token in self._applied:
+            if self._applied[token] != items:
+                error: Any = {"Code": "IdempotentParameterMismatchException", "Message": "The token was used before."}
+                raise ClientError({"Error": error}, "TransactWriteItems")
+            return {}
+        written = [_key_of(write) for write in items]
+        if self.lag:
+            for table, pk in written:
+                self._past.setdefault(pk, [(0, self._read(table, pk))])
+        answer = self.client.transact_write_items(**arguments)
+        if self.lag:
+            for table, pk in written:
+                self._past[pk].append((self._clock(), self._read(table, pk)))
+        if token:
+            self._applied[token] = items
+        return answer
+
+    def query(self, **arguments: Any) -> Any:
+        return self._delayed(self.client.query(**arguments), arguments)
+
+    def scan(self, **arguments: Any) -> Any:
+        return self._delayed(self.client.scan(**arguments), arguments)
+
+    def _read(self, table: str, pk: str) -> Any:
+        return self.client.get_item(TableName=table, Key={"pk": {"S": pk}}, ConsistentRead=True).get("Item")
+
+    def _delayed(self, page: Any, arguments: Any) -> Any:
+        if not self.lag or "IndexName" not in arguments:
+            return page
+        shown = {item["pk"]["S"]: item for item in page["Items"]}
+        wanted = arguments.get("ExpressionAttributeValues", {}).values()
+        for pk, past in self._past.items():
+            item = [item for at, item in past if at <= self._clock() - self.lag][-1]
+            shown.pop(pk, None)
+            if item and "consumer" in item and (not wanted or item["consumer"] in wanted or item["key_id"] in wanted):
+                shown[pk] = item
+        return {**page, "Items": list(shown.values())}
+
+
+def _key_of(write: Any) -> tuple[str, str]:
+    ((_, member),) = write.items()
+    return member["TableName"], (member.get("Key") or member["Item"])["pk"]["S"]
+
+
 class DynamoDBEndpoint:
     """Executes requests on `client`. `faults`: by operation, the faults of its next answers, in order.
 
@@ -26,9 +87,8 @@ class DynamoDBEndpoint:
     """
 
     def __init__(self, client: Any) -> None:
-        self.client = client
+        self.client = Documented(client)
         self.faults: dict[str, list[Fault]] = {}
-        self._applied: dict[str, Any] = {}
         self.is_gone = False
         self.url = ""
 
@@ -58,11 +118,6 @@ class DynamoDBEndpoint:
             send(request, 200, _IDENTITY, "text/xml")
 
     def _carry_out(self, operation: str, parameters: Any) -> tuple[int, Mapping[str, Any]]:
-        token = parameters.get("ClientRequestToken")
-        if token in self._applied:
-            is_same = self._applied[token] == parameters["TransactItems"]
-            mismatch = {"__type": "IdempotentParameterMismatchException", "message": "The token was used before."}
-            return (200, {}) if is_same else (400, mismatch)
         method = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)[1:]
         try:
             answer = getattr(self.client, method)(**parameters)
@@ -70,8 +125,6 @@ class DynamoDBEndpoint:
             more: Any = error.response
             named = {"__type": more["Error"]["Code"], "message": more["Error"]["Message"]}
             return 400, {**named, **{name: more[name] for name in ("CancellationReasons", "Item") if name in more}}
-        if token:
-            self._applied[token] = parameters["TransactItems"]
         return 200, {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from keys.core import duration, schema
+from keys.core.history import Event
 from keys.core.record import Consumer, Key, Record, State
 from keys.core.schema import Declaration, iso
 from keys.deployment.words import plural
@@ -47,12 +49,14 @@ def key_object(key: Key, now: float) -> dict[str, Any]:
     }
 
 
+def event_object(event: Event) -> dict[str, Any]:
+    """An entry of a history as a JSON object."""
+    return {**dataclasses.asdict(event), "at": iso(event.at)}
+
+
 def history_object(record: Record) -> list[dict[str, Any]]:
     """The history of a key or consumer as a JSON list, oldest entry first."""
-    return [
-        {"at": iso(event.at), "what": event.what, "by": event.by, "how": event.how, "reason": event.reason}
-        for event in record.history
-    ]
+    return [event_object(event) for event in record.history]
 
 
 def listed_object(key: Key, now: float) -> dict[str, Any]:
@@ -62,10 +66,7 @@ def listed_object(key: Key, now: float) -> dict[str, Any]:
     return {
         **key_object(key, now),
         "created_by": first.by if first and is_origin else None,
-        "changed_at": iso(last.at) if last else None,
-        "changed_by": last.by if last else None,
-        "change": last.what if last else None,
-        "change_reason": last.reason if last else None,
+        "last_change": event_object(last) if last else None,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -39,14 +39,21 @@ def report(app: App, form: str | None) -> None:
     now = app.clock()
     with counting("Items read") as progress:
         found = records(app.table.scan_consistently(progress), app.leave_out)
-        keys = [output.listed_object(key, now) for key in found if isinstance(key, Key)]
+        keys = [_reported(key, now) for key in found if isinstance(key, Key)]
     keys.sort(key=lambda key: (key["consumer"], key["created_at"] or "", key["key_id"]))
     if form == "json" or (form is None and app.json):
-        output.print_json([{name: key[name] for name in _COLUMNS} for key in keys])
+        output.print_json(keys)
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows([output.cell(key[name]) for name in _COLUMNS] for key in keys)
+    writer.writerows([output.cell(value) for value in key.values()] for key in keys)
+
+
+def _reported(key: Key, now: float) -> dict[str, Any]:
+    listed = output.listed_object(key, now)
+    last = listed["last_change"] or {}
+    changed = {"changed_at": "at", "changed_by": "by", "change": "what", "change_reason": "reason"}
+    return {name: last.get(changed[name]) if name in changed else listed[name] for name in _COLUMNS}
 
 
 @click.group(cls=Group)

@@ -15,7 +15,7 @@ from keys.core.change import Write, check, put_new, remove, remove_key, update
 from keys.core.errors import Code, Conflict, MalformedItem, NotFound
 from keys.core.history import Author, Event
 from keys.core.progress import Report, ignore
-from keys.core.record import Consumer, Item, Key, consumer_pk, records
+from keys.core.record import Consumer, Item, Key, consumer_pk, keys_in, records
 from keys.core.table import MAX_TRANSACTION, Table, WriteConflict
 
 BATCH: Final = MAX_TRANSACTION - 1
@@ -221,7 +221,7 @@ class Consumers:
         :raises Conflict: it has keys, and `with_keys` is false.
         """
         event = self._session.event("deleted", reason)
-        known = sum(1 for _ in self._table.keys_of_consumer(name))
+        known = len(keys_in(self._table.keys_of_consumer(name)))
         if known and not with_keys:
             raise Conflict(Code.CONSUMER_HAS_KEYS, consumer=name, count=known)
         before = self.get(name) if known else self.find(name)
@@ -297,10 +297,10 @@ class Consumers:
             nonlocal done
             left = iter(items)
             while batch := list(itertools.islice(left, BATCH)):
-                done += change(batch)
+                done += change(keys_in(batch))
                 progress(done, total)
 
-        indexed = list(self._table.keys_of_consumer(name))
+        indexed = keys_in(self._table.keys_of_consumer(name))
         change_all(indexed, len(indexed))
         change_all(
             self._table.scan_consistently(

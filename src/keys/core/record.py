@@ -311,6 +311,11 @@ def read_item(item: Item) -> Record | None:
     return kind.from_item(item) if kind else None
 
 
+def keys_in(items: Iterable[Item]) -> list[Item]:
+    """The items that are keys, also malformed ones. Items of other kinds can have the same attributes."""
+    return [item for item in items if DIGEST.fullmatch(item["pk"].get("S", ""))]
+
+
 def records(items: Iterable[Item], report: Callable[[MalformedItem], object]) -> Iterator[Record]:
     """The records of items of known kinds. `report` is called for each malformed item, which is left out."""
     for item in items:

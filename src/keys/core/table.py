@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from keys.core.aws_errors import translate
 from keys.core.errors import Code, Conflict, OutcomeUnknown, ServiceFailure
 from keys.core.progress import Report
+from keys.core.record import keys_in
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,7 +94,7 @@ class Table:
                 ExpressionAttributeValues={":key_id": {"S": key_id}},
             )["Items"]
             if items or wait is None:
-                return [item["pk"]["S"] for item in items]
+                return [item["pk"]["S"] for item in keys_in(items)]
             self._sleep(wait)
         return []
 
