@@ -154,5 +154,5 @@ def test_a_policy_has_every_placeholder_filled_and_fits_into_a_managed_policy(na
 
 
 def test_the_folder_has_the_policies_that_the_pages_print() -> None:
-    assert NAMES == ("acceptance", "deployer", "doctor", "operator", "reader")
+    assert NAMES == ("acceptance", "deployer", "doctor", "operator", "program", "reader")
     assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES]

@@ -9,7 +9,7 @@ from keys.core.record import DERIVED, DIGEST, Consumer, Deleted, Item, Record, i
 Write = dict[str, dict[str, Any]]
 """One member of a transaction, without the table name."""
 
-_GUARD: Final = ("version", "history")
+GUARD: Final = ("version", "history")
 """An item that was changed has another version. Versions before 0.4.0 leave `version`, and change `history`."""
 
 
@@ -71,10 +71,10 @@ def remove_key(item: Item, now: float) -> Write:
 
 
 def _unchanged(stored: Item, conditions: list[str]) -> dict[str, Any]:
-    equal = [f"#{name} = :read_{name}" if name in stored else f"attribute_not_exists(#{name})" for name in _GUARD]
+    equal = [f"#{name} = :read_{name}" if name in stored else f"attribute_not_exists(#{name})" for name in GUARD]
     return {
         "Key": {"pk": stored["pk"]},
         "ConditionExpression": " AND ".join(["attribute_exists(pk)", *equal, *conditions]),
-        "ExpressionAttributeNames": {f"#{name}": name for name in _GUARD},
-        "ExpressionAttributeValues": {f":read_{name}": stored[name] for name in _GUARD if name in stored},
+        "ExpressionAttributeNames": {f"#{name}": name for name in GUARD},
+        "ExpressionAttributeValues": {f":read_{name}": stored[name] for name in GUARD if name in stored},
     }
