@@ -185,7 +185,7 @@ def _backup_object(record: Consumer | Key | Deleted, now: float) -> dict[str, An
         return {"type": "deleted", "sha256": record.digest, "deleted_at": iso(record.deleted_at)}
     events = [event.to_map() for event in record.history]
     if isinstance(record, Consumer):
-        return {"type": "consumer", **_present(output.consumer_object(record)), "history": events}
+        return {"type": "consumer", **_present(record.to_json()), "history": events}
     return {
         "type": "key",
         "sha256": record.digest,

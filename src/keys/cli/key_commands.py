@@ -82,7 +82,7 @@ def list_keys(
         and tags.items() <= key.tags.items()
     ]
     keys.sort(key=lambda key: (key.consumer, key.created_at or 0, key.key_id))
-    data = [output.listed_object(key, now) for key in keys]
+    data = [output.key_object(key, now) for key in keys]
     if not keys:
         return Result(data, notes=() if app.json else [none_listed(app, consumer, len(everything))])
     return Result(data, [Rows(output.KEY_COLUMNS, [output.key_row(key, now) for key in keys], output.KEY_IMPORTANCE)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import shutil
 import sys
 import textwrap
@@ -39,13 +38,14 @@ _GAP = 2
 
 
 def key_object(key: Key, now: float) -> dict[str, Any]:
-    """A key as a JSON object. Every member is always present."""
-    past = history_object(key)
+    """A key as a JSON object, with who created it and its last change. Every member is always present."""
+    first, last = (key.history[0], key.history[-1]) if key.history else (None, None)
+    is_origin = first is not None and first.what in ("created", "imported")
     return {
         **key.to_json(),
         "state": key.state(now).value,
-        "created_by": past[0]["by"] if past else None,
-        "last_change": past[-1] if past else None,
+        "created_by": first.by if first and is_origin else None,
+        "last_change": event_object(last) if last else None,
     }
 
 
@@ -57,17 +57,6 @@ def event_object(event: Event) -> dict[str, Any]:
 def history_object(record: Record) -> list[dict[str, Any]]:
     """The history of a key or consumer as a JSON list, oldest entry first."""
     return [event_object(event) for event in record.history]
-
-
-def listed_object(key: Key, now: float) -> dict[str, Any]:
-    """A key as a JSON object, with who created it and its last change. Null where the history does not say."""
-    first, last = (key.history[0], key.history[-1]) if key.history else (None, None)
-    is_origin = first is not None and first.what in ("created", "imported")
-    return {
-        **key_object(key, now),
-        "created_by": first.by if first and is_origin else None,
-        "last_change": event_object(last) if last else None,
-    }
 
 
 def print_json(value: object) -> None:
@@ -212,15 +201,6 @@ def expiry_text(key: Key, now: float) -> str:
         return "never"
     left = key.expires_at - int(now)
     return f"{iso(key.expires_at)} ({'in ' + duration.show(left) if left > 0 else 'past'})"
-
-
-def cell(value: object) -> str:
-    """A value as a CSV cell, without control characters. A leading quote keeps spreadsheets from reading a formula."""
-    if value is None:
-        return ""
-    text = " ".join(value) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
-    # Spreadsheets also take the full-width forms of these characters, and ignore white space before them.
-    return f"'{visible(text)}" if re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]", text) else visible(text)
 
 
 def visible(text: str) -> str:

@@ -18,6 +18,7 @@ from keys.cli.telling import telling
 from keys.core import survey
 from keys.core.record import Key, records
 from keys.deployment.words import plural
+from keys.transfer.cells import cell
 
 _COLUMNS: Final = (
     *("key_id", "consumer", "state", "description", "scopes", "created_at", "created_by"),
@@ -46,11 +47,11 @@ def report(app: App, form: str | None) -> None:
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows([output.cell(value) for value in key.values()] for key in keys)
+    writer.writerows([cell(value) for value in key.values()] for key in keys)
 
 
 def _reported(key: Key, now: float) -> dict[str, Any]:
-    listed = output.listed_object(key, now)
+    listed = output.key_object(key, now)
     last = listed["last_change"] or {}
     changed = {"changed_at": "at", "changed_by": "by", "change": "what", "change_reason": "reason"}
     return {name: last.get(changed[name]) if name in changed else listed[name] for name in _COLUMNS}
