@@ -11,8 +11,8 @@ from authorizer.identity import Identity
 from authorizer.refusal import Refusal
 from authorizer.route import RouteError
 from keys.core.errors import BadInput
-from keys.core.verification import JwtSettings, verify_jwt
 from keys.deployment import rules
+from keys.deployment.verification import JwtSettings, verify_jwt
 from local.apis import Api, ApiRoute, call
 
 _LEEWAY_SECONDS: Final = 30
