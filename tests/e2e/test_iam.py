@@ -113,7 +113,7 @@ def holder(system: System, policy: str) -> Endpoint:
 
 
 def run(user: Endpoint, *words: str) -> tuple[int, str]:
-    """The exit code of a `keys` command on the stack, and what it printed."""
+    """The exit code of a `keys` command on the stack, and its output, or its error message if it failed."""
     done = subprocess.run(
         [KEYS, *words, "--stack", STACK, "--output", "json"],
         env=user.environment(),
@@ -122,7 +122,7 @@ def run(user: Endpoint, *words: str) -> tuple[int, str]:
         text=True,
         check=False,
     )
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, done.stderr if done.returncode else done.stdout
 
 
 @pytest.fixture(scope="module")
