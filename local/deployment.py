@@ -24,6 +24,7 @@ class Deployment:
     authorizer_function: str
     me_function: str
     log_group: str
+    access_log_group: str
     url: str
 
 
@@ -44,6 +45,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path, built: 
         authorizer_function=physical["Authorizer"],
         me_function=physical["Me"],
         log_group=physical["AuthorizerLogs"],
+        access_log_group=physical["AccessLogs"],
         url=rest_api_url(emulator, api_id, stage),
     )
 

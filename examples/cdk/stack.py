@@ -74,6 +74,7 @@ ACCESS_LOG = {
     "status": "$context.status",
     "credential": "$context.authorizer.credential",
     "keyId": "$context.authorizer.key_id",
+    "issuer": "$context.authorizer.issuer",
     "authorizerStatus": "$context.authorizer.status",
     "authorizerLatency": "$context.authorizer.latency",
     "responseLatency": "$context.responseLatency",

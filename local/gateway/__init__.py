@@ -6,6 +6,7 @@ emulator's private functions through `wrapping.py` alone.
 """
 
 from local.gateway import (
+    access_log,
     cache_flush,
     http_definition,
     http_request,
@@ -26,6 +27,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *cache_flush.WRAPPERS,
     *insights.WRAPPERS,
     *streams.WRAPPERS,
+    *access_log.WRAPPERS,
 )
 
 

@@ -16,6 +16,11 @@ _MODULE = "ministack.services.apigateway"
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
+def current_id() -> str:
+    """Return the ID of the request that is being answered."""
+    return _request_id.get()
+
+
 def _identified(original: Function) -> Function:
     async def handle_execute(*arguments: Any, **options: Any) -> Any:
         _request_id.set(base64.b64encode(secrets.token_bytes(11)).decode())

@@ -13,6 +13,7 @@ responses and so the log are the same.
 import base64
 import re
 import secrets
+import time
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ _request: ContextVar[dict[str, Any] | None] = ContextVar("request", default=None
 
 def current() -> dict[str, Any]:
     """Return the request that is being answered, with `request_id`, `extended_request_id` and `authorizer`.
+
+    It has `authorizer_latency`, in milliseconds, if the authorizer was called.
 
     :raises LookupError: none is.
     """
@@ -63,7 +66,9 @@ def _authorizer_with_ids(original: Function) -> Function:
 
         if event["type"] == "REQUEST":
             event["requestContext"] |= _ids()
+        began = time.monotonic()
         result = await original(authorizer, event, account_id, region)
+        current()["authorizer_latency"] = int((time.monotonic() - began) * 1000)
         answer = (result or {}).get("body")
         if isinstance(answer, dict) and isinstance(answer.get("context"), dict):
             current()["authorizer"] = apigateway_v1._stringify_context(answer["context"])
