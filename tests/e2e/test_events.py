@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,3 +138,42 @@ def test_what_happens_while_the_bus_is_down_arrives_when_it_is_back(system: Syst
         key_ids = [keys.create("--consumer", "events-down")["key_id"] for _ in range(3)]
         assert queue.of(key_ids[0], 1, seconds=5) == []
     assert [names(queue.of(key_id, 1)) for key_id in key_ids] == [["key.created"]] * 3
+
+
+def test_the_record_has_the_events_of_a_deleted_key(system: System, queue: Queue, keys: Keys) -> None:
+    key_id = keys.create("--consumer", "events-audit")["key_id"]
+    keys.run("delete", key_id, "--yes", "--reason", "no longer used")
+    queue.of(key_id, 2)
+    answer = keys_on_stack(system, "audit", "--key", key_id)
+    assert [(event["event"], event["reason"]) for event in json.loads(answer)] == [
+        ("key.created", None),
+        ("key.deleted", "no longer used"),
+    ]
+
+
+def test_a_record_that_cannot_be_read_is_in_the_queue_of_failures_until_it_is_replayed(
+    system: System, stack: dict[str, str], queue: Queue, keys: Keys
+) -> None:
+    digest = api_key.digest("malformed")
+    item = {"pk": {"S": digest}, "key_id": {"S": "a\nb"}, "consumer": {"S": "events-malformed"}}
+    keys.dynamodb.put_item(TableName=system.deployment.table, Item=item)
+    after = keys.create("--consumer", "events-after")["key_id"]
+    assert names(queue.of(after, 1)) == ["key.created"]  # It holds nothing up.
+    message = queue.sqs.receive_message(QueueUrl=stack["FailuresQueueUrl"], WaitTimeSeconds=10, VisibilityTimeout=0)
+    (failure,) = (json.loads(message["Body"]) for message in message["Messages"])
+    assert failure["reason"] == "The key ID is malformed."
+    assert json.loads(keys_on_stack(system, "events", "replay", "--yes"))[0]["records"] == 1
+
+
+def keys_on_stack(system: System, *arguments: str) -> str:
+    """The JSON output of a `keys` command that has the local stack as its stack."""
+    done = subprocess.run(
+        [".venv/bin/keys", *arguments, "--stack", "multi-auth-local", "--output", "json"],
+        env=system.emulator.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -27,6 +27,7 @@ from keys.core.record import Record
 from keys.core.store import Store
 from keys.core.table import Table
 from keys.deployment import stack, target
+from keys.deployment.logs import Logs
 from keys.deployment.stack import Deployment
 from keys.deployment.target import DEFAULT_PREFIX, Resolved, Source, Target, is_at_least
 
@@ -100,6 +101,11 @@ class App:
         """
         is_local = self.source is Source.LOCAL and not any(self.env.get(name) for name in _SETTINGS)
         return self.deployment.environment if self.source is Source.STACK or is_local else self.env
+
+    @property
+    def logs(self) -> Logs:
+        """The logs of the account and Region of the table."""
+        return Logs(self.resolved.client("logs"), self.sleep)
 
     @property
     def source(self) -> Source:
