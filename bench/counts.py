@@ -146,7 +146,7 @@ class _Mixed:
                 JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
             ],
             Responder(EVERY_ROUTE).respond,
-            telemetry,
+            telemetry.decision,
         )
 
     def _written(self, line: str) -> None:

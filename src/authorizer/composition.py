@@ -66,7 +66,7 @@ def build(
         versions |= signing_key.VERSIONS
     telemetry.started(_summary(settings), versions)
     responder = Responder(settings.rules, simple=settings.simple_responses, encoding=settings.data_encoding)
-    return Decider(authenticators, responder.respond, telemetry)
+    return Decider(authenticators, responder.respond, telemetry.decision)
 
 
 def _summary(settings: Settings) -> str:

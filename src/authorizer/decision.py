@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from authorizer.authentication import Authenticator, authenticate
 from authorizer.bearer import bearer_token
@@ -24,21 +24,22 @@ class Undecided(Exception):
         super().__init__("The credential could not be checked. The log line of this decision has the reason.")
 
 
-class Recorder(Protocol):
-    """Logs decisions; see `telemetry.Telemetry`."""
+class Decision(NamedTuple):
+    """What is logged of a decision. `outcome`: allow, refuse or fail. `reason`: a code, or the error that failed it.
 
-    def decision(
-        self,
-        *,
-        request_id: str | None,
-        outcome: str,
-        kind: str | None,
-        reason: str | None,
-        key_id: str | None,
-        latency_ms: float,
-        issuer: str | None = None,
-        kid: str | None = None,
-    ) -> None: ...
+    `issuer` and `kid` of a refused JWT: see `refusal.Refusal`.
+    """
+
+    outcome: str
+    reason: str | None = None
+    kind: str | None = None
+    key_id: str | None = None
+    issuer: str | None = None
+    kid: str | None = None
+
+
+Recorder = Callable[[Decision, str | None, float], None]
+"""Logs a decision, its request id and its latency in milliseconds; see `telemetry.Telemetry`."""
 
 
 class Decider:
@@ -51,11 +52,11 @@ class Decider:
         self,
         authenticators: Sequence[Authenticator],
         respond: Callable[[Identity, object], dict[str, Any]],
-        recorder: Recorder,
+        record: Recorder,
     ) -> None:
         self._authenticators = authenticators
         self._respond = respond
-        self._recorder = recorder
+        self._record = record
 
     def decide(self, event: object, request_id: str | None = None) -> dict[str, Any]:
         """Return the policy and context for an accepted credential.
@@ -68,33 +69,24 @@ class Decider:
         """
         started = time.perf_counter()
         request = event if isinstance(event, dict) else {}
-
-        def record(
-            outcome: str, reason: str | None, kind: str | None = None, key_id: str | None = None, **of_jwt: str | None
-        ) -> None:
-            self._recorder.decision(
-                request_id=_request_id(request) or request_id,
-                outcome=outcome,
-                kind=kind,
-                reason=reason,
-                key_id=key_id,
-                latency_ms=(time.perf_counter() - started) * 1000,
-                **of_jwt,
-            )
-
         identity: Identity | None = None
+        outcome: dict[str, Any] | Exception
         try:
             _check_api(request)
             identity = authenticate(self._authenticators, bearer_token(request))
-            response = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
+            outcome = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
+            decision = Decision("allow", None, identity.kind, identity.key_id)
         except Refusal as error:
-            record("refuse", error.reason, error.kind, error.key_id, issuer=error.issuer, kid=error.kid)
-            raise Unauthorized from None
+            outcome = Unauthorized()
+            decision = Decision("refuse", error.reason, error.kind, error.key_id, error.issuer, error.kid)
         except Exception as error:
-            record("fail", _cause(error), *_kind_and_key(identity))
-            raise Undecided from None
-        record("allow", None, identity.kind, identity.key_id)
-        return response
+            outcome = Undecided()
+            known = (identity.kind, identity.key_id) if identity else (None, None)
+            decision = Decision("fail", _cause(error), *known)
+        self._record(decision, _request_id(request) or request_id, (time.perf_counter() - started) * 1000)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 def _check_api(event: Mapping[str, Any]) -> None:
@@ -108,10 +100,6 @@ def _check_api(event: Mapping[str, Any]) -> None:
     context = event.get("requestContext")
     if isinstance(context, dict) and context.get("eventType") == "CONNECT":
         raise Refusal(Reason.WEBSOCKET_API)
-
-
-def _kind_and_key(identity: Identity | None) -> tuple[str | None, str | None]:
-    return (identity.kind, identity.key_id) if identity else (None, None)
 
 
 def _cause(error: Exception) -> str:

@@ -20,6 +20,7 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 import authorizer
+from authorizer.decision import Decision
 
 VERSIONS: Final = {
     "apigateway-multi-auth": authorizer.VERSION,
@@ -57,14 +58,10 @@ class Telemetry:
         stack: str | None = None,
         starts_cold: bool = True,
     ) -> None:
-        self._logger = Logger(service, logger_handler=_StandardOutput(), logger_formatter=_JsonLine())
-        # Loggers with the same name are the same object, which can have another level.
+        Logger(service, logger_handler=_StandardOutput(), logger_formatter=_JsonLine())
+        # Powertools sets up the logger of this name. It exists once, and can have another level from before.
+        self._logger = logging.getLogger(service)
         self._logger.setLevel(level)
-        self._writers = {
-            logging.INFO: self._logger.info,
-            logging.WARNING: self._logger.warning,
-            logging.ERROR: self._logger.error,
-        }
         self._namespace = namespace
         self._dimensions: Dimensions = (("service", service), *([("stack", stack)] if stack else []))
         self._is_cold = starts_cold
@@ -76,31 +73,15 @@ class Telemetry:
             logging.INFO, "started", {}, {"detail": detail, "versions": {"python": python, **VERSIONS, **versions}}
         )
 
-    def decision(
-        self,
-        *,
-        request_id: str | None,
-        outcome: str,
-        kind: str | None,
-        reason: str | None,
-        key_id: str | None,
-        latency_ms: float,
-        issuer: str | None = None,
-        kid: str | None = None,
-    ) -> None:
-        """Log and count a decision. `outcome`: allow, refuse or fail. `reason`: a code, or the error that failed it.
-
-        `issuer` and `kid` of a refused JWT: see `refusal.Refusal`.
-        """
-        metrics = _decision_metrics(
-            self._namespace, self._dimensions, outcome, kind or _NONE, reason or _NONE, self._is_cold
-        )
+    def decision(self, decision: Decision, request_id: str | None, latency_ms: float) -> None:
+        """Log and count a decision; see `decision.Recorder`."""
+        reason, kind, outcome = decision.reason or _NONE, decision.kind or _NONE, decision.outcome
+        metrics = _decision_metrics(self._namespace, self._dimensions, outcome, kind, reason, self._is_cold)
         self._is_cold = False
-        level = logging.ERROR if outcome == "fail" else logging.INFO
-        known = {"request_id": request_id, "key_id": key_id, "issuer": issuer, "kid": kid}
+        known = {"request_id": request_id, "key_id": decision.key_id, "issuer": decision.issuer, "kid": decision.kid}
         logged: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
         logged["latency_ms"] = round(latency_ms, 2)
-        self._record(level, "decision", metrics, logged)
+        self._record(logging.ERROR if outcome == "fail" else logging.INFO, "decision", metrics, logged)
 
     def event(self, name: str, detail: str) -> None:
         """Log and count an event of the signing keys; see `jwks.SigningKeys`."""
@@ -112,8 +93,8 @@ class Telemetry:
     def _record(self, level: int, message: str, metrics: Mapping[str, Any], logged: Mapping[str, Any]) -> None:
         if metrics:
             metrics = {**metrics, "_aws": {**metrics["_aws"], "Timestamp": int(time.time() * 1000)}}
-        if level >= self._logger.log_level:
-            self._writers[level](message, extra={"members": {**metrics, **logged}})
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, message, extra={"members": {**metrics, **logged}})
         elif metrics:
             _write(_JSON.encode(metrics))
 

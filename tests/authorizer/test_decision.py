@@ -24,9 +24,8 @@ def decide(answer: Identity | Exception | None, event: object = EVENT) -> tuple[
     """The result or error, and the record."""
     recorder = Recorder()
     try:
-        outcome: object = Decider([Answering(answer)], Responder(EVERY_ROUTE).respond, recorder).decide(
-            event, "lambda-1"
-        )
+        decider = Decider([Answering(answer)], Responder(EVERY_ROUTE).respond, recorder.decision)
+        outcome: object = decider.decide(event, "lambda-1")
     except Exception as error:
         outcome = error
     (recorded,) = recorder.decisions
@@ -43,6 +42,8 @@ def test_an_identity_is_allowed_and_recorded_by_its_key_id() -> None:
         "kind": "api_key",
         "reason": None,
         "key_id": "key_1",
+        "issuer": None,
+        "kid": None,
     }
 
 

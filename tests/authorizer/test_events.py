@@ -56,7 +56,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=lambda: NOW),
         ],
         Responder(EVERY_ROUTE).respond,
-        recorder,
+        recorder.decision,
     )
 
 

@@ -64,7 +64,7 @@ def decider() -> Decider:
             JwtAuthenticator([(provider, keys)], leeway_seconds=30, clock=clock),
         ],
         Responder(EVERY_ROUTE).respond,
-        Recorder(),
+        Recorder().decision,
     )
 
 

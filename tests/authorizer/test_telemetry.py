@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from authorizer.decision import Decision
 from authorizer.telemetry import Telemetry
 
 TOTAL = ["service", "stack"]
@@ -36,9 +37,9 @@ def written(capsys: pytest.CaptureFixture[str]) -> Written:
     return Written(capsys)
 
 
-def decide(telemetry: Telemetry, outcome: str = "refuse", **changes: Any) -> None:
-    decision: dict[str, Any] = {"request_id": "r", "kind": "jwt", "reason": "expired_token", "key_id": None}
-    telemetry.decision(outcome=outcome, latency_ms=1.23456, **(decision | changes))
+def decide(telemetry: Telemetry, outcome: str = "refuse", *, request_id: str = "r", **changes: Any) -> None:
+    decision: dict[str, Any] = {"kind": "jwt", "reason": "expired_token", **changes}
+    telemetry.decision(Decision(outcome, **decision), request_id, 1.23456)
 
 
 def warm(level: str = "INFO", stack: str | None = "prod-auth") -> Telemetry:
@@ -153,7 +154,8 @@ def test_a_failure_is_logged_at_every_level(written: Written) -> None:
 
 @pytest.mark.parametrize("missing", ["kind", "reason"])
 def test_every_dimension_has_a_value(missing: str, written: Written) -> None:
-    decide(warm(), "allow", **{missing: None})
+    changes: dict[str, Any] = {missing: None}
+    decide(warm(), "allow", **changes)
     line = written.line()
     assert line[missing] == "none"
     assert tuple(BY_REASON) in counted(line)

@@ -88,8 +88,9 @@ class Session:
         return threading.active_count()
 
     def modules(self) -> dict[str, str]:
-        """The file of each imported module."""
-        return {name: file for name, module in list(sys.modules.items()) if (file := getattr(module, "__file__", None))}
+        """The file of each imported module. This program is not imported."""
+        imported = {name: module for name, module in list(sys.modules.items()) if name != "__main__"}
+        return {name: file for name, module in imported.items() if (file := getattr(module, "__file__", None))}
 
     def _fetch(self, url: str, _seconds: float) -> bytes:
         self._fetched.append(url)

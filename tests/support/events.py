@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from authorizer.decision import Decision
+
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 ROW = re.compile(r"\| `(?P<file>(?!me_)\w+\.json)` \| (?P<outcome>allow|401) \| (?:`(?P<reason>\w+)` )?\|")
 EXPECTED = [
@@ -26,8 +28,8 @@ class Recorder:
 
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def decision(self, **fields: Any) -> None:
-        self.decisions.append(fields)
+    def decision(self, decision: Decision, request_id: str | None, latency_ms: float) -> None:
+        self.decisions.append({**decision._asdict(), "request_id": request_id, "latency_ms": latency_ms})
 
 
 def load(name: str) -> Any:
