@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from jsonschema import Draft202012Validator
 
 from keys.core.history import Event
 
 DIGEST = "ab" * 32
 KEY_ID = "key_0123456789abcdef"
 AT = 1_790_000_000
+
+
+SCHEMA = Draft202012Validator(json.loads(Path("docs/events.schema.json").read_text(encoding="utf-8")))
+"""The documented form of an event's detail."""
 
 
 def entry(what: str, n: int | None = None, *, at: int = AT, by: str = "arn:jo", reason: str | None = None) -> Event:

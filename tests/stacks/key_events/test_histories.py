@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from key_events.outlet import Outlet
 from key_events.stream import Stream
 from keys.core import Author, Conflict, Store, Table
+from tests.stacks.key_events.images import SCHEMA
 from tests.stacks.key_events.test_stream import Bus
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from keys.core.history import History
 
+# The table in moto is slow. `make test-long` tries a thousand histories.
+EXAMPLES = 1000 if settings().max_examples > 100 else 15
 CONSUMER = "acme"
 OPERATIONS: dict[str, Callable[[Store, str], object]] = {
     "disable": lambda store, key_id: store.disable(key_id, "a reason"),
@@ -72,6 +75,7 @@ def told(records: list[dict[str, Any]]) -> dict[str, list[tuple[Any, ...]]]:
     assert ids == sorted(set(ids))
     found: dict[str, list[tuple[Any, ...]]] = {}
     for name, detail in lines:
+        SCHEMA.validate(detail)
         subject = detail["key_id"] or f"consumer {detail['consumer']}"
         found.setdefault(subject, []).append((name, detail["actor"], detail["via"], detail["reason"]))
     return found
@@ -81,7 +85,7 @@ def expected(kind: str, entries: History) -> list[tuple[Any, ...]]:
     return [(f"{kind}.{entry.what}", entry.by, entry.how, entry.reason) for entry in entries]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=st.lists(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 3)), max_size=9))
 def test_the_events_are_the_entries_of_the_histories(
     dynamodb: DynamoDBClient, table_name: str, operations: list[tuple[str, int]]

@@ -10,7 +10,7 @@ import pytest
 
 from key_events.notices import DAY, DONE, Notices
 from key_events.outlet import Outlet
-from tests.stacks.key_events.images import KEY_ID, key
+from tests.stacks.key_events.images import KEY_ID, SCHEMA, key
 from tests.stacks.key_events.test_stream import Bus
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Schedule:
 
 def detail(entry: dict[str, Any]) -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads(entry["Detail"])
+    SCHEMA.validate(parsed)
     return parsed
 
 
