@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from key_events.envelope import Event
-from keys.core import history
+from keys.core import attributes, history
 
 Image = Mapping[str, Any]
 """An item in DynamoDB's format."""
@@ -122,7 +122,7 @@ def _added(before: Image | None, after: Image | None) -> list[history.Event]:
 
 
 def _history(image: Image | None) -> history.History:
-    return history.read((image or {}).get("history", {}).get("L"))
+    return history.parse(attributes.read((image or {}).get("history", {})))
 
 
 def _said(entry: history.Event) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ def test_a_name_with_anything_invisible_is_refused(name: str) -> None:
 
 def test_data_is_stored_as_compact_json() -> None:
     assert (
-        fields.parse_data('{ "plan" : "gold",\n "näme": [1, 2.5, null] }', "acme")
+        fields.data_text('{ "plan" : "gold",\n "näme": [1, 2.5, null] }', "acme")
         == '{"plan":"gold","näme":[1,2.5,null]}'
     )
 
@@ -36,13 +36,13 @@ def test_data_is_stored_as_compact_json() -> None:
 )
 def test_data_that_is_not_a_json_object_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="data"):
-        fields.parse_data(text, "acme")
+        fields.data_text(text, "acme")
 
 
 def test_data_with_a_member_twice_is_refused_by_its_name() -> None:
     with pytest.raises(BadInput, match="member 'plan' twice"):
-        fields.parse_data('{"a": {"plan": 1, "plan": 2}}', "acme")
-    assert fields.parse_data('{"a": {"plan": 1}, "plan": 2}', "acme") == '{"a":{"plan":1},"plan":2}'
+        fields.data_text('{"a": {"plan": 1, "plan": 2}}', "acme")
+    assert fields.data_text('{"a": {"plan": 1}, "plan": 2}', "acme") == '{"a":{"plan":1},"plan":2}'
 
 
 @given(
@@ -58,9 +58,9 @@ def test_stored_data_is_what_the_authorizer_passes_on(data: dict[str, object]) -
 
 def test_data_that_the_authorizer_could_not_pass_on_is_refused() -> None:
     most = 8192 - len("acme" + '{"a":""}' + "api_key" + "key_0000000000000000")
-    fields.parse_data(json.dumps({"a": "x" * most}), "acme")
+    fields.data_text(json.dumps({"a": "x" * most}), "acme")
     with pytest.raises(BadInput, match="8192"):
-        fields.parse_data(json.dumps({"a": "x" * (most + 1)}), "acme")
+        fields.data_text(json.dumps({"a": "x" * (most + 1)}), "acme")
     with pytest.raises(BadInput, match="8192"):
         fields.data_text({"a": "x" * most}, "acme", frozenset({"s"}))
 
@@ -107,7 +107,7 @@ def test_what_is_not_a_key_id_is_refused_and_not_repeated(text: str) -> None:
 @pytest.mark.parametrize("text", ["{'plan':1}", "plan=gold", "@file.json", ""])
 def test_data_that_is_not_json_gets_an_example(text: str) -> None:
     with pytest.raises(BadInput) as refused:
-        fields.parse_data(text, "acme")
+        fields.data_text(text, "acme")
     assert refused.value.code == "data_not_json"
     assert say(refused.value).endswith('Specify an object such as {"plan": "gold"}.')
 
@@ -116,3 +116,29 @@ def test_data_that_is_not_json_gets_an_example(text: str) -> None:
 def test_scopes_that_are_not_separated_by_commas_get_an_example(text: str) -> None:
     with pytest.raises(BadInput, match="Separate scopes by one comma, such as read,write"):
         fields.parse_scopes(text.split(","))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("0s", 0), ("30s", 30), ("15m", 900), ("72h", 259_200), ("90d", 7_776_000)]
+)
+def test_a_duration_is_that_many_seconds(text: str, seconds: int) -> None:
+    assert fields.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "1.5h", "-1h", "1 h", "1H", "1w", "1h30m", "9" * 30 + "s", "²s"])
+def test_another_duration_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="not a duration"):
+        fields.parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["36501d", "9999999999h"])
+def test_a_duration_beyond_a_hundred_years_is_refused_as_too_long(text: str) -> None:
+    with pytest.raises(BadInput, match="at most 36500d"):
+        fields.parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (90, "1m 30s"), (93_784, "1d 2h"), (7_776_000, "90d")]
+)
+def test_a_duration_is_shown_in_its_two_largest_units(seconds: int, text: str) -> None:
+    assert fields.duration_text(seconds) == text

@@ -13,7 +13,7 @@ from keys.cli.group import IN_HISTORY, remember
 from keys.cli.group import Command as Command
 from keys.cli.group import Group as Group
 from keys.cli.messages import say
-from keys.core import decoding, duration, fields, schema
+from keys.core import fields, schema
 from keys.core.errors import BadInput, KeysError
 from keys.core.record import DIGEST, Record
 from keys.core.schema import Declaration
@@ -36,7 +36,7 @@ class Parsed(click.ParamType[Any]):
 
 
 def _lifetime(text: str) -> int:
-    seconds = duration.parse(text)
+    seconds = fields.parse_duration(text)
     if not seconds:
         raise BadInput("The lifetime of a key must be longer than 0.")
     return seconds
@@ -48,12 +48,11 @@ def _ref(text: str) -> str:
     return text if DIGEST.fullmatch(text) else fields.check_key_id(text)
 
 
-DURATION: Final = Parsed("duration", duration.parse)
+DURATION: Final = Parsed("duration", fields.parse_duration)
 LIFETIME: Final = Parsed("duration", _lifetime)
 NAME: Final = Parsed("name", fields.check_name)
 DESCRIPTION: Final = Parsed("text", fields.check_description)
 REF: Final = Parsed("key_id", _ref)
-ENCODING: Final = Parsed("name", decoding.check_encoding)
 PREFIX: Final = Parsed("text", fields.check_prefix)
 
 reason_option: Final = click.option("--reason", type=DESCRIPTION, help="The reason, which the history records.")

@@ -17,9 +17,9 @@ from keys.cli.exits import Exit
 from keys.cli.progress import counting
 from keys.cli.result import Fields, Result, Rows, history_result
 from keys.cli.telling import Told, telling
-from keys.core.progress import Report
 from keys.core.record import Consumer
 from keys.core.schema import iso
+from keys.core.table import Report
 from keys.deployment.words import plural
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from keys.core import duration, schema
+from keys.core import fields as values
+from keys.core import schema
 from keys.core.history import Event
 from keys.core.record import Consumer, Key, Record, State
 from keys.core.schema import Declaration, iso
@@ -200,7 +201,7 @@ def expiry_text(key: Key, now: float) -> str:
     if key.expires_at is None:
         return "never"
     left = key.expires_at - int(now)
-    return f"{iso(key.expires_at)} ({'in ' + duration.show(left) if left > 0 else 'past'})"
+    return f"{iso(key.expires_at)} ({'in ' + values.duration_text(left) if left > 0 else 'past'})"
 
 
 def visible(text: str) -> str:

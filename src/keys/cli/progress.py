@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from keys.core.progress import Report, ignore
+from keys.core.table import Report, ignore
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, Final
 
 from keys.core.record import DERIVED, DIGEST, Consumer, Deleted, Item, Record, imported_key_id
@@ -24,17 +25,17 @@ def put_new(record: Record) -> Write:
     }
 
 
-def update(old: Record, new: Record, *, alive: bool = False) -> Write:
+def update(old: Record, new: Record, *, alive: bool = False, only: Set[str] = frozenset()) -> Write:
     """Update the item of `old` to that of `new`, on the condition that it was not changed since it was read.
 
-    Only the attributes that differ are written. `alive`: the write makes the key usable, or for longer, so it is also a
-    condition that the key is not revoked, whoever revoked it.
+    Only the attributes that differ are written; with `only`, no others than these. `alive`: the write makes the key
+    usable, or for longer, so it is also a condition that the key is not revoked, whoever revoked it.
     """
-    before, after = old.attributes(), new.attributes()
-    before |= {name: old.stored[name] for name in DERIVED if name in old.stored}
-    for name in DERIVED - old.stored.keys():
-        before.pop(name, None)
-    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    derived = {name: old.stored[name] for name in DERIVED if name in old.stored}
+    before = {name: value for name, value in old.attributes().items() if name not in DERIVED} | derived
+    after = new.attributes()
+    names = only or before.keys() | after.keys()
+    changed = sorted(name for name in names if before.get(name) != after.get(name))
     write = _unchanged(old.stored, ["attribute_not_exists(revoked_at)"] if alive else [])
     set_ = ", ".join(f"#{name} = :{name}" for name in changed if name in after)
     remove = ", ".join(f"#{name}" for name in changed if name not in after)

@@ -14,9 +14,8 @@ from authorizer.key_record import is_deleted
 from keys.core.change import Write, check, put_new, remove, remove_key, update
 from keys.core.errors import Code, Conflict, MalformedItem, NotFound
 from keys.core.history import Author, Event
-from keys.core.progress import Report, ignore
 from keys.core.record import Consumer, Item, Key, consumer_pk, keys_in, records
-from keys.core.table import MAX_TRANSACTION, Table, WriteConflict
+from keys.core.table import MAX_TRANSACTION, Report, Table, WriteConflict, ignore
 
 BATCH: Final = MAX_TRANSACTION - 1
 """How many keys are changed in one transaction, which can also have their consumer in its condition."""
@@ -38,24 +37,28 @@ class Session:
         """An event by the author, now."""
         return self.author().event(what, self.clock(), reason)
 
-    def change_key(self, pk: str, event: Event, changes: KeyChanges, holder: Write | None = None) -> tuple[Key, bool]:
-        """Change a key. Returns it after the change, and whether it changed.
+    def key(self, pk: str) -> Key | None:
+        """The key with this partition key, read consistently, or None.
+
+        :raises MalformedItem: its item is malformed.
+        """
+        item = self.table.get(pk)
+        return None if item is None or is_deleted(item) else Key.from_item(item)
+
+    def change_key(
+        self, find: Callable[[], Key], event: Event, changes: KeyChanges, holder: Callable[[Key], Write] | None = None
+    ) -> tuple[Key, bool]:
+        """Change the key that `find` reads. Returns it after the change, and whether it changed.
 
         `holder`: the write that has the consumer in its condition; given if the change makes the key usable.
-
-        :raises NotFound: there is no such key.
-        :raises MalformedItem: its item is malformed.
         """
 
         def attempt() -> tuple[Key, bool]:
-            item = self.table.get(pk)
-            if item is None or is_deleted(item):
-                raise NotFound(Code.KEY_NOT_FOUND, ref=pk, table=self.table.name)
-            key = Key.from_item(item)
+            key = find()
             if not (changed := changes(key)):
                 return key, False
             new = key.changed(event, **changed)
-            self.table.write([update(key, new, alive=holder is not None), *([holder] if holder else [])])
+            self.table.write([update(key, new, alive=holder is not None), *([holder(key)] if holder else [])])
             return new, True
 
         return self.table.retry_conflicts(attempt)
@@ -64,7 +67,7 @@ class Session:
         """Change up to `BATCH` keys, whose items can be out of date, in one transaction. Returns how many changed.
 
         If the transaction fails, the keys are changed one by one: no key costs the others. Malformed items, which the
-        authorizer refuses, are reported. `holder`: see `change_key`.
+        authorizer refuses, are reported. `holder`: as in `change_key`, for all these keys.
         """
         found = [key for key in records(items, self.report) if isinstance(key, Key)]
         pending = [(key, changed) for key in found if (changed := changes(key))]
@@ -94,8 +97,13 @@ class Session:
         return len(items)
 
     def _was_changed(self, pk: str, event: Event, changes: KeyChanges, holder: Write | None) -> bool:
+        def find() -> Key:
+            if key := self.key(pk):
+                return key
+            raise NotFound(Code.KEY_NOT_FOUND, ref=pk, table=self.table.name)
+
         try:
-            return self.change_key(pk, event, changes, holder)[1]
+            return self.change_key(find, event, changes, (lambda _key: holder) if holder else None)[1]
         except MalformedItem as error:
             self.report(error)
         except NotFound:

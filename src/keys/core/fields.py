@@ -23,6 +23,9 @@ EARLIEST: Final = 946_684_800
 LATEST: Final = 7_258_118_400
 """The valid times: from the start of the year 2000 to the start of the year 2200."""
 
+MAX_SECONDS: Final = 36_500 * 86_400
+"""100 years. Every time that is calculated from it fits DynamoDB's TTL and `datetime`."""
+
 KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{16}")
 _ANY_KEY_ID = f"key_{'0' * 16}"
 _HINT = re.compile(r"[\x21-\x7e]{1,25}")
@@ -34,6 +37,8 @@ _DIGEST_NAME = re.compile(r"sha-?256[:$=-]", re.IGNORECASE)
 _HEX_DIGEST = re.compile(r"(?:0x|\\x)?([0-9a-f]{64})", re.IGNORECASE)
 _BASE64_DIGEST = re.compile(r"[0-9A-Za-z+/_-]{43}=?")
 _OTHER_HASHES: Final = {"$2": "a bcrypt", "$argon2": "an Argon2", "$pbkdf2": "a PBKDF2", "pbkdf2_": "a PBKDF2"}
+_UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"([0-9]{1,10})([smhd])")
 _UTC_NAME = re.compile(r" ?(?:UTC|GMT)\Z")
 _WORDS: Final = {
     **dict.fromkeys(("true", "t", "1", "yes", "y"), True),
@@ -147,36 +152,21 @@ def parse_time(value: object, name: str, *, utc: bool = False) -> int:
     raise BadInput(Code.TIME_INVALID, name=name)
 
 
-def parse_data(text: str, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
-    """As `data_text`, from a JSON text."""
-    return data_text(_read_data(text), consumer, scopes)
-
-
-def compact_data(given: object) -> str:
-    """The data as compact JSON text, from a JSON text or an object. The size is checked when the key is known.
-
-    :raises BadInput: it is not a JSON object.
-    """
-    return data_text(_read_data(given) if isinstance(given, str) else given, "")
-
-
-def _read_data(text: str) -> object:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(Code.DATA_NOT_JSON, reason=error) from None
-
-
-def data_text(data: object, consumer: str, scopes: frozenset[str] = frozenset()) -> str:
-    """The data as compact JSON text, which is stored.
+def data_text(given: object, consumer: str = "", scopes: frozenset[str] = frozenset()) -> str:
+    """The data as compact JSON text, which is stored, from a JSON text or an object.
 
     :raises BadInput: it is not a JSON object, or too large for the authorizer's context, which also has the consumer
         name, the key ID and the scopes.
     """
-    if not isinstance(data, dict):
+    if isinstance(given, str):
+        try:
+            given = json.loads(given, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(Code.DATA_NOT_JSON, reason=error) from None
+    if not isinstance(given, Mapping):
         raise BadInput(Code.DATA_NOT_OBJECT)
     try:
-        return Identity("api_key", consumer, data, scopes, key_id=_ANY_KEY_ID).context()["data"]
+        return Identity("api_key", consumer, dict(given), scopes, key_id=_ANY_KEY_ID).context()["data"]
     except Refusal:
         raise BadInput(Code.DATA_TOO_LARGE, limit=MAX_CONTEXT_BYTES) from None
     except (ValueError, RecursionError) as error:
@@ -189,9 +179,8 @@ def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
     :raises BadInput: a scope is invalid, or there are too many.
     """
     scopes = frozenset(text.strip() for text in texts)
-    for scope in scopes:
-        if not _SCOPE.fullmatch(scope):
-            raise BadInput(Code.SCOPE_INVALID)
+    if not all(map(_SCOPE.fullmatch, scopes)):
+        raise BadInput(Code.SCOPE_INVALID)
     if len(scopes) > MAX_SCOPES:
         raise BadInput(Code.TOO_MANY_SCOPES, limit=MAX_SCOPES)
     return scopes
@@ -239,3 +228,29 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not a JSON number")
+
+
+def parse_duration(text: str) -> int:
+    """A duration such as `30s`, `15m`, `72h` or `90d` in seconds. `0` needs no unit.
+
+    :raises BadInput: the text is invalid, or more than `MAX_SECONDS`.
+    """
+    if text == "0":
+        return 0
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise BadInput(Code.DURATION_INVALID, text=text)
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > MAX_SECONDS:
+        raise BadInput(Code.DURATION_TOO_LONG, text=text, limit=MAX_SECONDS // 86_400)
+    return seconds
+
+
+def duration_text(seconds: int) -> str:
+    """The duration in its two largest units that are not zero: `3d 4h`."""
+    parts = []
+    for unit, size in _UNITS.items():
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+from typing import Any, Final, TypeGuard
 
 MAX_EVENTS: Final = 10
 """The first and the last nine are kept. Items stay small, because the authorizer reads them for each decision."""
@@ -45,28 +41,16 @@ class Event:
     n: int | None = None
 
     def to_map(self) -> dict[str, Any]:
-        """The members that have a value."""
+        """The members that have a value, as they are stored."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-
-    def store(self) -> AttributeValueTypeDef:
-        """The entry of the item's list `history`."""
-        members = self.to_map().items()
-        return {"M": {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in members}}
 
 
 History = tuple[Event, ...]
 
 
-def read(entries: object) -> History:
-    """The events of the attribute `history`. Malformed ones are skipped: they must not prevent a revocation."""
-    known = (_plain(entry.get("M")) for entry in entries) if isinstance(entries, Sequence) else ()
-    return parse(known)
-
-
 def parse(entries: object) -> History:
-    """The events of a list of JSON objects, such as in an export. Malformed ones are skipped."""
-    events = [_event(entry) for entry in entries] if isinstance(entries, Iterable) else []
-    return tuple(event for event in events if event)
+    """The events of a list of objects. Malformed ones are skipped: they must not prevent a revocation."""
+    return tuple(filter(None, map(_event, entries))) if isinstance(entries, Iterable) else ()
 
 
 def appended(history: History, event: Event, n: int) -> History:
@@ -75,27 +59,13 @@ def appended(history: History, event: Event, n: int) -> History:
     return (*kept, dataclasses.replace(event, n=n))
 
 
-def _plain(entry: object) -> dict[str, Any]:
-    """The texts and the whole numbers of a map in DynamoDB's format."""
-    members: dict[str, Any] = {}
-    for name, value in entry.items() if isinstance(entry, Mapping) else ():
-        if isinstance(text := value.get("S"), str):
-            members[name] = text
-        elif re.fullmatch(r"[0-9]{1,12}", value.get("N", "")):
-            members[name] = int(value["N"])
-    return members
-
-
 def _event(entry: object) -> Event | None:
-    if not isinstance(entry, Mapping):
-        return None
-    texts = [entry.get(name) for name in ("what", "by", "how")]
-    at, n, reason = (entry.get(name) for name in ("at", "n", "reason"))
-    if not _is_count(at) or not all(isinstance(text, str) for text in texts):
-        return None
-    what, by, how = texts
-    return Event(what, at, by, how, reason if isinstance(reason, str) else None, n if _is_count(n) else None)  # type: ignore[arg-type]
+    match entry:
+        case {"what": str(what), "at": at, "by": str(by), "how": str(how), **more} if _is_count(at):
+            reason, n = more.get("reason"), more.get("n")
+            return Event(what, at, by, how, reason if isinstance(reason, str) else None, n if _is_count(n) else None)
+    return None
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -284,7 +284,7 @@ class Deleted(Record):
 
     def attributes(self) -> dict[str, AttributeValueTypeDef]:
         # Without `consumer` and `key_id`, the item is in no index, and the authorizer takes it for no key.
-        return {"pk": {"S": self.digest}, "deleted_at": {"N": str(self.deleted_at)}}
+        return {"pk": {"S": self.digest}, "deleted_at": schema.TIME.store(self.deleted_at)}
 
     @classmethod
     def from_item(cls, item: Item) -> Deleted:

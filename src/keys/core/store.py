@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from authorizer import api_key
-from authorizer.key_record import is_deleted
 from keys.core import fields
 from keys.core.change import Write, put_new, update
 from keys.core.consumers import Consumers, Session
@@ -71,8 +70,7 @@ class Store:
 
         :raises MalformedItem: its item is malformed.
         """
-        item = self._table.get(digest)
-        return None if item is None or is_deleted(item) else Key.from_item(item)
+        return self._session.key(digest)
 
     def all(self, consumer: str | None = None) -> Iterator[Key]:
         """All keys, or those of one consumer, eventually consistent."""
@@ -103,11 +101,11 @@ class Store:
         secret = api_key.generate(prefix)
         event = self._session.event("created", reason)
         scopes = given.get("scopes", frozenset())
-        own = None if data is None else _data(data, consumer, scopes)
+        own = None if data is None else fields.data_text(data, consumer, scopes)
 
         def attempt() -> Created:
             owner, holder = self.consumers.required(consumer, event, own or "{}")
-            text = own or _data(owner.data, consumer, scopes)
+            text = own or fields.data_text(owner.data, consumer, scopes)
             key = _new_key(secret, prefix, key_id, event, expires_in, consumer=consumer, data=text, **given)
             self._table.write([put_new(key), holder])
             return Created(secret, key, not owner.stored)
@@ -154,7 +152,7 @@ class Store:
 
         def change(key: Key) -> Mapping[str, Any]:
             if not changes.keys().isdisjoint(("data", "scopes")):
-                _data(changes.get("data", key.data), key.consumer, changes.get("scopes", key.scopes))
+                fields.data_text(changes.get("data", key.data), key.consumer, changes.get("scopes", key.scopes))
             return {name: value for name, value in changes.items() if getattr(key, name) != value}
 
         return self._change(ref, self._session.event("updated", reason), change)
@@ -252,16 +250,8 @@ class Store:
         self, ref: str, event: Event, changes: Callable[[Key], Mapping[str, Any]], *, wakes: bool = False
     ) -> tuple[Key, bool]:
         """The key after the change, and whether it changed. `wakes`: the consumer must be enabled."""
-
-        def attempt() -> tuple[Key, bool]:
-            old = self.find(ref)
-            if not (changed := changes(old)):
-                return old, False
-            new = old.changed(event, **changed)
-            self._table.write([update(old, new, alive=wakes), *([self._holder(old, event)] if wakes else [])])
-            return new, True
-
-        return self._table.retry_conflicts(attempt)
+        holder = (lambda key: self._holder(key, event)) if wakes else None
+        return self._session.change_key(lambda: self.find(ref), event, changes, holder)
 
     def _holder(self, key: Key, event: Event) -> Write:
         return self.consumers.required(key.consumer, event, key.data)[1]
@@ -284,12 +274,6 @@ class Store:
         if not pks:
             raise self._not_found(ref)
         return pks[0]
-
-
-def _data(given: Mapping[str, Any] | str, consumer: str, scopes: frozenset[str]) -> str:
-    if isinstance(given, str):
-        return fields.parse_data(given, consumer, scopes)
-    return fields.data_text(dict(given), consumer, scopes)
 
 
 def _new_key(secret: str, prefix: str, key_id: str | None, event: Event, lifetime: int | None, **known: Any) -> Key:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from keys.core.change import update
 from keys.core.errors import MalformedItem
-from keys.core.progress import Report, ignore
-from keys.core.record import Consumer, Item, Key, State, records
-from keys.core.table import Table, WriteConflict
+from keys.core.record import Consumer, Key, State, records
+from keys.core.table import Report, Table, WriteConflict, ignore
 
 
 @dataclass(slots=True)
@@ -72,30 +72,19 @@ def upgrade(table: Table, progress: Report = ignore, checking: Report = ignore) 
     It can be interrupted and repeated: a key that is complete is left alone. It adds nothing to the history.
     """
     done = 0
-    for record in records(table.scan_consistently(checking), lambda _error: None):
-        if isinstance(record, Key) and needs_end_day(record):
-            done += table.retry_conflicts(lambda key=record: _complete(table, key.stored))  # type: ignore[misc]
+    for key in records(table.scan_consistently(checking), lambda _error: None):
+        if isinstance(key, Key) and needs_end_day(key):
+            done += table.retry_conflicts(lambda key=key: _complete(table, key))  # type: ignore[misc]
             progress(done, None)
     return done
 
 
-def _complete(table: Table, item: Item) -> bool:
-    key = Key.from_item(item)
-    names = ("expires_at", "revoked_at")
-    same = [f"{name} = :{name}" if name in item else f"attribute_not_exists({name})" for name in names]
-    values = {f":{name}": item[name] for name in names if name in item}
-    write = {
-        "Key": {"pk": item["pk"]},
-        "ConditionExpression": " AND ".join(["attribute_exists(pk)", *same]),
-        "UpdateExpression": "SET end_day = :end_day" if key.end_day else "REMOVE end_day",
-    }
-    if key.end_day:
-        values[":end_day"] = {"S": key.end_day}
-    if values:
-        write["ExpressionAttributeValues"] = values
+def _complete(table: Table, key: Key) -> bool:
     try:
-        table.write([{"Update": write}])
-    except WriteConflict:
-        # Whoever changed the key has set the attribute.
+        table.write([update(key, key, only=frozenset(["end_day"]))])
+    except WriteConflict as conflict:
+        if not conflict.failed:
+            raise
+        # Whoever changed the key has set the attribute, or the next run does.
         return False
     return True

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 
 from keys.core.aws_errors import translate
 from keys.core.errors import Code, Conflict, OutcomeUnknown, ServiceFailure
-from keys.core.progress import Report
 from keys.core.record import keys_in
 
 if TYPE_CHECKING:
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from keys.core.record import Item
 
 T = TypeVar("T")
+
+Report = Callable[[int, int | None], None]
+"""Progress: called with the amount completed and the total, None if the total is not known."""
 
 MAX_TRANSACTION: Final = 100
 """DynamoDB's limit of writes in one transaction."""
@@ -40,6 +42,10 @@ _CONFLICTS = frozenset(["ConditionalCheckFailed", "TransactionConflict"])
 _THROTTLED = frozenset(["ThrottlingError", "ProvisionedThroughputExceeded"])
 _CANCELLED: Final = frozenset(["TransactionCanceledException", "TransactionConflictException"])
 _IN_PROGRESS: Final = "TransactionInProgressException"
+
+
+def ignore(_done: int, _total: int | None) -> None:
+    """A report that nobody reads."""
 
 
 class WriteConflict(Exception):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from authorizer import api_key
-from keys.core import duration, fields
+from keys.core import fields
 from keys.core.errors import BadInput, KeysError
 from keys.core.record import Consumer, Deleted, Key, State, imported_key_id, make_hint
 from keys.transfer.columns import ACTIVE_STATES, Columns, Options, json_object
@@ -180,7 +180,7 @@ def _expiry(values: Mapping[str, Any], options: Options, created_at: int | None)
     if "lifetime" in values:
         if created_at is None:
             raise BadInput("A line with lifetime must have created_at.")
-        end = created_at + duration.parse(str(values["lifetime"]))
+        end = created_at + fields.parse_duration(str(values["lifetime"]))
         expires_at = end if expires_at is None else min(expires_at, end)
     if created_at is not None and expires_at is not None and expires_at <= created_at:
         raise BadInput("expires_at is not after created_at.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from keys.core import attributes
 from keys.core.history import Event
 
 DIGEST = "ab" * 32
@@ -52,4 +53,4 @@ def record(
 
 
 def _history(entries: Sequence[Event]) -> dict[str, Any]:
-    return {"history": {"L": [event.store() for event in entries]}} if entries else {}
+    return {"history": attributes.write([entry.to_map() for entry in entries])} if entries else {}
