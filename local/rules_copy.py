@@ -51,7 +51,7 @@ class RulesCopy:
         :raises StepError: the file has mistakes, or the copy does: then the file does not permit another provider.
         """
         read(self._file)
-        text = self._file.read_text(encoding="utf-8")
+        text = self._file.read_text(encoding="utf-8-sig")
         copy = self._folder / _FILE
         for named in _files_named_in(text):
             source, target = self._file.parent / named, copy.parent / named

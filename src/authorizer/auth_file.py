@@ -35,7 +35,8 @@ def load(path: Path) -> AuthFile:
     :raises SettingsError: the file cannot be read, or has a mistake; see `parse`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # Editors on Windows write a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
         raise SettingsError([f"the file cannot be read: {why}"]) from None
@@ -49,7 +50,7 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     """
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # An integer of thousands of digits is a plain ValueError.
         raise SettingsError([f"not TOML: {error}"]) from None
     mistakes: list[str] = []
     lines = _Lines(text)

@@ -1,6 +1,7 @@
 """Typed reading of one table of settings. All mistakes are collected, so that they are reported together."""
 
 import math
+import os.path
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -66,16 +67,20 @@ class Entry:
         return value
 
     def file(self, name: str) -> Path | None:
-        """The path of an existing file, or None if the member is absent."""
+        """The path of an existing file, or None if the member is absent or there is no such file."""
         name_of_file = self.text(name)
-        path = self._directory / name_of_file if name_of_file else None
-        if path and not path.is_file():
-            self.wrong(
-                name,
-                f"{name} names {name_of_file!r}, which does not exist. Add the file to the function's code, or correct "
-                "the path.",
-            )
-        return path
+        if name_of_file is None:
+            return None
+        path = self._directory / name_of_file
+        # Path.is_file raises for a name that is too long or a folder that cannot be read.
+        if os.path.isfile(path):  # noqa: PTH113
+            return path
+        self.wrong(
+            name,
+            f"{name} names {name_of_file!r}, which does not exist. Add the file to the function's code, or correct "
+            "the path.",
+        )
+        return None
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of strings; one string stands for a list of one. Empty only if the member is absent."""

@@ -63,7 +63,7 @@ class KeySet(NamedTuple):
         if len(members) > MOST_MEMBERS:
             unusable[f"beyond the first {MOST_MEMBERS:,}"] = len(members) - MOST_MEMBERS
         if not keys:
-            raise FetchError("no usable key")
+            raise FetchError(f"no usable key ({_counted(unusable)})" if unusable else "no usable key")
         return cls(tuple(keys), unusable, document.get("fetched_at"))
 
     def fitting(self, kid: str | None, algorithm: str) -> tuple[SigningKey, ...]:
@@ -320,9 +320,12 @@ class SigningKeys:
     def _parse(self, body: bytes) -> KeySet:
         key_set = KeySet.parse(body, self._uses)
         if key_set.unusable:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(key_set.unusable.items()))
-            self._report("jwks_key_skipped", f"{self._issuer}: {reasons}")
+            self._report("jwks_key_skipped", f"{self._issuer}: {_counted(key_set.unusable)}")
         return key_set
+
+
+def _counted(unusable: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(unusable.items()))
 
 
 def _time(fetched_at: object) -> float | None:

@@ -34,6 +34,8 @@ class KeyRecord(NamedTuple):
 
         :raises MalformedRecord: the item is not a valid API key.
         """
+        if "deleted_at" in item:
+            raise MalformedRecord("the key has deleted_at")
         consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
         if not consumer or not consumer.isprintable():
             raise MalformedRecord("consumer is missing or not printable")

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from authorizer import bearer, claims
 from authorizer.algorithms import ALGORITHMS
 from authorizer.entry import Entry
-from authorizer.urls import is_fetchable
+from authorizer.urls import is_fetchable, shown
 
 KEY_USES: Final = ("sig", "jwt-svid")
 """The `use` values of signing keys: RFC 7517, section 4.2, and SPIFFE "Trust Domain and Bundle", section 4.2.2."""
@@ -90,11 +90,14 @@ def _read(entry: Entry) -> Provider:
     if entry.members.get("issuer") is None:
         entry.wrong("issuer", 'issuer is missing. Set it to the "iss" of the provider\'s tokens.')
     elif issuer and not (issuer.isprintable() and _ISSUER.fullmatch(issuer)):
-        entry.wrong("issuer", f"issuer must be a URI, or a string without colons and outer spaces, not {issuer!r}.")
+        problem = "issuer must be a URI, or a string without colons and outer spaces"
+        entry.wrong("issuer", f"{problem}, not {shown(issuer)!r}.")
     elif issuer and "jwks_url" not in entry.members and not is_fetchable(issuer):
-        entry.wrong("issuer", f"jwks_url is missing. Discovery requires an https issuer, and this one is {issuer!r}.")
+        problem = "jwks_url is missing. Discovery requires an https issuer"
+        entry.wrong("issuer", f"{problem}, and this one is {shown(issuer)!r}.")
     if jwks_url and not is_fetchable(jwks_url):
-        entry.wrong("jwks_url", f"jwks_url must be an https URL without credentials and fragment, not {jwks_url!r}.")
+        problem = "jwks_url must be an https URL without credentials and fragment"
+        entry.wrong("jwks_url", f"{problem}, not {shown(jwks_url)!r}.")
     if entry.members.get("audience") is None:
         problem = 'audience is missing. Set it to the "aud" of this API\'s tokens, to refuse those of other services.'
         entry.wrong("audience", problem)
@@ -130,7 +133,7 @@ def media_type(name: str) -> str:
 
 def _authorities(entry: Entry) -> Path | None:
     path = entry.file("ca_bundle")
-    if path and path.is_file():
+    if path:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except OSError:  # ssl.SSLError is one.

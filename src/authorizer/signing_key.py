@@ -25,7 +25,8 @@ MAX_RSA_BITS: Final = 16_384
 """OpenSSL's maximum. The minimum is PyJWT's: 2048 bits (RFC 7518, section 3.3)."""
 VERSIONS: Final = {"pyjwt": jwt.__version__, "cryptography": cryptography.__version__}
 
-_PUBLIC: Final = ("crv", "e", "kty", "n", "x", "y")
+_PUBLIC: Final = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
+"""The members of a public key, by its type (RFC 7638, section 3.2). A key can have those of other types as well."""
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _NUMBERS: Final = ("e", "n", "x", "y")
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -68,7 +69,7 @@ class SigningKey:
             raise UnusableKey("kid is not a string")
         names = _algorithms(jwk)
         try:
-            return cls(kid, names, *_read({name: jwk[name] for name in _PUBLIC if name in jwk}, names))
+            return cls(kid, names, *_read({name: jwk[name] for name in _PUBLIC[jwk["kty"]] if name in jwk}, names))
         except UnusableKey:
             raise
         except Exception:
@@ -95,7 +96,8 @@ def _check_purpose(jwk: Mapping[str, Any], uses: Collection[str]) -> None:
 
 def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
     """The algorithms that fit the key's type and curve, or only the one that its `alg` names."""
-    kty, crv = jwk.get("kty"), jwk.get("crv")
+    kty = jwk.get("kty")
+    crv = jwk.get("crv") if kty != "RSA" else None
     if not isinstance(kty, str) or not isinstance(crv, str | None):
         raise UnusableKey("kty or crv is not a string")
     fitting = algorithms.of_key(kty, crv)
@@ -130,7 +132,7 @@ def _read(jwk: dict[str, Any], names: frozenset[str]) -> tuple[str, dict[str, tu
             raise UnusableKey("RSA key too short")
         verifiers[name] = (algorithm, prepared)
     written = algorithm.to_jwk(prepared, as_dict=True)
-    required = {name: written[name] for name in _PUBLIC if name in written}
+    required = {name: written[name] for name in _PUBLIC[jwk["kty"]]}
     return hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).hexdigest(), verifiers
 
 

@@ -22,3 +22,8 @@ def is_fetchable(url: str) -> bool:
     if not host or "@" in parts.netloc:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+
+
+def shown(url: str) -> str:
+    """The URL for a log or a message, without what can be a secret: user, password, query and fragment."""
+    return re.sub(r"[?#].*", "?...", re.sub(r"//[^/?#]*@", "//...@", url, flags=re.DOTALL), flags=re.DOTALL)

@@ -219,3 +219,41 @@ def test_a_file_that_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> N
     (tmp_path / "latin.toml").write_bytes("# Zoë".encode("latin-1"))
     with pytest.raises(SettingsError, match="the file cannot be read: it is not in UTF-8"):
         auth_file.load(tmp_path / "latin.toml")
+
+
+def test_a_byte_order_mark_and_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "auth.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + PERMIT_ALL.replace("\n", "\r\n").encode())
+    assert auth_file.load(file).rules.permit_every_route
+
+
+def test_an_integer_that_python_does_not_read_is_a_mistake() -> None:
+    (mistake,) = mistakes(f"[settings]\njwks_fresh_seconds = {'9' * 5000}\n{PERMIT_ALL}")
+    assert mistake.startswith("not TOML")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\\u0000b", "sub/" * 2000, "."])
+def test_a_name_that_cannot_be_a_file_is_a_mistake(name: str, tmp_path: Path) -> None:
+    provider = f'[[provider]]\nissuer = "https://a.example"\naudience = "a"\nca_bundle = "{name}"\n'
+    with pytest.raises(SettingsError) as caught:
+        auth_file.parse(f'{PERMIT_ALL}{provider}[settings]\njwks_seed = "{name}"\n', tmp_path)
+    assert ["does not exist" in mistake for mistake in caught.value.mistakes] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "jwks_url"),
+    [
+        ("https://a.example", "https://user:hunter2@a.example/jwks"),
+        ("https://a.example", "http://a.example/jwks?token=hunter2"),
+        ("https://a.example", "https://a.example/jwks#hunter2"),
+        ("https://a.example", "https://u:a@b:hunter2@a.example/jwks"),
+        ("https://user:hunter2@a.example", None),
+        ("http://a.example?token=hunter2", None),
+        ("https://user:hunter2@a.example/ x", "https://a.example/jwks"),
+    ],
+)
+def test_a_mistake_in_a_url_is_told_without_what_can_be_a_secret(issuer: str, jwks_url: str | None) -> None:
+    url = f'jwks_url = "{jwks_url}"\n' if jwks_url else ""
+    (mistake,) = mistakes(f'{PERMIT_ALL}[[provider]]\nissuer = "{issuer}"\naudience = "a"\n{url}')
+    assert "a.example" in mistake
+    assert "hunter2" not in mistake

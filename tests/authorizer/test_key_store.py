@@ -115,6 +115,7 @@ def test_a_key_of_another_prefix_is_not_ours_and_costs_no_read() -> None:
         ({"enabled": {"BOOL": False}}, Reason.DISABLED_KEY),
         ({"expires_at": {"N": str(NOW)}}, Reason.EXPIRED_KEY),
         ({"enabled": None}, Reason.MALFORMED_RECORD),
+        ({"deleted_at": {"N": "1"}}, Reason.MALFORMED_RECORD),
         ({"enabled": {"S": "true"}}, Reason.MALFORMED_RECORD),
         ({"consumer": None}, Reason.MALFORMED_RECORD),
         ({"consumer": {"S": ""}}, Reason.MALFORMED_RECORD),

@@ -74,6 +74,13 @@ def test_members_that_are_null_or_empty_are_absent(kind: str, absent: object) ->
     assert (key, key.kid) == (SigningKey.from_jwk(jwk(kind)), None)
 
 
+@pytest.mark.parametrize("odd", [0, "not base64url!", {}, "P-256"])
+@pytest.mark.parametrize(("kind", "names"), [("RS", "crv x y"), ("ES256", "e n"), ("Ed25519", "e n y")])
+def test_members_of_other_types_of_keys_are_ignored(kind: str, names: str, odd: object) -> None:
+    key = SigningKey.from_jwk(jwk(kind) | dict.fromkeys(names.split(), odd))
+    assert key == SigningKey.from_jwk(jwk(kind))
+
+
 @pytest.mark.parametrize("kind", MAY)
 def test_padding_and_the_standard_alphabet_are_read(kind: str) -> None:
     member = jwk(kind)

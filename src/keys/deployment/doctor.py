@@ -158,7 +158,7 @@ def _refused_jwt(provider: Provider, answer: Answer, configuration: dict[str, An
         return _broken(answer, configuration)
     failure = answer.fetch_failure or answer.reason or "unknown reason: see the function's log"
     # PyJWT treats `cryptography` without its compiled modules as not installed, and then no key is usable.
-    if failure.endswith("no usable key"):
+    if "no usable key" in failure:
         detail = f"if this machine can use them, the artifact is for another Python than {configuration.get('Runtime')}"
         return Finding("runtime", State.WRONG, f"{failure}; {detail}: {_BUILD_AS_DEPLOYED}")
     return Finding(
