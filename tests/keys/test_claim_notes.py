@@ -1,7 +1,7 @@
 """How `keys check` reports claim paths and required claims."""
 
 from authorizer import auth_file
-from keys.deployment.claim_notes import claim_notes
+from keys.deployment.file_notes import claim_notes
 
 FILE = """
 [[provider]]

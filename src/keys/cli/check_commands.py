@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from keys.cli import output
-from keys.cli.app import App, note
+from keys.cli.app import App
 from keys.cli.commands import Command
+from keys.cli.exits import Exit
+from keys.cli.result import Fields, Result
 from keys.core.errors import BadInput
-from keys.deployment import api_routes, kept_parameters, live_api, rules, rules_check
-from keys.deployment.api_routes import ApiRoutes
-from keys.deployment.claim_notes import claim_notes
+from keys.deployment import api_routes, file_notes, live_api, rules, rules_check
+from keys.deployment.endpoint import ApiRoutes
 from keys.deployment.guard import Caller
 from keys.deployment.rules_check import RouteAnswer, RulesCheck
 from keys.deployment.words import plural
 
-WRONG: Final = 2
-UNCHECKED: Final = 10
 MOST_SHOWN: Final = 20
 
 
@@ -51,15 +48,15 @@ MOST_SHOWN: Final = 20
 @click.option(
     "--api", "apis", metavar="ID", multiple=True, help="The ID of a deployed API of the authorizer. Repeat it."
 )
-@click.pass_context
+@click.pass_obj
 def check(
-    ctx: click.Context,
+    app: App,
     file: Path,
     template_paths: tuple[Path, ...],
     parameters: tuple[str, ...],
     names: tuple[str, ...],
     apis: tuple[str, ...],
-) -> None:
+) -> Result:
     """Check an auth.toml file before you deploy it.
 
     The access rules are compared with the routes of an API. The output has every mistake with its line and its remedy,
@@ -73,7 +70,6 @@ def check(
     The exit code is 10 if there are no mistakes, but no route was compared with the rules, or some rules match no
     route and a part of the API could not be read.
     """
-    app: App = ctx.obj
     try:
         read = rules.read_file(file)
     except BadInput as error:
@@ -82,111 +78,107 @@ def check(
         raise BadInput(f"{error}\nFILE is the auth.toml file. Specify the template with --template.") from None
     if not template_paths and not apis and Path("template.yaml").is_file():
         template_paths = (Path("template.yaml"),)
-    sources = [*map(str, template_paths), *(f"API {api}" for api in apis)]
-    parts = [api_routes.read(template_paths, dict(_assignments(parameters)), names)] if template_paths else []
-    parts += [live_api.read(api, app.deployment.function, app.deployment.client) for api in apis]
-    found = rules_check.examine(
-        read.rules,
-        ApiRoutes.joined(parts) if parts else None,
-        simple_responses=bool(read.settings.get("simple_responses")),
-    )
-    told = [*claim_notes(read)]
-    if app.target.stack:
-        kept = app.deployment.parameters
-        found = replace(found, mistakes=(*found.mistakes, *kept_parameters.mistakes(kept, read)))
-        told = [*told, *kept_parameters.notes(kept, file)]
+    routes = _routes(app, template_paths, dict(map(_assignment, parameters)), names, apis)
+    found = rules_check.examine(read.rules, routes, simple_responses=bool(read.settings.get("simple_responses")))
+    kept = app.deployment.parameters if app.target.stack else {}
+    mistakes = [*found.mistakes, *file_notes.clashes(kept, read)]
+    told = [*file_notes.claim_notes(read), *file_notes.other_file(kept, file)]
     count = len(read.rules.rules)
-    if app.json:
-        checked = _check_object(found)
-        checked["notes"] += told
-        output.print_json({"rules": count, "providers": len(read.providers), **checked})
-    else:
-        _show(found, file)
-        for text in told:
-            note(f"Note: {file}: {text}.")
-        counts = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
-        looked_at = f"{file}: {', '.join(plural(*each) for each in counts)}"
-        if read.rules.permit_every_route:
-            note(f"Warning: {rules.EVERY_ROUTE}.")
-        note(_summary(looked_at, found, sources))
-    if found.mistakes:
-        ctx.exit(WRONG)
-    if found.unchecked:
-        ctx.exit(UNCHECKED)
+    data = {
+        "rules": count,
+        "providers": len(read.providers),
+        "routes": [_object(answer) for answer in found.routes],
+        "mistakes": mistakes,
+        "notes": [*found.notes, *told],
+        "unread": [{"place": place, "why": why} for place, why in found.unread.items()],
+        "unchecked": [rule.where for rule in found.unchecked],
+    }
+    notes = [
+        *_unread(found, file),
+        *(f"Note: {_placed(text, file)}." for text in found.notes),
+        *(f"Error: {_placed(text, file)}." for text in mistakes),
+        *(f"Note: {file}: {text}." for text in told),
+    ]
+    if read.rules.permit_every_route:
+        notes.append(f"Warning: {rules.EVERY_ROUTE}.")
+    sizes = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
+    looked_at = f"{file}: {', '.join(plural(*each) for each in sizes)}"
+    sources = [*map(str, template_paths), *(f"API {api}" for api in apis)]
+    notes.append(_summary(looked_at, found, len(mistakes), sources))
+    code = Exit.BAD_INPUT if mistakes else Exit.UNCHECKED if found.unchecked else Exit.DONE
+    return Result(data, [Fields(_lines(found))], () if app.json else notes, code)
 
 
-def _assignments(parameters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for text in parameters:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise BadInput(f"--parameter {text}: write NAME=VALUE.")
-        yield name, value
+def _routes(
+    app: App, paths: tuple[Path, ...], parameters: dict[str, str], names: tuple[str, ...], apis: tuple[str, ...]
+) -> ApiRoutes:
+    """The routes of the templates and of the deployed APIs."""
+    found = api_routes.read(paths, parameters, names)
+    for api in apis:
+        live = live_api.read(api, app.deployment.function, app.deployment.client)
+        found.include(live.endpoints, live.unread)
+    return found
 
 
-def _summary(looked_at: str, found: RulesCheck, sources: list[str]) -> str:
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise BadInput(f"--parameter {text}: write NAME=VALUE.")
+    return name, value
+
+
+def _summary(looked_at: str, found: RulesCheck, count: int, sources: list[str]) -> str:
+    mistakes = f"{plural(count, 'mistake') if count else 'no mistakes'} found"
     if not sources:
-        return f"{looked_at}: {_mistakes(found)}. The routes were not checked: specify --template or --api."
-    routes = f"{plural(found.endpoints, 'route')} of {', '.join(sources)}"
-    counts = ((found.count(caller), caller) for caller in Caller)
-    named = ", ".join(f"{count} {'behind ' * ('authorizer' in caller)}{caller}" for count, caller in counts if count)
+        return f"{looked_at}: {mistakes}. The routes were not checked: specify --template or --api."
+    by_caller = {caller: found.count(caller) for caller in Caller}
+    routes = f"{plural(sum(by_caller.values()), 'route')} of {', '.join(sources)}"
+    named = ", ".join(
+        f"{number} {'behind ' * ('authorizer' in caller)}{caller}" for caller, number in by_caller.items() if number
+    )
     routes += f" ({named})" if named else ""
     if found.unread:
         routes += f", {plural(len(found.unread), 'part')} that could not be read"
     unchecked = f" Rules that were not checked: {len(found.unchecked)}." if found.unchecked else ""
-    return f"{looked_at}, {routes}: {_mistakes(found)}.{unchecked}"
+    return f"{looked_at}, {routes}: {mistakes}.{unchecked}"
 
 
-def _mistakes(found: RulesCheck) -> str:
-    count = len(found.mistakes)
-    return f"{plural(count, 'mistake') if count else 'no mistakes'} found"
-
-
-def _show(found: RulesCheck, file: Path) -> None:
-    apis = {answer.endpoints[0].api for answer in found.routes}
+def _lines(found: RulesCheck) -> Iterator[tuple[str, str]]:
+    """The routes with who can call them, under the name of their API if there are several."""
+    has_several = len({answer.api for answer in found.routes}) > 1
     shown = None
     for answer in found.routes:
-        api = answer.endpoints[0].api
-        if len(apis) > 1 and api != shown:
-            output.print_fields([(f"API {api}", "")])
-            shown = api
-        output.print_fields([(answer.name.ljust(24), f" {answer.who}{_lines(answer)}")])
+        if has_several and answer.api != shown:
+            yield f"API {answer.api}", ""
+            shown = answer.api
+        places = f" ({', '.join(rule.where for rule in answer.rules)})" if answer.rules else ""
+        yield answer.name.ljust(24), f" {answer.who}{places}"
         for rule in answer.part:
-            output.print_fields([("", f"{str(rule.route).ljust(22)} {answer.who_of(rule)} ({rule.where})")])
+            yield "", f"{str(rule.route).ljust(22)} {answer.who_of(rule)} ({rule.where})"
+
+
+def _unread(found: RulesCheck, file: Path) -> Iterator[str]:
     for place, why in list(found.unread.items())[:MOST_SHOWN]:
-        note(f"Not read: {place}: {why}")
+        yield f"Not read: {place}: {why}"
     if len(found.unread) > MOST_SHOWN:
-        note(f"... and {len(found.unread) - MOST_SHOWN} more. To see all of them, specify --output json.")
+        yield f"... and {len(found.unread) - MOST_SHOWN} more. To see all of them, specify --output json."
     for rule in found.unchecked if found.routes else ():
-        note(
-            f"Not checked: {file}, {rule.where}: {rule.route} matches no route with this authorizer that could be read."
-        )
-    for text in found.notes:
-        note(f"Note: {file}, {text}." if text.startswith("line") else f"Note: {text}.")
-    for text in found.mistakes:
-        note(f"Error: {file}, {text}." if text.startswith("line") else f"Error: {text}.")
+        place = f"{file}, {rule.where}: {rule.route}"
+        yield f"Not checked: {place} matches no route with this authorizer that could be read."
 
 
-def _lines(answer: RouteAnswer) -> str:
-    return f" ({', '.join(rule.where for rule in answer.rules)})" if answer.rules else ""
+def _placed(text: str, file: Path) -> str:
+    """A text with the file, if it has a line of it."""
+    return f"{file}, {text}" if text.startswith("line") else text
 
 
-def _check_object(found: RulesCheck) -> dict[str, Any]:
+def _object(answer: RouteAnswer) -> dict[str, Any]:
+    parts = [{"route": str(rule.route), "who": answer.who_of(rule), "rule": rule.where} for rule in answer.part]
     return {
-        "routes": [
-            {
-                "api": answer.endpoints[0].api,
-                "route": answer.name,
-                "caller": answer.endpoints[0].guard.caller.value,
-                "who": answer.who,
-                "rules": [rule.where for rule in answer.rules],
-                "part": [
-                    {"route": str(rule.route), "who": answer.who_of(rule), "rule": rule.where} for rule in answer.part
-                ],
-            }
-            for answer in found.routes
-        ],
-        "mistakes": list(found.mistakes),
-        "notes": list(found.notes),
-        "unread": [{"place": place, "why": why} for place, why in found.unread.items()],
-        "unchecked": [rule.where for rule in found.unchecked],
+        "api": answer.api,
+        "route": answer.name,
+        "caller": answer.guard.caller.value,
+        "who": answer.who,
+        "rules": [rule.where for rule in answer.rules],
+        "part": parts,
     }

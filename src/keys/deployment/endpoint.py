@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from authorizer import glob
-from authorizer.route import DEFAULT, METHODS, Route
+from authorizer.route import DEFAULT, METHODS, Route, RouteError
 from keys.deployment.guard import THIS, Caller, Guard
 
 _PARAMETER: Final = re.compile(r"(\{[^{}]+\})")
 _SEGMENT: Final = "\0"
 _REST: Final = "\1"
-"""Placeholders for the value of a path parameter. No pattern has these characters, so only `*` matches them."""
+"""Characters of the value of a path parameter: any but a slash, and any. No pattern has them, so only `*` matches."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -33,20 +33,6 @@ class Endpoint:
     when: str = field(default="", kw_only=True)
     is_usual: bool = field(default=True, kw_only=True)
 
-    @classmethod
-    def parse(cls, method: str, path: str, *, guard: Guard = THIS, api: str = "") -> Iterator[Endpoint]:
-        """One endpoint per method. `method` is a method name of API Gateway, in any case; `ANY` means all methods.
-
-        :raises RouteError: this is not a valid route of API Gateway.
-        """
-        if path.removeprefix("/") == DEFAULT:
-            yield cls("", DEFAULT, guard=guard, api=api)
-            return
-        anything = method.upper() in ("ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD")
-        Route.parse(f"{'*' if anything else method.upper()} {path}")
-        for each in METHODS if anything else (method.upper(),):
-            yield cls(path, each, guard=guard, api=api)
-
     def __str__(self) -> str:
         return DEFAULT if self.method == DEFAULT else f"{self.method} {self.path}"
 
@@ -62,63 +48,75 @@ class Endpoint:
 
     def is_covered(self, route: Route) -> bool:
         """Whether a rule with this route matches all of its requests."""
-        text = "".join(_REST if "+}" in part else _SEGMENT if part.startswith("{") else part for part in self._parts())
-        return self.method in route.methods and glob.matches(route.path, text)
+        return self.method in route.methods and glob.matches(route.path, "".join(self._parts()))
 
     def is_met(self, route: Route) -> bool:
         """Whether a rule with this route matches at least one of its requests."""
-        if self.method not in route.methods:
-            return False
-        return self.method == DEFAULT or _share_a_text(_pattern_symbols(route.path), list(self._symbols()))
-
-    def _parts(self) -> list[str]:
-        return _PARAMETER.split(self.path.removeprefix("/"))
-
-    def _symbols(self) -> Iterator[_Symbol]:
+        if self.method == DEFAULT or self.method not in route.methods:
+            return self.method in route.methods
+        places = _past_wildcards(route.path, {0})
         for part in self._parts():
-            if part.startswith("{"):
-                taken = "" if "+}" in part else "/"
-                yield from (_Symbol(None, False, taken), _Symbol(None, True, taken))
+            if part in (_SEGMENT, _REST):
+                # One or more characters.
+                more, places = _after(route.path, places, part), set()
+                while more - places:
+                    places |= more
+                    more = _after(route.path, more, part)
             else:
-                yield from (_Symbol(letter) for letter in part)
+                for letter in part:
+                    places = _after(route.path, places, letter)
+        return len(route.path) in places
+
+    def _parts(self) -> Iterator[str]:
+        for part in _PARAMETER.split(self.path.removeprefix("/")):
+            yield (_REST if "+}" in part else _SEGMENT) if part.startswith("{") else part
 
 
-class _Symbol(NamedTuple):
-    """One character, or with None any character except `but`. `repeats`: zero or more of them."""
-
-    letter: str | None
-    repeats: bool = False
-    but: str = ""
-
-    def takes(self, other: _Symbol) -> bool:
-        if self.letter is not None and other.letter is not None:
-            return self.letter == other.letter
-        return (other.letter or "x") != self.but and (self.letter or "x") != other.but
+def _after(pattern: str, places: set[int], letter: str) -> set[int]:
+    """The positions in a pattern after one more character of a text: this one, or one of a path parameter."""
+    after = set[int]()
+    for place in places - {len(pattern)}:
+        if pattern[place] == "*":
+            after.add(place)
+        elif pattern[place] == letter or letter == _REST or (letter == _SEGMENT and pattern[place] != "/"):
+            after.add(place + 1)
+    return _past_wildcards(pattern, after)
 
 
-def _pattern_symbols(pattern: str) -> list[_Symbol]:
-    return [_Symbol(None, repeats=True) if letter == "*" else _Symbol(letter) for letter in pattern]
+def _past_wildcards(pattern: str, places: set[int]) -> set[int]:
+    """The positions, and those after a wildcard that matches nothing. No wildcard follows another one."""
+    return places | {place + 1 for place in places if pattern[place : place + 1] == "*"}
 
 
-def _share_a_text(one: list[_Symbol], other: list[_Symbol]) -> bool:
-    """Whether both patterns match a common text: a search over pairs of positions in them."""
-    seen = {(0, 0)}
-    waiting = [(0, 0)]
-    while waiting:
-        i, j = waiting.pop()
-        if i == len(one) and j == len(other):
-            return True
-        mine = one[i] if i < len(one) else None
-        yours = other[j] if j < len(other) else None
-        steps = []
-        if mine and mine.repeats:
-            steps.append((i + 1, j))
-        if yours and yours.repeats:
-            steps.append((i, j + 1))
-        if mine and yours and mine.takes(yours):
-            steps.append((i if mine.repeats else i + 1, j if yours.repeats else j + 1))
-        for step in steps:
-            if step not in seen:
-                seen.add(step)
-                waiting.append(step)
-    return False
+class ApiRoutes:
+    """The routes of APIs. `unread`: places that might have routes but cannot be read, and why."""
+
+    def __init__(self) -> None:
+        self._endpoints = set[Endpoint]()
+        self.unread: dict[str, str] = {}
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(sorted(self._endpoints))
+
+    def add(self, place: str, api: str, method: str, path: str, guard: Guard) -> None:
+        """Add a route of API Gateway: one endpoint per method. `method` is in any case; `ANY` means all methods.
+
+        What is not a valid route of API Gateway is added to `unread` with the name `place`.
+        """
+        anything = method.upper() in ("ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD")
+        if path.removeprefix("/") == DEFAULT:
+            self._endpoints.add(Endpoint("", DEFAULT, guard=guard, api=api))
+            return
+        try:
+            Route.parse(f"{'*' if anything else method.upper()} {path}")
+        except RouteError as error:
+            self.unread[f"{place}: {method} {path}"] = f"the route {error}"
+            return
+        methods = METHODS if anything else (method.upper(),)
+        self._endpoints |= {Endpoint(path, each, guard=guard, api=api) for each in methods}
+
+    def include(self, endpoints: Iterable[Endpoint], unread: dict[str, str]) -> None:
+        """Add the endpoints and the unread places of other routes."""
+        self._endpoints.update(endpoints)
+        self.unread |= unread

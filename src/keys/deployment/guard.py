@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+from keys.deployment.intrinsics import as_text
 
 IsThis = Callable[[str], bool | None]
 """Whether a function, as the URI of an authorizer names it, is this authorizer; None if that is not known."""
 
 _FUNCTION: Final = re.compile(r"/functions/(.+)/invocations\Z", re.DOTALL)
+_MANAGED: Final = {"COGNITO_USER_POOLS": "the Cognito authorizer", "JWT": "the JWT authorizer"}
 
 
 class Caller(StrEnum):
@@ -48,62 +51,48 @@ def unknown(why: str) -> Guard:
     return Guard(Caller.UNKNOWN, why)
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaAuthorizer:
-    """An authorizer as an API configures it. Texts can have `${...}` for what only AWS knows.
-
-    `kind`: `REQUEST` or `TOKEN`, in any case. `ttl`: how many seconds API Gateway caches its answers, if given.
-    """
-
-    name: str
-    kind: str
-    uri: str
-    sources: str = ""
-    ttl: str | None = None
-    simple: bool = False
-
-    @property
-    def function(self) -> str | None:
-        """The function as the URI names it; None if the URI has another form."""
-        found = _FUNCTION.search(self.uri)
-        return found[1] if found else None
-
-    def guard(self, is_this: IsThis) -> Guard:
-        """The guard of the routes that have this authorizer."""
-        known = is_this(self.function) if self.function else None
-        if known is None:
-            return unknown(f"the function of the authorizer {self.name} is {self.function or self.uri}")
-        if not known:
-            return Guard(Caller.OTHER, f"the Lambda function {self.function}")
-        return Guard(Caller.THIS, faults=tuple(self._faults()), simple=self.simple)
-
-    def _faults(self) -> Iterable[str]:
-        if self.kind.upper() != "REQUEST":
-            yield (
-                f"the authorizer {self.name} has the type {self.kind.upper()}, so its events have no headers and each "
-                "request is refused: set the type REQUEST (in SAM, FunctionPayloadType: REQUEST)"
-            )
-        elif self.sources and self.ttl != "0" and "header.authorization" not in self.sources.lower():
-            # The identity sources are the cache key: callers that share their values share one policy.
-            yield (
-                f"the authorizer {self.name} has the identity source {self.sources} without the Authorization header, "
-                "so API Gateway can use the cached policy of one caller for another: add Authorization, or set the "
-                "cache time to 0"
-            )
-
-
-def attached(kind: str, name: str, authorizer: LambdaAuthorizer | None, is_this: IsThis) -> Guard:
+def attached(kind: str, name: str, authorizer: Mapping[str, Any], is_this: IsThis) -> Guard:
     """The guard of a route with an authorization type of API Gateway, and an authorizer of this name.
 
-    `authorizer`: None if there is none, or it is not known.
+    `authorizer`: its properties, empty if they are not known. CloudFormation, OpenAPI definitions and API Gateway give
+    them the same names, apart from capital letters.
     """
-    managed = {"COGNITO_USER_POOLS": "the Cognito authorizer", "JWT": "the JWT authorizer"}
     if kind == "NONE":
         return OPEN
     if kind == "AWS_IAM":
         return IAM
-    if kind in managed:
-        return Guard(Caller.OTHER, f"{managed[kind]} {name}".rstrip())
-    if kind != "CUSTOM" or authorizer is None:
+    if kind in _MANAGED:
+        return Guard(Caller.OTHER, f"{_MANAGED[kind]} {name}".rstrip())
+    if kind != "CUSTOM" or not authorizer:
         return unknown(f"the authorization type is {kind or 'missing'}, and its authorizer is not known")
-    return authorizer.guard(is_this)
+    properties = {member.lower(): value for member, value in authorizer.items()}
+    uri = as_text(properties.get("authorizeruri", ""))
+    found = _FUNCTION.search(uri)
+    known = is_this(found[1]) if found else None
+    if known is None:
+        return unknown(f"the function of the authorizer {name} is {found[1] if found else uri}")
+    if found and not known:
+        return Guard(Caller.OTHER, f"the Lambda function {found[1]}")
+    simple = as_text(properties.get("enablesimpleresponses")).lower() == "true"
+    return Guard(Caller.THIS, faults=tuple(_faults(name, properties)), simple=simple)
+
+
+def _faults(name: str, properties: Mapping[str, Any]) -> Iterator[str]:
+    kind = as_text(properties.get("type") or properties.get("authorizertype", "")).upper()
+    sources = properties.get("identitysource") or []
+    source = ", ".join(map(as_text, sources if isinstance(sources, list) else [sources]))
+    if kind != "REQUEST":
+        yield (
+            f"the authorizer {name} has the type {kind}, so its events have no headers and each request is refused: "
+            "set the type REQUEST (in SAM, FunctionPayloadType: REQUEST)"
+        )
+    elif (
+        source
+        and "header.authorization" not in source.lower()
+        and as_text(properties.get("authorizerresultttlinseconds")) != "0"
+    ):
+        # The identity sources are the cache key: callers that share their values share one policy.
+        yield (
+            f"the authorizer {name} has the identity source {source} without the Authorization header, so API Gateway "
+            "can use the cached policy of one caller for another: add Authorization, or set the cache time to 0"
+        )

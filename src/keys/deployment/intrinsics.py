@@ -15,7 +15,6 @@ T = TypeVar("T")
 
 MOST_CASES: Final = 256
 
-_ABSENT: Final = object()
 _VARIABLE: Final = re.compile(r"\$\{([^!{}][^{}]*)\}")
 
 
@@ -28,6 +27,16 @@ class Undecided(Exception):
         self.usual = usual
 
 
+def as_text(value: Any) -> str:
+    """A resolved value as text, in which `${...}` stands for what only AWS knows."""
+    if isinstance(value, Mapping | list):
+        name, argument = _function(value)
+        if name in ("Ref", "Fn::GetAtt"):
+            return f"${{{'.'.join(map(str, argument)) if isinstance(argument, list) else argument}}}"
+        return f"${{import {as_text(argument)}}}" if name == "Fn::ImportValue" else "${?}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @dataclass(frozen=True)
 class Case:
     """One outcome of the comparisons that depend on parameters, or on what only AWS knows."""
@@ -35,62 +44,46 @@ class Case:
     template: Template
     outcomes: Mapping[str, bool] = field(default_factory=dict)
 
-    def resolve(self, value: Any) -> Any:
-        """The value without what does not exist in this case. What only AWS knows stays an intrinsic function.
-
-        :raises Undecided: it depends on a comparison without an outcome.
-        """
-        found = self._resolve(value)
-        return None if found is _ABSENT else found
-
     def exists(self, resource: Mapping[str, Any]) -> bool:
         """Whether the condition of a resource is satisfied."""
         return "Condition" not in resource or self._holds({"Condition": resource["Condition"]})
 
-    def text(self, value: Any) -> str:
-        """A resolved value as text, in which `${...}` stands for what only AWS knows."""
-        if isinstance(value, Mapping) and len(value) == 1:
-            name, argument = next(iter(value.items()))
-            if name in ("Ref", "Fn::GetAtt"):
-                return f"${{{'.'.join(map(str, argument)) if isinstance(argument, list) else argument}}}"
-            if name == "Fn::ImportValue":
-                return f"${{import {self.text(argument)}}}"
-        if isinstance(value, Mapping | list):
-            return "${?}"
-        return str(value).lower() if isinstance(value, bool) else str(value)
+    def resolve(self, value: Any) -> Any:
+        """The value without what does not exist in this case. What only AWS knows stays an intrinsic function.
 
-    def _resolve(self, value: Any) -> Any:
+        None if it does not exist: a template cannot have null.
+
+        :raises Undecided: it depends on a comparison without an outcome.
+        """
         if isinstance(value, list):
-            return [found for each in value if (found := self._resolve(each)) is not _ABSENT]
+            return [found for each in value if (found := self.resolve(each)) is not None]
         if not isinstance(value, Mapping):
             return value
-        if len(value) == 1:
-            name, argument = next(iter(value.items()))
-            parts = argument if isinstance(argument, list) else []
-            if name == "Ref":
-                return self._ref(argument)
-            if name == "Fn::If" and len(parts) == 3:
-                return self._resolve(parts[1 if self._holds({"Condition": parts[0]}) else 2])
-            if name == "Fn::Sub":
-                return self._sub(*(parts if len(parts) == 2 else (argument, {})))
-            if name == "Fn::Join" and len(parts) == 2 and isinstance(parts[1], list):
-                return str(parts[0]).join(self.text(each) for each in self._resolve(parts[1]))
-            if name == "Fn::FindInMap" and (found := self._find_in_map(self._resolve(parts))) is not None:
-                return found
-        members = ((name, self._resolve(member)) for name, member in value.items())
-        return {name: member for name, member in members if member is not _ABSENT}
+        name, argument = _function(value)
+        parts = argument if isinstance(argument, list) else []
+        if name == "Ref":
+            return self._ref(argument)
+        if name == "Fn::If" and len(parts) == 3:
+            return self.resolve(parts[1 if self._holds({"Condition": parts[0]}) else 2])
+        if name == "Fn::Sub":
+            return self._sub(*(parts if len(parts) == 2 else (argument, {})))
+        if name == "Fn::Join" and len(parts) == 2 and isinstance(parts[1], list):
+            return str(parts[0]).join(map(as_text, self.resolve(parts[1])))
+        if name == "Fn::FindInMap" and (found := self._find_in_map(self.resolve(parts))) is not None:
+            return found
+        return {name: found for name, member in value.items() if (found := self.resolve(member)) is not None}
 
     def _ref(self, name: object) -> Any:
-        if name == "AWS::NoValue":
-            return _ABSENT
         declared = self.template.parameters.get(str(name))
-        return declared["Default"] if isinstance(declared, Mapping) and "Default" in declared else {"Ref": name}
+        if isinstance(declared, Mapping) and "Default" in declared:
+            return declared["Default"]
+        return None if name == "AWS::NoValue" else {"Ref": name}
 
     def _sub(self, text: object, variables: object) -> str:
         def replaced(variable: re.Match[str]) -> str:
             name = variable[1].strip()
-            known = isinstance(variables, Mapping) and name in variables
-            return self.text(self._resolve(variables[name] if known else {"Ref": name}))  # type: ignore[index]
+            known = variables if isinstance(variables, Mapping) else {}
+            return as_text(self.resolve(known.get(name, {"Ref": name})))
 
         return _VARIABLE.sub(replaced, text) if isinstance(text, str) else "${?}"
 
@@ -102,7 +95,7 @@ class Case:
 
     def _holds(self, condition: Any, within: tuple[str, ...] = ()) -> bool:
         """Whether a condition is satisfied. `within`: the names of the conditions that it is a part of."""
-        name, argument = next(iter(condition.items())) if isinstance(condition, Mapping) and condition else ("", None)
+        name, argument = _function(condition)
         parts = argument if isinstance(argument, list) else []
         if name == "Condition" and isinstance(argument, str) and argument not in within:
             return self._holds(self.template.conditions.get(argument), (*within, argument))
@@ -110,19 +103,15 @@ class Case:
             return not self._holds(parts[0], within)
         if name in ("Fn::And", "Fn::Or") and parts:
             return (all if name == "Fn::And" else any)(self._holds(part, within) for part in parts)
-        equal = len(parts) == 2 and self.text(self._resolve(parts[0])) == self.text(self._resolve(parts[1]))
+        equal = len(parts) == 2 and as_text(self.resolve(parts[0])) == as_text(self.resolve(parts[1]))
         if name == "Fn::Equals" and not self._is_open(parts):
             return equal
-        comparison = (
-            within[-1] if within and name == "Fn::Equals" and self._is_named(within[-1]) else json.dumps(condition)
-        )
+        # The name of a condition stands for it, if it is this comparison alone.
+        is_named = within and self.template.conditions.get(within[-1]) == condition
+        comparison = within[-1] if is_named else json.dumps(condition)
         if comparison not in self.outcomes:
             raise Undecided(comparison, equal)
         return self.outcomes[comparison]
-
-    def _is_named(self, condition: str) -> bool:
-        """Whether the condition of this name is a comparison, so that its name can stand for it."""
-        return "Fn::Equals" in (self.template.conditions.get(condition) or {})
 
     def _is_open(self, value: Any) -> bool:
         """Whether a value depends on a parameter that was not specified, or on what only AWS knows."""
@@ -157,3 +146,9 @@ def cases(template: Template, read: Callable[[Case], T]) -> list[tuple[Case, T]]
                 "deploy with, as --parameter NAME=VALUE."
             )
     return found
+
+
+def _function(value: Any) -> tuple[str, Any]:
+    """The name and the argument of an intrinsic function; no name for any other value."""
+    name, argument = next(iter(value.items())) if isinstance(value, Mapping) and len(value) == 1 else ("", None)
+    return name, argument

@@ -24,23 +24,18 @@ class Requirement:
     @property
     def kinds(self) -> frozenset[str]:
         kinds = KINDS.intersection(*(condition.credentials for condition in self.conditions))
-        if any(condition.consumers for condition in self.conditions):
-            kinds &= {"api_key"}
-        if any(condition.issuers for condition in self.conditions):
-            kinds &= {"jwt"}
-        return kinds
+        kinds &= KINDS if self.consumers is None else {"api_key"}
+        return kinds & (KINDS if self.issuers is None else {"jwt"})
 
     @property
     def consumers(self) -> frozenset[str] | None:
         """The permitted consumers; None for any consumer."""
-        asked = [condition.consumers for condition in self.conditions if condition.consumers]
-        return frozenset.intersection(*asked) if asked else None
+        return _common(condition.consumers for condition in self.conditions)
 
     @property
     def issuers(self) -> frozenset[str] | None:
         """The permitted issuers; None for any issuer."""
-        asked = [condition.issuers for condition in self.conditions if condition.issuers]
-        return frozenset.intersection(*asked) if asked else None
+        return _common(condition.issuers for condition in self.conditions)
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -79,17 +74,21 @@ class Requirement:
         elif self.issuers:
             who = f"a JWT of {_either(sorted(self.issuers))}"
         else:
-            who = {1: f"{'an API key' if 'api_key' in self.kinds else 'a JWT'}"}.get(
-                len(self.kinds), "any accepted credential"
+            who = (
+                "any accepted credential"
+                if len(self.kinds) > 1
+                else "an API key"
+                if "api_key" in self.kinds
+                else "a JWT"
             )
-        asked = [f"with the scope{'s' if len(self.scopes) > 1 else ''} {' and '.join(sorted(self.scopes))}"] * bool(
-            self.scopes
-        )
+        asked = list[str]()
+        if self.scopes:
+            asked.append(f"with the scope{'s' if len(self.scopes) > 1 else ''} {' and '.join(sorted(self.scopes))}")
         for any_scopes in dict.fromkeys(condition.any_scopes for condition in self.conditions):
             if any_scopes and not any_scopes & self.scopes:
                 asked.append(f"with the scope {_either(sorted(any_scopes))}")
         asked += [f"with {write_path(claim.path)} {_either(map(_written, claim.values))}" for claim in self.claims]
-        return " ".join([who, *([" and ".join(asked)] if asked else [])])
+        return f"{who} {' and '.join(asked)}".rstrip()
 
     def _pairs(self) -> Iterator[tuple[Claim, Claim]]:
         claims = self.claims
@@ -132,6 +131,11 @@ def who(rules: Sequence[Rule]) -> str:
         return f"a credential that satisfies {', '.join(rule.where for rule in rules)}"
     reason = found[0].conflict()
     return f"no credential: {reason}" if reason else "; or ".join(dict.fromkeys(way.words() for way in found))
+
+
+def _common(members: Iterable[frozenset[str]]) -> frozenset[str] | None:
+    asked = [each for each in members if each]
+    return frozenset.intersection(*asked) if asked else None
 
 
 def _are_disjoint(one: Claim, other: Claim) -> bool:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from authorizer.access import AccessRules, Rule
 from authorizer.claims import write_path
 from authorizer.route import DEFAULT, Route
 from keys.deployment import requirement
-from keys.deployment.api_routes import ApiRoutes
-from keys.deployment.endpoint import Endpoint
-from keys.deployment.guard import OPEN, Caller
+from keys.deployment.endpoint import ApiRoutes, Endpoint
+from keys.deployment.guard import OPEN, Caller, Guard
 
 FEW: Final = 5
 """How many routes a mistake names."""
@@ -27,6 +27,14 @@ class RouteAnswer:
     endpoints: tuple[Endpoint, ...]
     rules: tuple[Rule, ...]
     part: tuple[Rule, ...]
+
+    @property
+    def api(self) -> str:
+        return self.endpoints[0].api
+
+    @property
+    def guard(self) -> Guard:
+        return self.endpoints[0].guard
 
     @property
     def name(self) -> str:
@@ -57,53 +65,45 @@ class RouteAnswer:
 class RulesCheck:
     """The result. `unchecked`: the rules that match no known route, if a part of the template could not be read."""
 
-    routes: tuple[RouteAnswer, ...] = ()
-    mistakes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unread: Mapping[str, str] = field(default_factory=dict)
-    unchecked: tuple[Rule, ...] = ()
-
-    @property
-    def endpoints(self) -> int:
-        """The number of endpoints: each method of a route counts."""
-        return sum(len(answer.endpoints) for answer in self.routes)
+    routes: Sequence[RouteAnswer]
+    mistakes: Sequence[str]
+    notes: Sequence[str]
+    unread: Mapping[str, str]
+    unchecked: Sequence[Rule]
 
     def count(self, caller: Caller) -> int:
-        """The number of endpoints that are guarded in this way."""
-        return sum(len(each.endpoints) for each in self.routes if each.endpoints[0].guard.caller is caller)
+        """The number of endpoints that are guarded in this way: each method of a route counts."""
+        return sum(len(answer.endpoints) for answer in self.routes if answer.guard.caller is caller)
 
 
-def examine(rules: AccessRules, api: ApiRoutes | None, *, simple_responses: bool = False) -> RulesCheck:
-    """Check the rules. `api`: None if there is no API; then no routes are checked.
-
-    `simple_responses`: the setting of the file.
-    """
-    everything = api.endpoints if api else ()
+def examine(rules: AccessRules, api: ApiRoutes, *, simple_responses: bool = False) -> RulesCheck:
+    """Check the rules. `api`: empty if there is no API. `simple_responses`: the setting of the file."""
+    everything = api.endpoints
     endpoints = [endpoint for endpoint in everything if endpoint.is_guarded]
-    unread = api.unread if api else {}
-    idle = [rule for rule in rules.rules if not any(endpoint.is_met(rule.route) for endpoint in endpoints)]
     unknown = [endpoint for endpoint in everything if endpoint.guard.caller is Caller.UNKNOWN]
-    unchecked = [
-        rule for rule in idle if unread or not endpoints or any(endpoint.is_met(rule.route) for endpoint in unknown)
-    ]
-    mistakes = [
-        f"{_place(rule)} matches no route with this authorizer{_instead(rule.route, everything)}"
-        f"{_stage(rule.route, endpoints)}"
-        for rule in idle
-        if rule not in unchecked
-    ]
+    mistakes, unchecked = list[str](), list[Rule]()
+    for rule in rules.rules:
+        if any(endpoint.is_met(rule.route) for endpoint in endpoints):
+            continue
+        if api.unread or not endpoints or any(endpoint.is_met(rule.route) for endpoint in unknown):
+            unchecked.append(rule)
+        else:
+            instead = f"{_instead(rule.route, everything)}{_stage(rule.route, endpoints)}"
+            mistakes.append(f"{_place(rule)} matches no route with this authorizer{instead}")
     conflicts, notes = _conflicts(rules.rules, endpoints)
+    usual = [endpoint for endpoint in endpoints if endpoint.is_usual]
+    others = [endpoint for endpoint in endpoints if not endpoint.is_usual]
     return RulesCheck(
-        tuple(_answers(rules.rules, everything)),
-        (*mistakes, *conflicts, *_attached_wrongly([each for each in endpoints if each.is_usual], simple_responses)),
-        (
+        _answers(rules.rules, everything),
+        [*mistakes, *conflicts, *_attached_wrongly(usual, simple_responses)],
+        [
             *notes,
-            *_attached_wrongly([each for each in endpoints if not each.is_usual], simple_responses),
+            *_attached_wrongly(others, simple_responses),
             *_greedy(endpoints),
             *_spellings(rules.rules, endpoints),
-        ),
-        unread,
-        tuple(unchecked),
+        ],
+        api.unread,
+        unchecked,
     )
 
 
@@ -148,7 +148,7 @@ def _stage(route: Route, endpoints: Sequence[Endpoint]) -> str:
     return f". A route does not include the stage. If {stage} is the stage, write {without}"
 
 
-def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> Iterator[RouteAnswer]:
+def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> list[RouteAnswer]:
     groups: dict[tuple[object, ...], RouteAnswer] = {}
     for endpoint in endpoints:
         met = [rule for rule in rules if endpoint.is_met(rule.route)] if endpoint.is_guarded else []
@@ -157,13 +157,13 @@ def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> Iterator[R
         key = endpoint.api, endpoint.path, endpoint.guard, endpoint.when, whole, part
         before = groups[key].endpoints if key in groups else ()
         groups[key] = RouteAnswer((*before, endpoint), whole, part)
-    yield from groups.values()
+    return list(groups.values())
 
 
 def _conflicts(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> tuple[list[str], list[str]]:
     """Mistakes: rules that no credential can satisfy. Notes: rules that need a claim to be a list."""
     mistakes, notes = list[str](), list[str]()
-    alone = [rule for rule in rules if (reason := requirement.conflict([rule]))]
+    alone = [rule for rule in rules if requirement.conflict([rule])]
     for rule in alone:
         mistakes.append(f"{_place(rule)}: no credential can satisfy it: {requirement.conflict([rule])}")
     for one, other in _meeting(rules, endpoints):
@@ -195,27 +195,22 @@ def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator
     """
     greedy = [endpoint for endpoint in endpoints if endpoint.is_greedy]
     for rule in rules if greedy else ():
-        wider = [other for other in rules if other.route.overlaps(rule.route) and not _asks_the_same(other, rule)]
-        bypass = next(
-            (
-                (odd, other, through)
-                for odd in _encoded(rule.route)
-                for other in wider
-                if other.route.overlaps(odd)
-                for through in greedy
-                if through.method == DEFAULT or through.is_met(odd)
-            ),
-            None,
+        bypasses = (
+            (odd, other, through)
+            for odd in _encoded(rule.route)
+            for other in rules
+            if other.route.overlaps(rule.route) and other.route.overlaps(odd)
+            if (other.condition, other.alternatives) != (rule.condition, rule.alternatives)
+            for through in greedy
+            if through.method == DEFAULT or through.is_met(odd)
         )
-        if bypass is None:
-            continue
-        odd, other, through = bypass
-        yield (
-            f"{_place(rule)}: the route {through} also receives other spellings of this path, such as {odd}, other "
-            f"case, or a part after a semicolon. They match only {_place(other)}. If your backend treats them as "
-            f"the same path, require the same for all of {other.route}, or refuse them in the backend. IAM policies "
-            "cannot match them"
-        )
+        for odd, other, through in itertools.islice(bypasses, 1):
+            yield (
+                f"{_place(rule)}: the route {through} also receives other spellings of this path, such as {odd}, other "
+                f"case, or a part after a semicolon. They match only {_place(other)}. If your backend treats them as "
+                f"the same path, require the same for all of {other.route}, or refuse them in the backend. IAM "
+                "policies cannot match them"
+            )
 
 
 def _encoded(route: Route) -> Iterator[Route]:
@@ -225,10 +220,6 @@ def _encoded(route: Route) -> Iterator[Route]:
     """
     for letter in re.finditer(r"[A-Za-z0-9]", route.path):
         yield Route(route.method, f"{route.path[: letter.start()]}%{ord(letter[0]):02X}{route.path[letter.end() :]}")
-
-
-def _asks_the_same(other: Rule, rule: Rule) -> bool:
-    return (other.condition, other.alternatives) == (rule.condition, rule.alternatives)
 
 
 def _place(rule: Rule) -> str:

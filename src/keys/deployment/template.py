@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ LANGUAGE_EXTENSIONS: Final = "AWS::LanguageExtensions"
 SAM: Final = "AWS::Serverless-2016-10-31"
 
 _PLACE: Final = "s3://not-uploaded/yet"
+_IMAGE: Final = "123456789012.dkr.ecr.us-east-1.amazonaws.com/not-uploaded:yet"
 _CODE: Final = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
@@ -39,13 +40,13 @@ class Template:
     """
 
     folder: Path
+    given: Mapping[str, str]
+    bodies: Mapping[str, Mapping[str, Any]]
+    unread: Mapping[str, str]
     resources: Mapping[str, Any]
     parameters: Mapping[str, Any]
     conditions: Mapping[str, Any]
     mappings: Mapping[str, Any]
-    given: Mapping[str, str]
-    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    unread: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path, given: Mapping[str, str]) -> Template:
@@ -54,7 +55,7 @@ class Template:
         :raises BadInput: the file cannot be read, is no template, or is one that SAM refuses; or a parameter is not
             declared.
         """
-        decoded = _language_extensions(_decoded(read_bounded(path, MAX_TEMPLATE_BYTES), path), path, given)
+        decoded = _language_extensions(_decoded(path, MAX_TEMPLATE_BYTES), path, given)
         resources, unread = decoded["Resources"], dict[str, str]()
         for name in list(resources):
             if why := _not_translated(name, resources[name]):
@@ -62,41 +63,26 @@ class Template:
                 del resources[name]
         transforms = decoded.get("Transform") or []
         transforms = transforms if isinstance(transforms, list) else [transforms]
-        unread |= {
-            f"Transform {each if isinstance(each, str) else json.dumps(each)}": "this macro might add or change routes"
-            for each in transforms
-            if each not in (SAM, LANGUAGE_EXTENSIONS)
-        }
-        bodies = {
-            name: body for name, resource in resources.items() if (body := _local_definition(resource, path.parent))
-        }
+        for each in transforms:
+            if each not in (SAM, LANGUAGE_EXTENSIONS):
+                named = each if isinstance(each, str) else json.dumps(each)
+                unread[f"Transform {named}"] = "this macro might add or change routes"
+        bodies = dict[str, Mapping[str, Any]]()
+        for name, resource in resources.items():
+            properties = mapping(resource.get("Properties"))
+            location = properties.get("DefinitionUri") or properties.get("BodyS3Location")
+            if body := included(path.parent, location):
+                bodies[name] = body
         types = [resource["Type"] for resource in resources.values()]
         if (SAM in transforms and resources) or any(kind.startswith("AWS::Serverless::") for kind in types):
             decoded = _translated(decoded, path)
-        return cls(
-            path.parent,
-            decoded["Resources"],
-            _mapping(decoded.get("Parameters")),
-            _mapping(decoded.get("Conditions")),
-            _mapping(decoded.get("Mappings")),
-            given,
-            bodies,
-            unread,
-        )
+        sections = (mapping(decoded.get(name)) for name in ("Resources", "Parameters", "Conditions", "Mappings"))
+        return cls(path.parent, given, bodies, unread, *sections)
 
 
-def read_bounded(path: Path, most: int) -> str:
-    """:raises BadInput: the file cannot be read, is larger than `most` bytes, or is not in UTF-8."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise BadInput(f"{path} has more than {most:,} bytes, which AWS does not accept.")
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} cannot be read: it is not in UTF-8.") from None
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def included(folder: Path, location: object) -> Mapping[str, Any] | None:
@@ -104,13 +90,13 @@ def included(folder: Path, location: object) -> Mapping[str, Any] | None:
     if not isinstance(location, str) or "://" in location or not (folder / location).is_file():
         return None
     try:
-        return _decoded(read_bounded(folder / location, MAX_OPENAPI_BYTES), folder / location, "paths")
+        return _decoded(folder / location, MAX_OPENAPI_BYTES, "paths")
     except BadInput:
         return None
 
 
-def _decoded(text: str, path: Path, section: str = "Resources") -> dict[str, Any]:
-    """The content of a file in YAML or JSON, in plain types."""
+def _decoded(path: Path, most: int, section: str = "Resources") -> dict[str, Any]:
+    """The content of a file in YAML or JSON of at most `most` bytes, in plain types."""
     try:
         from cfnlint.decode import decode_str
     except ImportError:
@@ -118,9 +104,17 @@ def _decoded(text: str, path: Path, section: str = "Resources") -> dict[str, Any
             f"cfn-lint and aws-sam-translator are needed to read templates. In the checkout, run: {INSTALL}"
         ) from None
     try:
-        decoded, problems = decode_str(text)
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise BadInput(f"{path} has more than {most:,} bytes, which AWS does not accept.")
+        decoded, problems = decode_str(content.decode("utf-8-sig"))
         if not problems and sum(1 for _ in _values(decoded)) <= MAX_VALUES:
             decoded = json.loads(json.dumps(decoded, default=str))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} cannot be read: it is not in UTF-8.") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not a valid template: {type(error).__name__}.") from None
     if problems:
@@ -155,23 +149,17 @@ def _language_extensions(decoded: dict[str, Any], path: Path, given: Mapping[str
         parameters[name]["Default"] = value
     if LANGUAGE_EXTENSIONS not in str(decoded.get("Transform")):
         return decoded
-    loops = (item for value in _values(decoded) if isinstance(value, dict) for item in value.items())
-    for label, loop in loops:
-        if label.startswith("Fn::ForEach") and (unset := _without_default(loop, parameters)):
-            # cfn-lint would invent the members of the collection.
-            raise BadInput(f"{path}: {label} depends on a parameter: specify --parameter {unset}=VALUE.")
+    for label, loop in (item for value in _values(decoded) for item in mapping(value).items()):
+        collection = loop[1] if label.startswith("Fn::ForEach") and isinstance(loop, list) and len(loop) > 1 else None
+        for unset in (str(mapping(value)["Ref"]) for value in _values(collection) if "Ref" in mapping(value)):
+            if "Default" not in mapping(mapping(parameters).get(unset)):
+                # cfn-lint would invent the members of the collection.
+                raise BadInput(f"{path}: {label} depends on a parameter: specify --parameter {unset}=VALUE.")
     cfn = CfnTemplate(str(path), {**decoded, "Transform": LANGUAGE_EXTENSIONS}, ["us-east-1"])
     if problems := cfn.transform():
         raise BadInput(f"{path} is not a valid template: {'; '.join(problem.message for problem in problems)}")
     expanded = json.loads(json.dumps(cfn.template, default=str))
     return {**expanded, "Transform": decoded["Transform"]}
-
-
-def _without_default(for_each: object, parameters: object) -> str | None:
-    collection = for_each[1] if isinstance(for_each, list) and len(for_each) > 1 else None
-    declared = parameters if isinstance(parameters, dict) else {}
-    refs = (str(value["Ref"]) for value in _values(collection) if isinstance(value, dict) and "Ref" in value)
-    return next((name for name in refs if "Default" not in _mapping(declared.get(name))), None)
 
 
 def _not_translated(name: str, resource: object) -> str | None:
@@ -185,11 +173,6 @@ def _not_translated(name: str, resource: object) -> str | None:
     return None
 
 
-def _local_definition(resource: dict[str, Any], folder: Path) -> Mapping[str, Any] | None:
-    properties = _mapping(resource.get("Properties"))
-    return included(folder, properties.get("DefinitionUri") or properties.get("BodyS3Location"))
-
-
 def _translated(decoded: dict[str, Any], path: Path) -> dict[str, Any]:
     """:raises BadInput: SAM refuses the template."""
     import boto3
@@ -197,7 +180,7 @@ def _translated(decoded: dict[str, Any], path: Path) -> dict[str, Any]:
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    for kind, properties in _mapping(decoded.get("Globals")).items():
+    for kind, properties in mapping(decoded.get("Globals")).items():
         _upload(f"AWS::Serverless::{kind}", properties)
     for resource in decoded["Resources"].values():
         _upload(resource["Type"], resource.setdefault("Properties", {}))
@@ -225,12 +208,6 @@ def _upload(kind: str, properties: object) -> None:
     value = properties.get(member)
     if isinstance(value, str) and "://" not in value:
         properties[member] = _PLACE
-    if kind == "AWS::Serverless::Function" and "InlineCode" not in properties and not value:
-        if properties.get("PackageType") == "Image":
-            properties.setdefault("ImageUri", "123456789012.dkr.ecr.us-east-1.amazonaws.com/not-uploaded:yet")
-        else:
-            properties[member] = _PLACE
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    elif not value and kind == "AWS::Serverless::Function" and "InlineCode" not in properties:
+        in_image = properties.get("PackageType") == "Image"
+        properties.setdefault(*(("ImageUri", _IMAGE) if in_image else (member, _PLACE)))
