@@ -9,6 +9,7 @@ import pytest
 
 from keys.core.errors import BadInput
 from keys.deployment import api_routes
+from keys.deployment.endpoint import ApiRoutes
 
 FUNCTION = "{ Type: AWS::Serverless::Function, Properties: { Runtime: python3.13, Handler: a.b, Events: %s } }"
 REQUEST = (
@@ -42,13 +43,13 @@ def read(folder: Path, resources: str, head: str = HEAD, names: tuple[str, ...] 
     return api_routes.read([path], parameters, names)
 
 
-def guards(found: api_routes.ApiRoutes) -> Mapping[str, str]:
+def guards(found: ApiRoutes) -> Mapping[str, str]:
     return {
         f"{endpoint}{endpoint.when and f' if {endpoint.when}'}": str(endpoint.guard) for endpoint in found.endpoints
     }
 
 
-def one(found: api_routes.ApiRoutes) -> str:
+def one(found: ApiRoutes) -> str:
     """The guard that all routes have."""
     (guard,) = set(guards(found).values())
     return guard

@@ -45,6 +45,8 @@ _REMEDIES: Final = {
     "EndpointConnectionError": "if the function is in a VPC, add a gateway endpoint for DynamoDB",
 }
 """Remedies by the error of the function's read of the table: the AWS error code, or the class of the error."""
+_EVERY_503: Final = "Until this is corrected, every request gets a 503"
+_BUILD_AS_DEPLOYED: Final = "run `sam build` with the same parameters or --config-env as `sam deploy`"
 
 
 class State(StrEnum):
@@ -62,11 +64,19 @@ class Finding:
     detail: str
 
 
-def examine(
-    deployment: Deployment,
-    clock: Callable[[], float],
-    fetch: Fetch | None = None,
-) -> list[Finding]:
+def _ok(check: str, detail: str) -> Finding:
+    return Finding(check, State.OK, detail)
+
+
+def _note(check: str, detail: str) -> Finding:
+    return Finding(check, State.NOTE, detail)
+
+
+def _wrong(check: str, detail: str) -> Finding:
+    return Finding(check, State.WRONG, detail)
+
+
+def examine(deployment: Deployment, clock: Callable[[], float], fetch: Fetch | None = None) -> list[Finding]:
     """Run all checks, in the order in which a decision needs the parts.
 
     `fetch` is the function's own by default, with the CA bundle of each provider.
@@ -74,11 +84,11 @@ def examine(
     try:
         settings = configuration.read(deployment.environment, rules.FUNCTION_CODE)
     except SettingsError as error:
-        return list(_unread_settings(error, deployment))
-    findings = [Finding("settings", State.OK, f"{plural(len(settings.providers), 'identity provider')}, and API keys")]
+        return _unread_settings(error, deployment)
+    findings = [_ok("settings", f"{plural(len(settings.providers), 'identity provider')}, and API keys")]
     if not deployment.is_released:
         detail = "APIs invoke a function version with older settings: deploy the stack again with another Release"
-        findings.append(Finding("release", State.WRONG, detail))
+        findings.append(_wrong("release", detail))
     findings += _function(deployment, settings.api_key_prefix, settings.providers, clock())
     for provider in settings.providers:
         findings += _provider(provider, fetch)
@@ -88,16 +98,13 @@ def examine(
     return findings
 
 
-def _unread_settings(error: SettingsError, deployment: Deployment) -> Iterator[Finding]:
+def _unread_settings(error: SettingsError, deployment: Deployment) -> list[Finding]:
     """If the function answers, its deployed files are valid, and only the files of this checkout are not."""
-    found = list(_function(deployment, DEFAULT_PREFIX, (), 0))
+    found, mistakes = list(_function(deployment, DEFAULT_PREFIX, (), 0)), _sentences(str(error))
     if any(finding.check == "function" and finding.state is State.OK for finding in found):
         means = "The function has valid settings, so this checkout differs from the deployed code"
-        yield Finding("settings", State.NOTE, f"{_sentences(str(error))} {means}")
-    else:
-        means = "Until this is corrected, every request gets a 503"
-        yield Finding("settings", State.WRONG, f"{_sentences(str(error))} {means}")
-    yield from found
+        return [_note("settings", f"{mistakes} {means}"), *found]
+    return [_wrong("settings", f"{mistakes} {_EVERY_503}"), *found]
 
 
 def _sentences(mistakes: str) -> str:
@@ -112,83 +119,65 @@ def _function(deployment: Deployment, prefix: str, providers: Collection[Provide
     try:
         answer = probe.send(client, deployment.function, api_key.generate(prefix))
         yield _refused_key(answer, configuration)
-        if answer.is_refusal:
-            for provider in providers:
-                token = probe.synthetic_jwt(provider, now)
-                yield _refused_jwt(provider, probe.send(client, deployment.function, token), configuration)
+        for provider in providers if answer.is_refusal else ():
+            token = probe.synthetic_jwt(provider, now)
+            yield _refused_jwt(provider, probe.send(client, deployment.function, token), configuration)
     except ClientError as error:
-        yield _not_invoked(error)
+        code = error.response["Error"]["Code"]
+        throttled = "check ReservedConcurrency and the account's concurrency"
+        remedy = throttled if code == "TooManyRequestsException" else "deploy the stack again"
+        if code.startswith("AccessDenied"):
+            yield _note("function", "not checked: your credentials lack the permission lambda:InvokeFunction")
+        else:
+            yield _wrong("function", f"Lambda did not run it ({code}): {remedy}")
     yield from _versions(deployment, configuration, len(providers))
-
-
-def _not_invoked(error: ClientError) -> Finding:
-    code = error.response["Error"]["Code"]
-    if code.startswith("AccessDenied"):
-        return Finding(
-            "function", State.NOTE, "not checked: your credentials lack the permission lambda:InvokeFunction"
-        )
-    is_throttled = code == "TooManyRequestsException"
-    remedy = "check ReservedConcurrency and the account's concurrency" if is_throttled else "deploy the stack again"
-    return Finding("function", State.WRONG, f"Lambda did not run it ({code}): {remedy}")
 
 
 def _refused_key(answer: Answer, configuration: dict[str, Any]) -> Finding:
     if answer.is_refusal:
         looked_up = ", after it read the table" if answer.reason == Reason.UNKNOWN_KEY else ""
-        return Finding("function", State.OK, f"it refused a synthetic API key with 401{looked_up}")
+        return _ok("function", f"it refused a synthetic API key with 401{looked_up}")
     if answer.error != "Undecided":
         return _broken(answer, configuration)
     reason = answer.reason or "unknown reason"
     remedy = _REMEDIES.get(reason.rpartition(":")[2], "see the function's log")
-    return Finding("table, from the function", State.WRONG, f"it could not look up a key ({reason}): {remedy}")
+    return _wrong("table, from the function", f"it could not look up a key ({reason}): {remedy}")
 
 
 def _refused_jwt(provider: Provider, answer: Answer, configuration: dict[str, Any]) -> Finding:
     check = f"signing keys of {provider.issuer}, from the function"
     if answer.is_refusal and answer.fetch_failure:
-        return Finding(
-            check, State.NOTE, f"it uses a cached key set, since it could not fetch a newer one: {answer.fetch_failure}"
-        )
+        detail = "it uses a cached key set, since it could not fetch a newer one"
+        return _note(check, f"{detail}: {answer.fetch_failure}")
     if answer.is_refusal and answer.reason in _NEEDS_KEYS:
-        return Finding(check, State.OK, f"it has them: it refused a synthetic JWT with 401 ({answer.reason})")
+        return _ok(check, f"it has them: it refused a synthetic JWT with 401 ({answer.reason})")
     if answer.is_refusal:
-        detail = f"not checked: it refused a synthetic JWT with 401 before it needed them ({answer.reason or 'no log'})"
-        return Finding(check, State.NOTE, detail)
+        before = f"it refused a synthetic JWT with 401 before it needed them ({answer.reason or 'no log'})"
+        return _note(check, f"not checked: {before}")
     if answer.error != "Undecided":
         return _broken(answer, configuration)
     failure = answer.fetch_failure or answer.reason or "unknown reason: see the function's log"
     # PyJWT treats `cryptography` without its compiled modules as not installed, and then no key is usable.
     if "no usable key" in failure:
         detail = f"if this machine can use them, the artifact is for another Python than {configuration.get('Runtime')}"
-        return Finding("runtime", State.WRONG, f"{failure}; {detail}: {_BUILD_AS_DEPLOYED}")
-    return Finding(
-        check,
-        State.WRONG,
-        f"every JWT gets a 503 ({failure}): if the function is in a VPC, add a NAT gateway",
-    )
-
-
-_BUILD_AS_DEPLOYED: Final = "run `sam build` with the same parameters or --config-env as `sam deploy`"
+        return _wrong("runtime", f"{failure}; {detail}: {_BUILD_AS_DEPLOYED}")
+    return _wrong(check, f"every JWT gets a 503 ({failure}): if the function is in a VPC, add a NAT gateway")
 
 
 def _broken(answer: Answer, configuration: dict[str, Any]) -> Finding:
     """Why the function cannot decide about any credential."""
     text = answer.message
     if answer.error is None:
-        return Finding(
-            "function", State.WRONG, "it accepted a synthetic credential: check that it is a function of this product"
-        )
+        remedy = "check that it is a function of this product"
+        return _wrong("function", f"it accepted a synthetic credential: {remedy}")
     if answer.error == "SettingsError":
-        detail = f"{_sentences(text)} Until this is corrected, every request gets a 503"
-        return Finding("settings, from the function", State.WRONG, detail)
+        return _wrong("settings, from the function", f"{_sentences(text)} {_EVERY_503}")
     if "ImportModuleError" in answer.error and (".so: " in text or "ELF" in text):
         for_what = " ".join(configuration.get("Architectures", []))
-        return Finding(
-            "processor", State.WRONG, f"the artifact was not built for {for_what} ({text}): {_BUILD_AS_DEPLOYED}"
-        )
+        return _wrong("processor", f"the artifact was not built for {for_what} ({text}): {_BUILD_AS_DEPLOYED}")
     if "ImportModuleError" in answer.error:
-        return Finding("artifact", State.WRONG, f"a module is missing ({text}): run `sam build` before `sam deploy`")
-    return Finding("function", State.WRONG, f"{answer.error}: {text}")
+        return _wrong("artifact", f"a module is missing ({text}): run `sam build` before `sam deploy`")
+    return _wrong("function", f"{answer.error}: {text}")
 
 
 def _versions(deployment: Deployment, configuration: dict[str, Any], providers: int) -> Iterator[Finding]:
@@ -202,112 +191,98 @@ def _versions(deployment: Deployment, configuration: dict[str, Any], providers: 
         start = probe.newest_start(deployment.client("logs"), configuration)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        yield Finding("versions", State.NOTE, f"{known}; the function's log could not be read ({code})")
+        yield _note("versions", f"{known}; the function's log could not be read ({code})")
         return
     if start is None:
-        why = (
-            "the newest log streams have no start line: LogLevel is above INFO, or the log is delayed by a few seconds"
-        )
-        yield Finding("versions", State.NOTE, f"{known}; {why}")
+        why = "LogLevel is above INFO, or the log is delayed by a few seconds"
+        yield _note("versions", f"{known}; the newest log streams have no start line: {why}")
         return
     named = ", ".join(f"{name} {version}" for name, version in start.versions.items())
-    deployed = start.versions.get("apigateway-multi-auth")
-    state = State.OK if deployed == authorizer.VERSION else State.NOTE
-    here = "" if state is State.OK else f"; this command has version {authorizer.VERSION}"
+    is_same = start.versions.get("apigateway-multi-auth") == authorizer.VERSION
+    here = "" if is_same else f"; this command has version {authorizer.VERSION}"
+    state = State.OK if is_same else State.NOTE
     yield Finding("versions", state, f"{named}{here}; {known}; started with {start.detail}")
-    if start.detail.startswith("identity providers: ") and not start.detail.startswith(
-        f"identity providers: {providers},"
-    ):
+    started, _, count = start.detail.partition(": ")
+    if started == "identity providers" and count.partition(",")[0] != str(providers):
         checked = f"the {plural(providers, 'identity provider')} of this checkout's settings"
         detail = f"the function started with {start.detail}, and only {checked} were checked"
-        yield Finding("identity providers", State.NOTE, f"{detail}: run doctor in the checkout that was deployed")
+        yield _note("identity providers", f"{detail}: run doctor in the checkout that was deployed")
 
 
 def _provider(provider: Provider, fetch: Fetch | None) -> Iterator[Finding]:
     """Read the documents of the provider as the function does: over https, within limits, without redirects."""
-    name = f"issuer {provider.issuer}"
-    announced: object = None
+    name, url = f"issuer {provider.issuer}", provider.jwks_url
     try:
         fetch = fetch or HttpsFetch(provider.ca_bundle)
-        url = f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
-        document = parse_object(fetch(url, TIMEOUT_SECONDS))
+        discovery = f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
+        document = parse_object(fetch(discovery, TIMEOUT_SECONDS))
     except FetchError as error:
-        state = State.NOTE if provider.jwks_url else State.WRONG
-        remedy = (
-            "not needed, since a JWKS URL is configured"
-            if provider.jwks_url
-            else "set JwtJwksUrl, or correct JwtIssuer"
-        )
-        yield Finding(name, state, f"this machine cannot read the discovery document ({error}): {remedy}")
+        detail = f"this machine cannot read the discovery document ({error})"
+        if url:
+            yield _note(name, f"{detail}: not needed, since a JWKS URL is configured")
+        else:
+            yield _wrong(name, f"{detail}: set JwtJwksUrl, or correct JwtIssuer")
     else:
         announced = document.get("jwks_uri")
         if document.get("issuer") != provider.issuer:
             detail = f"its discovery document has the issuer {document.get('issuer')!r}: set JwtIssuer to this value"
-            yield Finding(name, State.WRONG, detail)
-        elif provider.jwks_url and announced != provider.jwks_url:
-            yield _announced_elsewhere(name, provider, provider.jwks_url, announced, fetch)
+            yield _wrong(name, detail)
+        elif url and announced != url:
+            yield _announced_elsewhere(name, provider, url, announced, fetch)
         elif not isinstance(announced, str):
-            yield Finding(name, State.WRONG, "its discovery document has no https jwks_uri: set JwtJwksUrl")
+            yield _wrong(name, "its discovery document has no https jwks_uri: set JwtJwksUrl")
         else:
-            yield Finding(name, State.OK, "the discovery document matches the settings")
-    url_of_keys = provider.jwks_url or announced
-    if fetch and isinstance(url_of_keys, str):
-        yield _key_set(url_of_keys, provider.key_uses, fetch)
+            yield _ok(name, "the discovery document matches the settings")
+        url = url or (announced if isinstance(announced, str) else "")
+    if fetch and url:
+        yield _key_set(url, provider, fetch)
 
 
 def _announced_elsewhere(check: str, provider: Provider, url: str, announced: object, fetch: Fetch) -> Finding:
     """Compare key sets: some providers serve the same keys at several URLs and announce one of them."""
     if not isinstance(announced, str):
-        return Finding(check, State.NOTE, f"its discovery document has no jwks_uri; the key set at {url} is used")
+        return _note(check, f"its discovery document has no jwks_uri; the key set at {url} is used")
     told = f"its discovery document has the jwks_uri {announced}"
     try:
         ours, theirs = (KeySet.parse(fetch(each, TIMEOUT_SECONDS), provider.key_uses) for each in (url, announced))
     except FetchError as error:
-        return Finding(
-            check, State.NOTE, f"{told}, not the configured JWKS URL; the key sets could not be compared ({error})"
-        )
+        return _note(check, f"{told}, not the configured JWKS URL; the key sets could not be compared ({error})")
     lacking = {(key.kid, key.thumbprint) for key in theirs.keys} - {(key.kid, key.thumbprint) for key in ours.keys}
     if lacking:
         missing = f"the configured JWKS URL lacks {len(lacking)} of its {plural(len(theirs.keys), 'key')}"
-        return Finding(check, State.WRONG, f"{told}; {missing}: set it to the jwks_uri or leave it empty")
-    return Finding(check, State.NOTE, f"{told}; the configured JWKS URL has all of its keys")
+        return _wrong(check, f"{told}; {missing}: set it to the jwks_uri or leave it empty")
+    return _note(check, f"{told}; the configured JWKS URL has all of its keys")
 
 
-def _key_set(url: str, uses: Collection[str], fetch: Fetch) -> Finding:
+def _key_set(url: str, provider: Provider, fetch: Fetch) -> Finding:
     try:
-        key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS), uses)
+        key_set = KeySet.parse(fetch(url, TIMEOUT_SECONDS), provider.key_uses)
     except FetchError as error:
-        return Finding("signing keys", State.WRONG, f"{url}: {error}. Without them no JWT can be verified")
+        return _wrong("signing keys", f"{url}: {error}. Without them no JWT can be verified")
     unusable = key_set.unusable
     ignored = f", {unusable.total()} not usable ({'; '.join(sorted(unusable))})" if unusable else ""
-    return Finding("signing keys", State.OK, f"{len(key_set.keys)} usable{ignored}")
+    return _ok("signing keys", f"{len(key_set.keys)} usable{ignored}")
 
 
 def _table(settings: Settings, deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
-    dynamodb = deployment.client("dynamodb")
+    dynamodb, name = deployment.client("dynamodb"), settings.api_keys_table
     try:
-        answer = dynamodb.describe_table(TableName=settings.api_keys_table)
+        answer = dynamodb.describe_table(TableName=name)
     except dynamodb.exceptions.ResourceNotFoundException:
-        yield Finding(
-            "table", State.WRONG, f"the table {settings.api_keys_table} does not exist: deploy the stack again"
-        )
+        yield _wrong("table", f"the table {name} does not exist: deploy the stack again")
         return
     table: dict[str, Any] = answer["Table"]
     hash_keys = [key["AttributeName"] for key in table["KeySchema"] if key["KeyType"] == "HASH"]
     if table["TableStatus"] != "ACTIVE" or hash_keys != ["pk"]:
-        yield Finding(
-            "table",
-            State.WRONG,
-            f"status {table['TableStatus']}, partition key {' '.join(hash_keys)}: they must be ACTIVE and pk",
-        )
+        found = f"status {table['TableStatus']}, partition key {' '.join(hash_keys)}"
+        yield _wrong("table", f"{found}: they must be ACTIVE and pk")
     else:
-        yield Finding("table", State.OK, settings.api_keys_table)
+        yield _ok("table", name)
     yield from _keys(settings, dynamodb, clock())
-    backups = dynamodb.describe_continuous_backups(TableName=settings.api_keys_table)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    if recovery != "ENABLED":
-        yield Finding("backup", State.NOTE, "point-in-time recovery is disabled, so a deleted table cannot be restored")
-    yield _clock("clock, compared with AWS", answer["ResponseMetadata"]["HTTPHeaders"].get("date"), clock())
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        yield _note("backup", "point-in-time recovery is disabled, so a deleted table cannot be restored")
+    yield _clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"), clock())
 
 
 def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[Finding]:
@@ -315,46 +290,45 @@ def _keys(settings: Settings, dynamodb: DynamoDBClient, now: float) -> Iterator[
 
     One consistent scan of the whole table.
     """
-    useless, untold = list[Key](), list[Key]()
+    prefix, accept = settings.api_key_prefix, settings.accept_imported_keys
+    useless = untold = 0
 
     def look(key: Key) -> None:
-        if not key.is_looked_up(settings.api_key_prefix, accept_imported=settings.accept_imported_keys):
-            useless.append(key)
-        if not settings.accept_imported_keys and key.hint is None:
-            untold.append(key)
+        nonlocal useless, untold
+        useless += not key.is_looked_up(prefix, accept_imported=accept)
+        untold += key.hint is None and not accept
 
     try:
         found = survey(Table(dynamodb, settings.api_keys_table), now, active=look)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        yield Finding("keys", State.NOTE, f"not checked: AWS refused to read the table ({code})")
+        yield _note("keys", f"not checked: AWS refused to read the table ({code})")
         return
     seen = f"{plural(found.active, 'active key')} in the table"
     if useless:
-        remedy = "set AcceptImportedKeys to true, or revoke them"
-        why = f"without the prefix {settings.api_key_prefix}_, which the authorizer never looks up: {remedy}"
-        yield Finding("keys", State.WRONG, f"{seen}, {len(useless)} of them {why}")
+        why = f"without the prefix {prefix}_, which the authorizer never looks up"
+        yield _wrong("keys", f"{seen}, {useless} of them {why}: set AcceptImportedKeys to true, or revoke them")
     else:
-        yield Finding("keys", State.OK, f"{seen}, all in a format that the authorizer looks up" if not untold else seen)
+        yield _ok("keys", seen if untold else f"{seen}, all in a format that the authorizer looks up")
     if untold:
         detail = "without a hint: if not in the product's key format, the authorizer looks them up only with"
-        yield Finding("keys", State.NOTE, f"{plural(len(untold), 'active key')} {detail} AcceptImportedKeys=true")
+        yield _note("keys", f"{plural(untold, 'active key')} {detail} AcceptImportedKeys=true")
     yield from _ownership(found)
 
 
 def _ownership(found: Survey) -> Iterator[Finding]:
     if found.disabled:
         remedy = "run `keys consumer disable` for it again, or disable them"
-        yield Finding("consumers", State.WRONG, f"{_refs(found.disabled)} of a disabled consumer: {remedy}")
+        yield _wrong("consumers", f"{_refs(found.disabled)} of a disabled consumer: {remedy}")
     if found.missing:
         remedy = "revoke them, or create the consumer"
-        yield Finding("consumers", State.WRONG, f"{_refs(found.missing)} of a consumer that does not exist: {remedy}")
+        yield _wrong("consumers", f"{_refs(found.missing)} of a consumer that does not exist: {remedy}")
     if found.without_end_day:
-        detail = f"{plural(found.without_end_day, 'key')} without the right end_day: run `keys table upgrade`"
-        yield Finding("end_day", State.NOTE, detail)
+        count = plural(found.without_end_day, "key")
+        yield _note("end_day", f"{count} without the right end_day: run `keys table upgrade`")
     if found.malformed:
-        malformed = plural(len(found.malformed), "malformed item")
-        yield Finding("keys", State.NOTE, f"{malformed}, which the authorizer refuses: run `keys list` to see them")
+        count = plural(len(found.malformed), "malformed item")
+        yield _note("keys", f"{count}, which the authorizer refuses: run `keys list` to see them")
 
 
 def _refs(keys: list[str]) -> str:
@@ -362,53 +336,39 @@ def _refs(keys: list[str]) -> str:
     return f"{plural(len(keys), 'active key')} ({named}{', ...' if len(keys) > MOST_NAMED else ''})"
 
 
-def _clock(check: str, date: str | None, now: float) -> Finding:
-    """Compare this machine's clock."""
+def _clock(date: str | None, now: float) -> Finding:
+    """Compare this machine's clock with the date of an answer of AWS."""
+    check = "clock, compared with AWS"
     try:
         difference = now - parsedate_to_datetime(date or "").timestamp()
     except ValueError:
-        return Finding(check, State.NOTE, "not compared: the response has no Date header")
+        return _note(check, "not compared: the response has no Date header")
     if abs(difference) <= CLOCK_TOLERANCE_SECONDS:
-        return Finding(check, State.OK, f"this machine's clock differs by at most {CLOCK_TOLERANCE_SECONDS:.0f} s")
-    early = "ahead" if difference > 0 else "behind"
-    return Finding(
-        check,
-        State.NOTE,
-        f"this machine's clock is {abs(difference):.0f} s {early}: correct it, `keys` uses it for all times",
-    )
+        return _ok(check, f"this machine's clock differs by at most {CLOCK_TOLERANCE_SECONDS:.0f} s")
+    wrong = f"{abs(difference):.0f} s {'ahead' if difference > 0 else 'behind'}"
+    return _note(check, f"this machine's clock is {wrong}: correct it, `keys` uses it for all times")
 
 
 def _rules(settings: Settings, file: str) -> Finding:
     if settings.rules.permit_every_route:
-        detail = f"{rules.EVERY_ROUTE}. To limit it, replace that [[rule]] of {file} by one for each route"
-        return Finding("access rules", State.NOTE, detail)
-    size = settings.rules.largest_policy_bytes()
-    return Finding(
-        "access rules",
-        State.OK,
-        f"{plural(len(settings.rules.rules), 'rule')} in {file} of this checkout, policies of at most {size:,} bytes",
-    )
+        remedy = f"To limit it, replace that [[rule]] of {file} by one for each route"
+        return _note("access rules", f"{rules.EVERY_ROUTE}. {remedy}")
+    count, size = plural(len(settings.rules.rules), "rule"), settings.rules.largest_policy_bytes()
+    return _ok("access rules", f"{count} in {file} of this checkout, policies of at most {size:,} bytes")
 
 
 def _ends(settings: Settings, deployment: Deployment) -> Iterator[Finding]:
     """How long a credential can be accepted after it ends. The authorizer cache keeps the policy regardless of it."""
-    sample = deployment.parameters.get("SampleApi", "Create") == "Create"
-    gateway = float(deployment.parameters.get("AuthorizerCacheSeconds") or 0) if sample else 0
-    memory, leeway = settings.api_key_cache_seconds, settings.jwt_leeway_seconds
+    has_sample = deployment.parameters.get("SampleApi", "Create") == "Create"
+    gateway = float(deployment.parameters.get("AuthorizerCacheSeconds") or 0)
 
     def bound(seconds: float, where: str) -> str:
-        if not sample:
+        if not has_sample:
             return f"at most {seconds:g} s ({where}), plus the TTL of your API's authorizer cache"
         return f"at most {gateway + seconds:g} s: {gateway:g} s in the authorizer cache, {seconds:g} s {where}"
 
-    yield Finding(
-        "revocation",
-        State.OK,
-        f"a revoked key is accepted for {bound(memory, 'in the key cache')}",
+    yield _ok(
+        "revocation", f"a revoked key is accepted for {bound(settings.api_key_cache_seconds, 'in the key cache')}"
     )
     if settings.providers:
-        yield Finding(
-            "expiry",
-            State.OK,
-            f"after its exp, a JWT is accepted for {bound(leeway, 'of leeway')}",
-        )
+        yield _ok("expiry", f"after its exp, a JWT is accepted for {bound(settings.jwt_leeway_seconds, 'of leeway')}")
