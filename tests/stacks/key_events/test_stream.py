@@ -94,3 +94,22 @@ def test_only_the_service_of_dynamodb_deletes_by_time_to_live(parts: Parts) -> N
     parts.stream.handle(record(key(), None, userIdentity=identity))
     parts.stream.handle(record(key(), None, userIdentity={**identity, "principalId": "someone"}))
     assert [detail["actor"] for _, detail in parts.lines] == ["dynamodb", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "count"),
+    [
+        (None, key(entry("imported", 1)), "key.imported", 100_000),
+        (key(entry("created", 1)), key(entry("created", 1), entry("leaked", 2)), "key.leaked", 1_000),
+        (key(entry("created", 1)), key(entry("created", 1), entry("disabled", 2)), "key.disabled", 10_000),
+    ],
+)
+def test_many_changes_at_once_give_one_event_each_with_an_id_of_its_own(
+    parts: Parts, old: dict[str, Any] | None, new: dict[str, Any], name: str, count: int
+) -> None:
+    for number in range(count):
+        parts.stream.handle(record(old, new, str(number)))
+    assert {line for line, _ in parts.lines} == {name}
+    ids = [detail["event_id"] for _, detail in parts.lines]
+    assert len(ids) == len(set(ids)) == count
+    assert sum(map(len, parts.bus.requests)) == count
