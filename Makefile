@@ -28,9 +28,10 @@ ARCHITECTURE ?= arm64
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
 
-run: .venv/ready .tools/ready ## run the whole system on this machine, until Ctrl-C: [RULES=mine.toml] [TEMPLATE=api.yaml] [PARAMETERS="A=b"] [KEYS=legacy.csv]
+run: .venv/ready .tools/ready ## run the whole system on this machine, until Ctrl-C: [RULES=mine.toml] [TEMPLATE=api.yaml] [PARAMETERS="A=b"] [KEYS=legacy.csv] [STACKS=]
 	@exec $(CLEAN) .venv/bin/python -m local run $(if $(RULES),--rules "$(RULES)") $(if $(TEMPLATE),--template "$(TEMPLATE)") \
-	  $(if $(PARAMETERS),--parameters="$(PARAMETERS)") $(if $(KEYS),--keys "$(KEYS)")
+	  $(if $(PARAMETERS),--parameters="$(PARAMETERS)") $(if $(KEYS),--keys "$(KEYS)") \
+	  $(if $(filter undefined,$(origin STACKS)),,--stacks "$(STACKS)")
 
 env: .venv/ready ## print what a shell needs for aws, sam and keys: eval "$$(make -s env)"
 	@$(CLEAN) .venv/bin/python -m local env

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import itertools
 import json
 import os
 import shlex
@@ -18,13 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import calls, environment, own_api, rehearsal, rules_copy
 from local.apis import Api, deployed, flush
-from local.decisions import HEADING, Log
+from local.decisions import HEADING, Log, parse_event
 from local.deployment import STACK
 from local.emulator import Endpoint
 from local.invoke import WAYS, invoke
 from local.provider import Provider, access_token
 from local.rehearsal import callers, rehearse
 from local.session import client
+from local.stacks import STACKS, Deploying, deploying
 from local.step import StepError, demand_space, fail, say, step, tail, write_private
 from local.system import AUTH_FILE, System, run_keys, running_system
 
@@ -48,6 +50,12 @@ def main() -> int:
     ran.add_argument("--rules", type=Path, default=AUTH_FILE, help=f"the file of access rules (default: {AUTH_FILE})")
     ran.add_argument("--template", type=Path, help="the template of an API of your own, deployed in its own stack")
     ran.add_argument("--parameters", default="", help='parameters of the templates, such as "LogLevel=DEBUG"')
+    ran.add_argument(
+        "--stacks",
+        type=_stacks,
+        default=",".join(STACKS),
+        help="the optional stacks to add while it runs, separated by commas, or none (default: %(default)s)",
+    )
     ran.add_argument("--keys", type=Path, help="a file of existing keys, for keys import")
     commands.add_parser("env", help="print the variables of the running system for a shell")
     commands.add_parser("token", help="print a new JWT of the running system")
@@ -68,7 +76,7 @@ def main() -> int:
         if given.command == "invoke":
             return invoke(DIRECTORY, given.event, given.function, given.way, given.image)
         if given.command == "run":
-            return run(given.rules, given.template, given.parameters, given.keys)
+            return run(given.rules, given.template, given.parameters, given.keys, given.stacks)
         return env() if given.command == "env" else token()
     except KeyboardInterrupt:
         say("\nStopped.")
@@ -79,11 +87,12 @@ def main() -> int:
         return fail(StepError(f"{error.filename or 'A file'}: {error.strerror or error}."))
 
 
-def run(rules: Path, template: Path | None, parameters: str, keys: Path | None) -> int:
+def run(rules: Path, template: Path | None, parameters: str, keys: Path | None, stacks: Sequence[str]) -> int:
     """Run the whole system until it is interrupted.
 
     `rules`: the file of settings, providers and access rules. `template`: an API of one's own, deployed beside the
     sample API. `parameters`: parameters of the templates, `Name=value`. `keys`: a file to import with `keys import`.
+    `stacks`: the optional stacks to deploy while the first one is used.
 
     :raises StepError: a part failed.
     """
@@ -109,7 +118,8 @@ def run(rules: Path, template: Path | None, parameters: str, keys: Path | None) 
             if own or rules != AUTH_FILE:
                 _rehearse(system, own)
             print(calls.DECISIONS, flush=True)
-            _show_decisions(system, rules, own)
+            with deploying(stacks) as others:
+                _show_decisions(system, rules, own, others)
     what = f"The emulator has ended unexpectedly. See {system.emulator.log}. Start again with `make run`."
     raise StepError(what, tail(system.emulator.log, 5))
 
@@ -209,20 +219,42 @@ def _outputs(system: System) -> Iterator[None]:
         OUTPUTS.unlink(missing_ok=True)
 
 
-def _show_decisions(system: System, rules: Path, own: Sequence[Api]) -> None:
-    """Print each decision until the emulator ends. Load the file of rules when it changes."""
-    log = Log(client(system.emulator, "logs"), system.deployment.log_group)
+def _show_decisions(system: System, rules: Path, own: Sequence[Api], others: Deploying) -> None:
+    """Print each decision and each event until the emulator ends. Load the file of rules when it changes."""
+    logs = [Log(client(system.emulator, "logs"), system.deployment.log_group)]
     process = system.emulator.process
     before = _content(rules)
     with suppress(BotoCoreError):
         while process.poll() is None:
-            for decision in log.decisions():
-                print(decision, flush=True)
+            for shown in itertools.chain.from_iterable(log.new() for log in logs):
+                print(shown, flush=True)
+            logs += _added(system, others)
             if (now := _content(rules)) != before:
                 before = now
                 system = _reloaded(system, rules, own)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_SECONDS)
+
+
+def _added(system: System, others: Deploying) -> Iterator[Log]:
+    """The logs of the optional stacks, once they are deployed."""
+    try:
+        outputs = others.finished() or {}
+    except StepError as error:
+        print(f"{error.what}\n{error.details}", flush=True)
+        return
+    if "events" in outputs:
+        print("The stack of events is deployed. To see all events: .venv/bin/keys audit", flush=True)
+        yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event)
+
+
+def _stacks(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    if unknown := [name for name in names if name not in STACKS]:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)} is unknown. The optional stacks are {', '.join(STACKS)}."
+        )
+    return names
 
 
 def _reloaded(system: System, rules: Path, own: Sequence[Api]) -> System:

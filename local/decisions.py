@@ -1,7 +1,7 @@
-"""Read the decisions of the deployed authorizer from its log."""
+"""Read the decisions of the deployed authorizer, and the events of keys, from their logs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -50,6 +50,20 @@ def parse(message: str) -> Decision | None:
     )
 
 
+def parse_event(message: str) -> str | None:
+    """Return the line to show for an event of a key or consumer, or None for any other line."""
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or "event_id" not in line:
+        return None
+    time = datetime.fromisoformat(line["at"]).astimezone()
+    subject = line.get("key_id") or f"consumer {line.get('consumer')}"
+    reason = f" ({line['reason']})" if line.get("reason") else ""
+    return f"{time:%H:%M:%S}  event    {line['message']}{reason} by {line['actor'].rpartition('/')[2]}: {subject}"
+
+
 def _shown(value: str | None) -> str:
     return "-" if value in (None, "none") else str(value)
 
@@ -57,15 +71,16 @@ def _shown(value: str | None) -> str:
 class Log:
     """A log group that is read incrementally."""
 
-    def __init__(self, logs: Any, group: str) -> None:
-        """`logs` is a client of CloudWatch Logs."""
+    def __init__(self, logs: Any, group: str, parse: Callable[[str], Any] = parse) -> None:
+        """`logs` is a client of CloudWatch Logs. `parse` returns what a line shows, or None for lines of others."""
         self._logs = logs
         self._group = group
+        self._parse = parse
         self._from = 0
         self._seen: set[str] = set()
 
-    def decisions(self) -> Iterator[Decision]:
-        """Return the decisions since the last call."""
+    def new(self) -> Iterator[Any]:
+        """Return what `parse` made of the lines since the last call."""
         pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=self._group, startTime=self._from)
         events = [event for page in pages for event in page["events"] if event["message"] not in self._seen]
         if not events:
@@ -76,6 +91,6 @@ class Log:
         # More events of the same millisecond can follow. The emulator has no event IDs; a decision has its request ID.
         self._seen |= {event["message"] for event in events if event["timestamp"] == newest}
         for event in events:
-            decision = parse(event["message"])
-            if decision:
-                yield decision
+            shown = self._parse(event["message"])
+            if shown:
+                yield shown

@@ -51,7 +51,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str], log: Path, built: 
 
 
 def deploy_template(
-    emulator: Emulator, template: Path, stack: str, parameters: Mapping[str, str], log: Path
+    emulator: Endpoint, template: Path, stack: str, parameters: Mapping[str, str], log: Path
 ) -> dict[str, str]:
     """Run `sam deploy` for a template. Return the physical IDs of its resources by logical ID.
 

@@ -1,26 +1,43 @@
-"""Deploy the optional stacks of `stacks/` into the emulator, beside the first stack."""
+"""Deploy the optional stacks of `stacks/` into the emulator, beside the first stack.
 
-from collections.abc import Mapping
+`python -m local.stacks NAME ...` does so for the running system, and prints the outputs as JSON. `make run` starts it
+as a process of its own, so that the first stack can be used meanwhile, and ends it with everything that it started.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from local import environment
 from local.build import HOST_WHEELS, build, target
-from local.deployment import STACK, Deployment, deploy_template
-from local.emulator import Emulator
+from local.deployment import STACK, deploy_template
+from local.emulator import Endpoint
 from local.session import client
+from local.step import StepError, fail
+
+DIRECTORY: Final = Path(".local")
 
 
-def deploy_events(emulator: Emulator, first: Deployment, directory: Path) -> dict[str, str]:
-    """Deploy `stacks/events`. Return its outputs.
+def deploy_events(emulator: Endpoint, table: str, directory: Path) -> dict[str, str]:
+    """Deploy `stacks/events` for a table. Return its outputs.
 
     :raises StepError: the build or the deployment failed.
     """
-    stream = client(emulator, "dynamodb").describe_table(TableName=first.table)["Table"]["LatestStreamArn"]
-    given = {"AuthorizerStack": STACK, "TableName": first.table, "StreamArn": stream}
-    return deploy_stack(emulator, "events", given, directory)
+    stream = client(emulator, "dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    return deploy_stack(emulator, "events", {"TableName": table, "StreamArn": stream}, directory)
 
 
-def deploy_stack(emulator: Emulator, name: str, parameters: Mapping[str, str], directory: Path) -> dict[str, str]:
+STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {"events": deploy_events}
+"""The optional stacks that `make run` knows, by name."""
+
+
+def deploy_stack(emulator: Endpoint, name: str, parameters: Mapping[str, str], directory: Path) -> dict[str, str]:
     """Build and deploy the stack of this name. Return its outputs. Logs are in `directory`.
 
     :raises StepError: the build or the deployment failed.
@@ -29,8 +46,60 @@ def deploy_stack(emulator: Emulator, name: str, parameters: Mapping[str, str], d
     log = directory / f"sam-build-{name}.log"
     build(environment.download(), log, folder, host_wheels=HOST_WHEELS, template=f"stacks/{name}/template.yaml")
     stack = f"{STACK}-{name}"
-    deploy_template(
-        emulator, folder / "template.yaml", stack, {**target(), **parameters}, directory / f"sam-deploy-{name}.log"
-    )
+    given = {**target(), "AuthorizerStack": STACK, **parameters}
+    deploy_template(emulator, folder / "template.yaml", stack, given, directory / f"sam-deploy-{name}.log")
     found = client(emulator, "cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+class Deploying:
+    """The process that deploys optional stacks beside the running system."""
+
+    def __init__(self, process: "subprocess.Popen[str] | None") -> None:
+        self._process = process
+
+    def finished(self) -> dict[str, dict[str, str]] | None:
+        """The outputs by stack, once; None before the end of the process and after the first answer.
+
+        :raises StepError: a deployment failed.
+        """
+        if self._process is None or self._process.poll() is None:
+            return None
+        process, self._process = self._process, None
+        written, complaint = process.communicate()
+        if process.returncode:
+            raise StepError("The optional stacks are not deployed. The first stack works without them.", complaint)
+        outputs: dict[str, dict[str, str]] = json.loads(written)
+        return outputs
+
+
+@contextmanager
+def deploying(names: Sequence[str]) -> Iterator[Deploying]:
+    """Start the deployment for the running system. End it with the context, finished or not."""
+    if not names:
+        yield Deploying(None)
+        return
+    command = [sys.executable, "-m", "local.stacks", *names]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            yield Deploying(process)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def main(names: Sequence[str]) -> int:
+    environment.enter()
+    outputs = json.loads((DIRECTORY / "outputs.json").read_text(encoding="utf-8"))
+    emulator = Endpoint(outputs["endpoint_url"], outputs["access_key"])
+    try:
+        print(json.dumps({name: STACKS[name](emulator, outputs["table"], DIRECTORY) for name in names}))
+    except StepError as error:
+        return fail(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -45,7 +45,7 @@ class Queue:
 @pytest.fixture(scope="session")
 def stack(system: System) -> dict[str, str]:
     """The outputs of the stack of events."""
-    return deploy_events(system.emulator, system.deployment, DIRECTORY)
+    return deploy_events(system.emulator, system.deployment.table, DIRECTORY)
 
 
 @pytest.fixture(scope="session")
