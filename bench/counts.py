@@ -136,10 +136,8 @@ class _Mixed:
         telemetry = Telemetry(stack="multi-auth")
         client: Any = self._table
         store = KeyStore(client, "keys", cache_seconds=CACHE_SECONDS, clock=clock)
-        keys = SigningKeys(
-            ISSUER, "https://x.example/", fetch=fetch, clock=clock, report=telemetry.event, times=KeyTimes()
-        )
-        provider = Provider(ISSUER, frozenset({AUDIENCE}))
+        provider = Provider(ISSUER, frozenset({AUDIENCE}), "https://x.example/")
+        keys = SigningKeys(provider, fetch=fetch, clock=clock, report=telemetry.event, times=KeyTimes())
         return Decider(
             [
                 ApiKeyAuthenticator(store, "mak", accept_imported=False, clock=clock),

@@ -24,19 +24,25 @@ _KEYS: Final[Mapping[str, frozenset[tuple[str, str | None]]]] = {
     EDDSA: frozenset({_ED25519, _ED448}),
 }
 
+_EDWARDS: Final = frozenset({"Ed25519", "Ed448"})
+
 ALGORITHMS: Final = frozenset(_KEYS)
 """All supported algorithms. They are all asymmetric."""
 
 
-def of_key(kty: str, crv: str | None) -> frozenset[str]:
-    """The algorithms for a key of this type and curve, from its JWK. Empty for an unknown type. RSA has no curve."""
+def of_key(kty: str, crv: str | None, alg: object = None) -> frozenset[str]:
+    """The algorithms for a key of this type and curve, from its JWK; only the one that `alg` names, if it is not None.
+
+    Empty for an unknown type, and for an `alg` that does not fit. RSA has no curve.
+    """
     key = (kty, None if kty == "RSA" else crv)
-    return frozenset(name for name, keys in _KEYS.items() if key in keys)
-
-
-def is_same(one: str, other: str, crv: str | None) -> bool:
-    """Whether two names mean the same algorithm for a key of this curve. The key must fit both."""
-    return (crv if one == EDDSA else one) == (crv if other == EDDSA else other)
+    fitting = frozenset(name for name, keys in _KEYS.items() if key in keys)
+    if alg is None:
+        return fitting
+    if not isinstance(alg, str) or alg not in fitting:
+        return frozenset()
+    # Both names mean the same algorithm for a key of this curve.
+    return fitting & {EDDSA, crv} if alg in (EDDSA, crv) else frozenset({alg})
 
 
 def permitted(name: str, allowed: frozenset[str]) -> str | None:
@@ -44,11 +50,7 @@ def permitted(name: str, allowed: frozenset[str]) -> str | None:
 
     If only one Edwards curve is allowed, `EdDSA` stands for the algorithm of that curve only.
     """
-    if name in allowed:
+    if name in allowed or (name in _EDWARDS and EDDSA in allowed):
         return name
-    if name in ("Ed25519", "Ed448") and EDDSA in allowed:
-        return name
-    if name == EDDSA:
-        curves = allowed & {"Ed25519", "Ed448"}
-        return EDDSA if len(curves) > 1 else next(iter(curves), None)
-    return None
+    curves = allowed & _EDWARDS if name == EDDSA else frozenset[str]()
+    return EDDSA if len(curves) > 1 else next(iter(curves), None)

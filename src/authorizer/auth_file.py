@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -56,7 +56,7 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     lines = _Lines(text)
     top = Entry(document, lines.top, directory, mistakes)
     top.check_names(TABLES, "The file")
-    tables = {name: list(_tables(top, name, lines, directory, mistakes)) for name in TABLES}
+    tables = {name: _tables(top, name, lines) for name in TABLES}
     given = settings.read_entries(tables["settings"])
     providers = read_providers(tables["provider"])
     rules = AccessRules(())
@@ -71,18 +71,16 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     return AuthFile(rules, given, providers)
 
 
-def _tables(top: Entry, name: str, lines: "_Lines", directory: Path, mistakes: list[str]) -> Iterable[Entry]:
-    header = "[settings]" if name == "settings" else f"[[{name}]]"
-    found = top.members.get(name, ())
-    listed = [found] if name == "settings" and name in top.members else found
-    if not isinstance(listed, list | tuple) or (name in top.members and not listed):
+def _tables(top: Entry, name: str, lines: "_Lines") -> list[Entry]:
+    if name not in top.members:
+        return []
+    header, found = f"[[{name}]]", top.members[name]
+    if name == "settings":
+        header, found = "[settings]", [found]
+    if not isinstance(found, list) or not found or not all(isinstance(each, Mapping) for each in found):
         top.wrong(name, f"{name} must be a table with the header {header}.")
-        return
-    for number, members in enumerate(listed):
-        if isinstance(members, Mapping):
-            yield Entry(members, lines.places(name, number, len(listed)), directory, mistakes)
-        else:
-            top.wrong(name, f"{name} must be a table with the header {header}.")
+        return []
+    return [top.inner(each, lines.places(name, number, len(found))) for number, each in enumerate(found)]
 
 
 def _line_number(mistake: str) -> int:
@@ -107,7 +105,7 @@ class _Lines:
 
     def top(self, member: str | None) -> str:
         """The place of a top-level member, such as ``line 7``. It is ``line 1`` if the member is not found."""
-        return f"line {(self._find(member, 0, None) or 0) + 1}"
+        return self._place(member, 0, None)
 
     def places(self, table: str, number: int, count: int) -> Callable[[str | None], str]:
         """Return a function for the places of the members of one table: number `number`, from 0, of `count`.
@@ -116,23 +114,15 @@ class _Lines:
         tables are written as an array or a string looks like a header. Then the place is the table's number.
         """
         starts = self._starts[table]
+        if len(starts) != count:
+            return lambda _member: f"[{table}]" if table == "settings" else f"{table} {number + 1}"
+        start = starts[number]
+        return lambda member: self._place(member, start, next((line for line in self._headers if line > start), None))
 
-        def place(member: str | None) -> str:
-            if len(starts) != count:
-                return f"[{table}]" if table == "settings" else f"{table} {number + 1}"
-            start = starts[number]
-            found = None
-            if member is not None:
-                end = next((line for line in self._headers if line > start), None)
-                found = self._find(member, start + 1, end)
-            return f"line {(found or start) + 1}"
-
-        return place
-
-    def _find(self, member: str | None, start: int, end: int | None) -> int | None:
-        if member is None:
-            return None
-        outer = rf"(?:\[\[?\s*(?:(?:{'|'.join(TABLES)})\s*\.\s*)?)?"
-        named = re.compile(rf"\s*{outer}[\"']?{re.escape(member)}[\"']?\s*[.=\]]")
-        lines = self._text.split("\n")[start:end]
-        return next((start + index for index, line in enumerate(lines) if named.match(line)), None)
+    def _place(self, member: str | None, start: int, end: int | None) -> str:
+        if member is not None:
+            outer = rf"(?:\[\[?\s*(?:(?:{'|'.join(TABLES)})\s*\.\s*)?)?"
+            named = re.compile(rf"\s*{outer}[\"']?{re.escape(member)}[\"']?\s*[.=\]]")
+            lines = enumerate(self._text.split("\n")[start:end], start)
+            start = next((number for number, line in lines if named.match(line)), start)
+        return f"line {start + 1}"

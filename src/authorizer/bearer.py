@@ -1,7 +1,7 @@
 """The bearer token of a request (RFC 6750, section 2.1)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from authorizer.refusal import Reason, Refusal
@@ -20,7 +20,7 @@ def bearer_token(event: Mapping[str, Any]) -> str:
 
     :raises Refusal: there is no Authorization header, more than one, or its value is not a bearer token.
     """
-    values = list(_authorization(event))
+    values = _authorization(event)
     if not values:
         raise Refusal(Reason.NO_CREDENTIAL)
     if len(values) > 1:
@@ -32,19 +32,11 @@ def bearer_token(event: Mapping[str, Any]) -> str:
     return match[1]
 
 
-def _authorization(event: Mapping[str, Any]) -> Iterator[object]:
+def _authorization(event: Mapping[str, Any]) -> list[object]:
     """All values of Authorization headers. `multiValueHeaders` has all of them, `headers` only the last one."""
-    found = False
-    for value in _named_authorization(event.get("multiValueHeaders")):
-        found = True
-        if isinstance(value, list):
-            yield from value
-        else:
-            yield value
-    if not found:
-        yield from _named_authorization(event.get("headers"))
-
-
-def _named_authorization(headers: object) -> Iterator[object]:
-    if isinstance(headers, dict):
-        yield from (value for name, value in headers.items() if name.lower() == "authorization")
+    for headers in (event.get("multiValueHeaders"), event.get("headers")):
+        named = headers.items() if isinstance(headers, dict) else ()
+        found = [value for name, value in named if name.lower() == "authorization"]
+        if found:
+            return [each for value in found for each in (value if isinstance(value, list) else [value])]
+    return []

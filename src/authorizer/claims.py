@@ -9,6 +9,7 @@
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -107,7 +108,7 @@ def pick(claims: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     return picked
 
 
-def flatten(table: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+def flatten(table: Mapping[str, Any], within: Path = ()) -> Iterator[tuple[Path, Any]]:
     """The paths and values of a table of claims.
 
     A name with a value is a path. A name with a table is literal, as all names in the table: TOML reads
@@ -117,17 +118,14 @@ def flatten(table: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
     """
     for name, value in table.items():
         if isinstance(value, Mapping) and value:
-            yield from _nested((name,), value)
+            yield from flatten(value, (*within, name))
         else:
-            yield parse_path(name), value
+            yield (*within, name) if within else parse_path(name), value
 
 
-def _nested(within: Path, table: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping) and value:
-            yield from _nested((*within, name), value)
-        else:
-            yield (*within, name), value
+def is_scalar(value: object) -> bool:
+    """Whether `Claim` accepts the value. TOML also has dates, times and numbers that are not finite."""
+    return type(value) in _SCALARS and (not isinstance(value, float) or math.isfinite(value))
 
 
 def _comparable(value: Any) -> object:

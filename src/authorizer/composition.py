@@ -47,12 +47,7 @@ def build(
         starts_cold=env.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency",
     )
     client = client or dynamodb.client(settings.api_key_timeout_seconds)
-    store = KeyStore(
-        client,
-        settings.api_keys_table,
-        cache_seconds=settings.api_key_cache_seconds,
-        clock=clock,
-    )
+    store = KeyStore(client, settings.api_keys_table, cache_seconds=settings.api_key_cache_seconds, clock=clock)
     before_snapshot(partial(_prime, store, client))
     authenticators: list[Authenticator] = [
         ApiKeyAuthenticator(store, settings.api_key_prefix, accept_imported=settings.accept_imported_keys, clock=clock),
@@ -115,13 +110,11 @@ def _jwt_authenticator(
             (
                 provider,
                 SigningKeys(
-                    provider.issuer,
-                    provider.jwks_url,
+                    provider,
                     fetch=fetches[provider.ca_bundle],
                     clock=clock,
                     report=telemetry.event,
                     times=times,
-                    uses=provider.key_uses,
                     seed=seed,
                 ),
             )

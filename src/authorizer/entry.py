@@ -1,6 +1,5 @@
 """Typed reading of one table of settings. All mistakes are collected, so that they are reported together."""
 
-import math
 import os.path
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -15,22 +14,6 @@ class SettingsError(Exception):
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes: Final = tuple(mistakes)
         super().__init__("\n".join(self.mistakes))
-
-
-def is_scalar(value: object) -> bool:
-    """Whether the value is a string, a boolean or a finite number. TOML also has dates, times and infinite numbers."""
-    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
-
-
-def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The `object_pairs_hook` of a JSON decoder that refuses duplicate members.
-
-    :raises ValueError: a member appears twice.
-    """
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("An object has the same member twice. Remove one of them.")
-    return members
 
 
 class Entry:
@@ -68,18 +51,12 @@ class Entry:
 
     def file(self, name: str) -> Path | None:
         """The path of an existing file, or None if the member is absent or there is no such file."""
-        name_of_file = self.text(name)
-        if name_of_file is None:
-            return None
-        path = self._directory / name_of_file
+        text = self.text(name)
         # Path.is_file raises for a name that is too long or a folder that cannot be read.
-        if os.path.isfile(path):  # noqa: PTH113
-            return path
-        self.wrong(
-            name,
-            f"{name} names {name_of_file!r}, which does not exist. Add the file to the function's code, or correct "
-            "the path.",
-        )
+        if text is None or os.path.isfile(self._directory / text):  # noqa: PTH113
+            return self._directory / text if text else None
+        remedy = "Add the file to the function's code, or correct the path."
+        self.wrong(name, f"{name} names {text!r}, which does not exist. {remedy}")
         return None
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -89,11 +66,8 @@ class Entry:
             return ()
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
-            self.wrong(
-                name,
-                f'{name} must be a list of non-empty strings, such as ["a", "b"]. Remove {name} instead of leaving '
-                "the list empty.",
-            )
+            problem = f'{name} must be a list of non-empty strings, such as ["a", "b"].'
+            self.wrong(name, f"{problem} Remove {name} instead of leaving the list empty.")
             return ()
         return tuple(values)
 
@@ -113,7 +87,11 @@ class Entry:
         if not isinstance(value, list) or not value or not all(isinstance(item, Mapping) for item in value):
             self.wrong(name, f'{name} must be a list of tables, such as [{{ credentials = ["api_key"] }}, ...].')
             return []
-        return [Entry(item, lambda _member: self.place(name), self._directory, self._mistakes) for item in value]
+        return [self.inner(item, lambda _member: self.place(name)) for item in value]
+
+    def inner(self, members: Mapping[str, Any], place: Callable[[str | None], str]) -> "Entry":
+        """A table in this one."""
+        return Entry(members, place, self._directory, self._mistakes)
 
     def paths(self, name: str) -> tuple[claims.Path, ...]:
         """A list of claim paths. Empty only if the member is absent."""
@@ -134,17 +112,13 @@ class Entry:
         found: dict[claims.Path, claims.Claim] = {}
         try:
             for path, value in claims.flatten(table):
-                values = value if isinstance(value, list) else [value]
+                values, claim = value if isinstance(value, list) else [value], f"The claim {claims.write_path(path)}"
                 if path in found:
-                    self.wrong(name, f"The claim {claims.write_path(path)} appears twice. Remove one of them.")
-                elif values and all(map(is_scalar, values)):
+                    self.wrong(name, f"{claim} appears twice. Remove one of them.")
+                elif values and all(map(claims.is_scalar, values)):
                     found[path] = claims.Claim(path, values)
                 else:
-                    self.wrong(
-                        name,
-                        f"The claim {claims.write_path(path)} must be a string, a number, true, false, or a list of "
-                        "them.",
-                    )
+                    self.wrong(name, f"{claim} must be a string, a number, true, false, or a list of them.")
         except claims.PathError as error:
             self.wrong(name, str(error))
         return tuple(found.values())

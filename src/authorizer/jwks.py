@@ -7,13 +7,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from authorizer.fetch import Fetch, FetchError, FetchTimeout
 from authorizer.refusal import Reason, Refusal
 from authorizer.signing_key import SigningKey, UnusableKey
 from authorizer.urls import is_fetchable
+
+if TYPE_CHECKING:
+    from authorizer.provider import Provider
 
 REFRESH_AT: Final = 0.8
 """The part of the fresh time after which keys are fetched again, so that they rarely lose their freshness."""
@@ -206,30 +209,25 @@ class SigningKeys:
 
     def __init__(
         self,
-        issuer: str,
-        jwks_url: str | None,
+        provider: Provider,
         *,
         fetch: Fetch,
         clock: Callable[[], float],
         report: Callable[[str, str], None],
         times: KeyTimes,
-        uses: Collection[str] = ("sig",),
         seed: bytes | None = None,
     ) -> None:
-        """`jwks_url`: None for discovery from the issuer. `uses`: see `SigningKey.from_jwk`.
+        """`seed`: a key set to start with. Its member `fetched_at` is the time of its fetch in seconds since 1970.
 
-        `seed`: a key set to start with. Its member `fetched_at` is the time of its fetch in seconds since 1970. A seed
-        without `fetched_at` is refreshed on first use, each use of it after a failed fetch is reported as stale, and it
-        is used for at most the stale time after its first use.
+        A seed without it is refreshed on first use, each use after a failed fetch is reported as stale, and it is used
+        for at most the stale time after its first use.
 
         :raises FetchError: the seed is not a key set.
         """
-        self._issuer = issuer
-        self._jwks_url = jwks_url
+        self._provider = provider
         self._fetch = fetch
         self._clock = clock
         self._report = report
-        self._uses = uses
         self._schedule = Schedule(times)
         self._key_set: KeySet | None = None
         self._first_used_at: float | None = None
@@ -262,7 +260,7 @@ class SigningKeys:
                 raise Refusal(Reason.AMBIGUOUS_SIGNING_KEY, "jwt")
             raise Refusal(Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_SIGNING_KEY, "jwt")
         if self._schedule.is_stale(now):
-            self._report("jwks_stale_served", self._issuer)
+            self._report("jwks_stale_served", self._provider.issuer)
 
     def published_kid(self, kid: object) -> str | None:
         """The first 64 characters of this `kid` if a key of the key set has it."""
@@ -291,36 +289,36 @@ class SigningKeys:
             # That a provider needs longer than the patience of one request is not a failure.
             if seconds >= self._schedule.times.timeout or not isinstance(error, FetchTimeout):
                 cause = str(error) if isinstance(error, FetchError) else type(error).__name__
-                self._report("jwks_fetch_failed", f"{self._issuer}: {cause}")
+                self._report("jwks_fetch_failed", f"{self._provider.issuer}: {cause}")
             return False
         self._schedule = self._schedule.fetched(started_at)
-        self._report("jwks_fetched", self._issuer)
+        self._report("jwks_fetched", self._provider.issuer)
         return True
 
     def _fetch_key_set(self, seconds: float) -> bytes:
         """Fetch the key set, after OpenID Connect Discovery 1.0 (section 4) if needed, within `seconds` in total."""
-        if self._jwks_url is not None:
-            return self._fetch(self._jwks_url, seconds)
+        if self._provider.jwks_url is not None:
+            return self._fetch(self._provider.jwks_url, seconds)
         started_at = self._clock()
         # The URL is not kept: a provider can move its key set and leave an outdated one at the old URL.
-        discovered = self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", seconds)
+        discovered = self._fetch(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration", seconds)
         return self._fetch(self._announced_url(discovered), seconds - _age(started_at, self._clock()))
 
     def _announced_url(self, body: bytes) -> str:
         document = parse_object(body)
-        if document.get("issuer") != self._issuer:
+        if document.get("issuer") != self._provider.issuer:
             raise FetchError("the discovery document has another issuer")
         url = document.get("jwks_uri")
         # Only a loopback issuer may point to a loopback URL without https.
-        needed = ("https", urlsplit(self._issuer).scheme)
+        needed = ("https", urlsplit(self._provider.issuer).scheme)
         if isinstance(url, str) and is_fetchable(url) and urlsplit(url).scheme in needed:
             return url
         raise FetchError("the discovery document has no https jwks_uri")
 
     def _parse(self, body: bytes) -> KeySet:
-        key_set = KeySet.parse(body, self._uses)
+        key_set = KeySet.parse(body, self._provider.key_uses)
         if key_set.unusable:
-            self._report("jwks_key_skipped", f"{self._issuer}: {_counted(key_set.unusable)}")
+            self._report("jwks_key_skipped", f"{self._provider.issuer}: {_counted(key_set.unusable)}")
         return key_set
 
 

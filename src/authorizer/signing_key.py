@@ -10,8 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cryptography
 import jwt
@@ -39,18 +38,17 @@ class UnusableKey(Exception):
     """A member of a key set cannot be used. The text says why, and contains no part of the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(NamedTuple):
     """A public key and the algorithms that it can be used with.
 
-    Two objects are equal if they have the same key and algorithms. `thumbprint` is the SHA-256 thumbprint of RFC 7638
-    in hexadecimal. It does not depend on `kid`, on `alg`, or on how the key's parameters are written.
+    `thumbprint` is the SHA-256 thumbprint of RFC 7638 in hexadecimal. It does not depend on `kid`, on `alg`, or on how
+    the key's parameters are written. `verifiers` has what PyJWT verifies each algorithm with.
     """
 
-    kid: str | None = field(compare=False)
+    kid: str | None
     algorithms: frozenset[str]
     thumbprint: str
-    _verifiers: Mapping[str, tuple[Algorithm, Any]] = field(compare=False, repr=False)
+    verifiers: Mapping[str, tuple[Algorithm, Any]]
 
     @classmethod
     def from_jwk(cls, jwk: object, uses: Collection[str] = ("sig",)) -> SigningKey:
@@ -80,7 +78,7 @@ class SigningKey:
         """Whether this key signed the message with this algorithm."""
         if algorithm not in self.algorithms:
             return False
-        verifier, key = self._verifiers[algorithm]
+        verifier, key = self.verifiers[algorithm]
         return verifier.verify(message, key, signature)
 
 
@@ -100,11 +98,7 @@ def _algorithms(jwk: Mapping[str, Any]) -> frozenset[str]:
     crv = jwk.get("crv") if kty != "RSA" else None
     if not isinstance(kty, str) or not isinstance(crv, str | None):
         raise UnusableKey("kty or crv is not a string")
-    fitting = algorithms.of_key(kty, crv)
-    if "alg" in jwk:
-        alg = jwk["alg"]
-        known = isinstance(alg, str) and alg in fitting
-        fitting = frozenset(name for name in fitting if known and algorithms.is_same(name, alg, crv))
+    fitting = algorithms.of_key(kty, crv, jwk.get("alg"))
     if not fitting:
         raise UnusableKey("unsupported type, curve or algorithm")
     return fitting

@@ -43,8 +43,7 @@ def decider(dynamodb: "DynamoDBClient", table_name: str, recorder: Recorder) -> 
     store = KeyStore(dynamodb, table_name, cache_seconds=30, clock=lambda: NOW)
     provider = settings.providers[0]
     keys = SigningKeys(
-        provider.issuer,
-        provider.jwks_url,
+        provider,
         fetch=lambda _url, _seconds: (EVENTS / "jwks.json").read_bytes(),
         clock=lambda: NOW,
         report=lambda _event, _detail: None,

@@ -14,6 +14,7 @@ import pytest
 
 from authorizer.fetch import MAX_BYTES, USER_AGENT, FetchError, FetchTimeout, HttpsFetch
 from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
+from authorizer.provider import Provider
 from tests.support import fault_server as faults
 from tests.support.authority import Authority
 from tests.support.fault_server import Behaviour, FaultServer
@@ -65,8 +66,7 @@ def test_a_fault_is_an_outage_within_the_deadline_costs_one_fetch_and_is_over_wh
 ) -> None:
     now = [float(NOW)]
     keys = SigningKeys(
-        ISSUER,
-        server.url,
+        Provider(ISSUER, frozenset(), server.url),
         fetch=HttpsFetch(),
         clock=lambda: now[0],
         report=lambda _event, _detail: None,
@@ -106,8 +106,7 @@ def test_a_key_set_with_one_good_key_among_bad_ones_is_used(server: FaultServer)
     server.behaviour = faults.body(key_set(None, {"kty": "oct", "k": "AA"}, jwk(kid="bad", alg=["RS256"]), jwk()))
     skipped: list[str] = []
     keys = SigningKeys(
-        ISSUER,
-        server.url,
+        Provider(ISSUER, frozenset(), server.url),
         fetch=HttpsFetch(),
         clock=lambda: NOW,
         report=lambda event, _detail: skipped.append(event),

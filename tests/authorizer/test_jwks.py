@@ -8,6 +8,7 @@ import pytest
 
 from authorizer.fetch import FetchError, FetchTimeout
 from authorizer.jwks import MOST_IN_VAIN, Asker, KeysUnavailable, KeyTimes, Schedule, SigningKeys
+from authorizer.provider import Provider
 from authorizer.refusal import Reason, Refusal
 from tests.support.tokens import ISSUER, NOW, jwk, key_set, sign
 
@@ -44,8 +45,7 @@ class World:
 
     def keys(self, url: str | None = URL, seed: bytes | None = None, issuer: str = ISSUER) -> SigningKeys:
         return SigningKeys(
-            issuer,
-            url,
+            Provider(issuer, frozenset(), url),
             fetch=self.fetch,
             clock=lambda: self.now,
             report=lambda event, _detail: self.reports.append(event),
@@ -351,7 +351,11 @@ def test_an_error_of_any_kind_in_a_fetch_is_an_outage(world: World) -> None:
         raise RuntimeError("secret")
 
     keys = SigningKeys(
-        ISSUER, URL, fetch=fetch, clock=lambda: NOW, report=lambda _e, d: world.reports.append(d), times=TIMES
+        Provider(ISSUER, frozenset(), URL),
+        fetch=fetch,
+        clock=lambda: NOW,
+        report=lambda _e, d: world.reports.append(d),
+        times=TIMES,
     )
     assert is_unavailable(keys)
     assert world.reports == [f"{ISSUER}: RuntimeError"]
@@ -620,7 +624,11 @@ def test_a_key_set_full_of_rubbish_is_reported_in_one_line(world: World) -> None
     world.documents[URL] = key_set(jwk(use="enc"), jwk(), *members)
     details: list[str] = []
     keys = SigningKeys(
-        ISSUER, URL, fetch=world.fetch, clock=lambda: NOW, report=lambda _e, detail: details.append(detail), times=TIMES
+        Provider(ISSUER, frozenset(), URL),
+        fetch=world.fetch,
+        clock=lambda: NOW,
+        report=lambda _e, detail: details.append(detail),
+        times=TIMES,
     )
     assert serves(keys)
     assert details == [

@@ -45,13 +45,11 @@ def decide(text: str, keys: bytes, provider: Provider = PROVIDER) -> tuple[Ident
         return keys
 
     source = SigningKeys(
-        provider.issuer,
-        "https://issuer.example/jwks.json",
+        provider._replace(jwks_url="https://issuer.example/jwks.json"),
         fetch=fetch,
         clock=lambda: NOW,
         report=lambda _event, _detail: None,
         times=KeyTimes(),
-        uses=provider.key_uses,
     )
     authenticator = JwtAuthenticator([(provider, source)], leeway_seconds=LEEWAY, clock=lambda: NOW)
     try:
@@ -661,8 +659,7 @@ def test_a_refusal_names_the_issuer_that_is_configured_and_the_kid_that_it_publi
     text: str, issuer: str | None, kid: str | None
 ) -> None:
     keys = SigningKeys(
-        ISSUER,
-        "https://issuer.example/jwks.json",
+        PROVIDER._replace(jwks_url="https://issuer.example/jwks.json"),
         fetch=lambda _url, _seconds: key_set(jwk(), jwk("RS-2", "x" * 100)),
         clock=lambda: NOW,
         report=lambda _event, _detail: None,
@@ -688,7 +685,11 @@ def test_a_token_is_checked_with_the_keys_of_its_own_issuer_alone() -> None:
             return keys
 
         return SigningKeys(
-            issuer, "https://x.example", fetch=fetch, clock=lambda: NOW, report=lambda _e, _d: None, times=KeyTimes()
+            provider(issuer=issuer, jwks_url="https://x.example"),
+            fetch=fetch,
+            clock=lambda: NOW,
+            report=lambda _e, _d: None,
+            times=KeyTimes(),
         )
 
     both = JwtAuthenticator(

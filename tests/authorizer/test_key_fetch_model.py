@@ -14,6 +14,7 @@ from jwt.algorithms import OKPAlgorithm
 
 from authorizer.fetch import FetchTimeout
 from authorizer.jwks import MOST_IN_VAIN, KeyTimes, SigningKeys
+from authorizer.provider import Provider
 from authorizer.refusal import Refusal
 from tests.support.tokens import ISSUER, NOW
 
@@ -48,8 +49,7 @@ class Tokens(RuleBasedStateMachine):
         self.in_vain: list[float] = []
         self.reports: list[str] = []
         self.keys = SigningKeys(
-            ISSUER,
-            "https://issuer.example/jwks.json",
+            Provider(ISSUER, frozenset(), "https://issuer.example/jwks.json"),
             fetch=self.fetch,
             clock=lambda: self.now,
             report=lambda event, _detail: self.reports.append(event),

@@ -49,15 +49,14 @@ def decider() -> Decider:
 
     table: Any = EmptyTable()
     store = KeyStore(table, "keys", cache_seconds=30, clock=clock)
+    provider = Provider(ISSUER, frozenset({AUDIENCE}), "https://issuer.example/jwks.json")
     keys = SigningKeys(
-        ISSUER,
-        "https://issuer.example/jwks.json",
+        provider,
         fetch=lambda _url, _seconds: key_set(jwk()),
         clock=clock,
         report=lambda _event, _detail: None,
         times=KeyTimes(),
     )
-    provider = Provider(ISSUER, frozenset({AUDIENCE}))
     return Decider(
         [
             ApiKeyAuthenticator(store, "mak", accept_imported=True, clock=clock),

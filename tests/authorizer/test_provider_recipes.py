@@ -40,13 +40,11 @@ def _keys(provider: Provider, tokens: Tokens) -> SigningKeys:
         return tokens.key_set
 
     return SigningKeys(
-        provider.issuer,
-        provider.jwks_url,
+        provider,
         fetch=fetch,
         clock=lambda: NOW,
         report=lambda _event, _detail: None,
         times=KeyTimes(),
-        uses=provider.key_uses,
     )
 
 

@@ -52,17 +52,17 @@ def test_a_key_that_names_its_algorithm_is_for_that_one_alone_if_it_fits(kind: s
     assert key.verifies(name, MESSAGE, best_signature(kind, name))
 
 
-def test_every_algorithm_that_we_name_has_a_key_that_it_is_right_for() -> None:
+def test_every_supported_algorithm_has_a_key_type_that_it_fits() -> None:
     assert frozenset(name for names in MAY.values() for name in names) == ALGORITHMS
 
 
 @pytest.mark.parametrize("kind", MAY)
-def test_a_private_key_is_not_taken(kind: str) -> None:
+def test_a_private_key_is_unusable(kind: str) -> None:
     assert why_unusable(private_jwk(kind)) == "private or secret key"
 
 
 @pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
-def test_one_member_of_a_private_key_is_enough_to_refuse_it(name: str) -> None:
+def test_one_member_of_a_private_key_makes_a_key_unusable(name: str) -> None:
     assert why_unusable(jwk() | {name: "AQAB"}) == "private or secret key"
 
 
@@ -71,7 +71,8 @@ def test_one_member_of_a_private_key_is_enough_to_refuse_it(name: str) -> None:
 def test_members_that_are_null_or_empty_are_absent(kind: str, absent: object) -> None:
     names = ("alg", "d", "p", "q", "dp", "dq", "qi", "oth", "k", "use", "key_ops", "kid", "x5c", "x5t")
     key = SigningKey.from_jwk(jwk(kind) | dict.fromkeys(names, absent))
-    assert (key, key.kid) == (SigningKey.from_jwk(jwk(kind)), None)
+    expected = SigningKey.from_jwk(jwk(kind))
+    assert (key.thumbprint, key.algorithms, key.kid) == (expected.thumbprint, expected.algorithms, None)
 
 
 @pytest.mark.parametrize("odd", [0, "not base64url!", {}, "P-256"])
@@ -86,7 +87,7 @@ def test_padding_and_the_standard_alphabet_are_read(kind: str) -> None:
     member = jwk(kind)
     written = {name: member[name] for name in ("e", "n", "x", "y") if name in member}
     other = {name: text.translate(str.maketrans("-_", "+/")) + "=" * (-len(text) % 4) for name, text in written.items()}
-    assert SigningKey.from_jwk(member | other) == SigningKey.from_jwk(member)
+    assert SigningKey.from_jwk(member | other).thumbprint == SigningKey.from_jwk(member).thumbprint
 
 
 @pytest.mark.parametrize("kind", MAY)
@@ -174,7 +175,7 @@ def test_neither_an_error_nor_a_log_quotes_the_key(kind: str, caplog: pytest.Log
     assert caplog.text == ""
 
 
-def test_equal_keys_are_equal_whatever_their_ids_and_the_spelling_of_their_numbers() -> None:
+def test_a_key_has_one_thumbprint_whatever_its_kid_and_the_spelling_of_its_numbers() -> None:
     member = jwk("RS", "k1")
     padded_with_zero = base64url(b"\0" + int_bytes(private_key("RS").public_key().public_numbers().n))
     same = [
@@ -183,18 +184,18 @@ def test_equal_keys_are_equal_whatever_their_ids_and_the_spelling_of_their_numbe
         member | {"kid": "k2", "use": "sig", "x5t": "AA"},
         member | {"n": padded_with_zero},
     ]
-    assert len({SigningKey.from_jwk(each) for each in same}) == 1
+    assert len({SigningKey.from_jwk(each).thumbprint for each in same}) == 1
 
 
-def test_a_key_with_and_without_alg_is_one_by_its_thumbprint() -> None:
+def test_a_key_has_one_thumbprint_with_and_without_alg() -> None:
     bound, free = SigningKey.from_jwk(jwk() | {"alg": "RS256"}), SigningKey.from_jwk(jwk())
-    assert bound != free
+    assert bound.algorithms < free.algorithms
     assert bound.thumbprint == free.thumbprint
 
 
-def test_different_keys_are_not_equal() -> None:
+def test_different_keys_have_different_thumbprints() -> None:
     keys = [SigningKey.from_jwk(jwk(kind, "k1")) for kind in (*MAY, "RS-other")]
-    assert len(set(keys)) == len({key.thumbprint for key in keys}) == len(keys)
+    assert len({key.thumbprint for key in keys}) == len(keys)
 
 
 def test_the_thumbprint_is_that_of_rfc_7638() -> None:

@@ -152,15 +152,15 @@ def accepts(verify: Callable[[str], object], *refusals: type[Exception]) -> Call
 
 def verifiers(keys: list[dict[str, Any]]) -> dict[str, Callable[[str], bool]]:
     """By name, each a function that tells whether it accepts a token."""
+    provider = Provider(ISSUER, frozenset({AUDIENCE}), "https://issuer.example/jwks.json")
     source = SigningKeys(
-        ISSUER,
-        "https://issuer.example/jwks.json",
+        provider,
         fetch=lambda _url, _seconds: key_set(*keys),
         clock=time.time,
         report=lambda _event, _detail: None,
         times=KeyTimes(),
     )
-    ours = JwtAuthenticator([(Provider(ISSUER, frozenset({AUDIENCE})), source)], leeway_seconds=30, clock=time.time)
+    ours = JwtAuthenticator([(provider, source)], leeway_seconds=30, clock=time.time)
     algorithms = ["RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
     powertools = JWTVerifier(
         issuer=ISSUER, audience=AUDIENCE, algorithms=algorithms, jwks={"keys": keys}, clock_skew_seconds=30

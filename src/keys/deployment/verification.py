@@ -138,13 +138,11 @@ def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float])
         return _Unchecked()
     try:
         return SigningKeys(
-            provider.issuer,
-            provider.jwks_url or provider.issuer,
+            provider._replace(jwks_url=provider.jwks_url or provider.issuer),
             fetch=lambda _url, _seconds: key_set,
             clock=clock,
             report=lambda _event, _detail: None,
             times=KeyTimes(),
-            uses=provider.key_uses,
             seed=key_set,
         )
     except FetchError as error:
