@@ -28,7 +28,7 @@ from local.rehearsal import callers, rehearse
 from local.session import client
 from local.stacks import STACKS, Deploying, deploying
 from local.step import StepError, demand_space, fail, say, step, tail, write_private
-from local.system import AUTH_FILE, System, run_keys, running_system
+from local.system import AUTH_FILE, KEYS, PREFIX, System, run_keys, running_system
 
 DIRECTORY: Final = Path(".local")
 OUTPUTS: Final = DIRECTORY / "outputs.json"
@@ -99,6 +99,8 @@ def run(rules: Path, template: Path | None, parameters: str, keys: Path | None, 
     demand_space(DIRECTORY)
     rules_copy.read(rules)
     given = own_api.parameters(parameters, template)
+    if keys:
+        _demand_importable(keys, given.authorizer.get("ApiKeyPrefix", PREFIX))
     imported = {"AcceptImportedKeys": "true"} if keys else {}
     with (
         only_one(),
@@ -122,6 +124,19 @@ def run(rules: Path, template: Path | None, parameters: str, keys: Path | None, 
                 _show_decisions(system, rules, own, others)
     what = f"The emulator has ended unexpectedly. See {system.emulator.log}. Start again with `make run`."
     raise StepError(what, tail(system.emulator.log, 5))
+
+
+def _demand_importable(file: Path, prefix: str) -> None:
+    """:raises StepError: a line of the file would not be imported into an empty table."""
+    command: list[str | Path] = [KEYS.absolute(), "import", file.absolute(), "--dry-run", "--prefix", prefix]
+    # In this folder, `keys` finds no local system: after a kill, .local/outputs.json can name one that has ended.
+    done = subprocess.run(command, cwd=DIRECTORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        what = (
+            f"{file} cannot be imported. Correct it, and start again. For options such as --map, start without KEYS "
+            'and with PARAMETERS="AcceptImportedKeys=true", and run `keys import` in another terminal.'
+        )
+        raise StepError(what, (done.stderr.partition("Error: ")[2] or done.stderr or done.stdout).strip())
 
 
 def _import(system: System, file: Path) -> None:

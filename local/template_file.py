@@ -31,7 +31,11 @@ def load(path: Path) -> dict[str, Any]:
     Loader.add_multi_constructor("!", short_form)
     try:
         template = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} cannot be read: it is not in UTF-8.") from None
+    except yaml.YAMLError as error:
         raise BadInput(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise BadInput(f"{path} is not a template: it has no Resources.")

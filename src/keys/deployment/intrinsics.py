@@ -46,7 +46,7 @@ class Case:
 
     def exists(self, resource: Mapping[str, Any]) -> bool:
         """Whether the condition of a resource is satisfied."""
-        return "Condition" not in resource or self._holds({"Condition": resource["Condition"]})
+        return "Condition" not in resource or self.holds({"Condition": resource["Condition"]})
 
     def resolve(self, value: Any) -> Any:
         """The value without what does not exist in this case. What only AWS knows stays an intrinsic function.
@@ -64,7 +64,7 @@ class Case:
         if name == "Ref":
             return self._ref(argument)
         if name == "Fn::If" and len(parts) == 3:
-            return self.resolve(parts[1 if self._holds({"Condition": parts[0]}) else 2])
+            return self.resolve(parts[1 if self.holds({"Condition": parts[0]}) else 2])
         if name == "Fn::Sub":
             return self._sub(*(parts if len(parts) == 2 else (argument, {})))
         if name == "Fn::Join" and len(parts) == 2 and isinstance(parts[1], list):
@@ -93,16 +93,19 @@ class Case:
             found = found.get(name) if isinstance(found, Mapping) and isinstance(name, str) else None
         return found
 
-    def _holds(self, condition: Any, within: tuple[str, ...] = ()) -> bool:
-        """Whether a condition is satisfied. `within`: the names of the conditions that it is a part of."""
+    def holds(self, condition: Any, within: tuple[str, ...] = ()) -> bool:
+        """Whether a condition is satisfied. `within`: the names of the conditions that it is a part of.
+
+        :raises Undecided: it depends on a comparison without an outcome.
+        """
         name, argument = _function(condition)
         parts = argument if isinstance(argument, list) else []
         if name == "Condition" and isinstance(argument, str) and argument not in within:
-            return self._holds(self.template.conditions.get(argument), (*within, argument))
+            return self.holds(self.template.conditions.get(argument), (*within, argument))
         if name == "Fn::Not" and len(parts) == 1:
-            return not self._holds(parts[0], within)
+            return not self.holds(parts[0], within)
         if name in ("Fn::And", "Fn::Or") and parts:
-            return (all if name == "Fn::And" else any)(self._holds(part, within) for part in parts)
+            return (all if name == "Fn::And" else any)(self.holds(part, within) for part in parts)
         equal = len(parts) == 2 and as_text(self.resolve(parts[0])) == as_text(self.resolve(parts[1]))
         if name == "Fn::Equals" and not self._is_open(parts):
             return equal
