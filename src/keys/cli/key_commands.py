@@ -105,7 +105,7 @@ def history(app: App, key_id: str) -> Result:
     """Show the history of a key.
 
     The table keeps the creation and the last nine changes. Each entry has the time, the identity, the command and the
-    reason. A deleted key has no history. AWS CloudTrail can record every call, if you enable data events for the table.
+    reason. A deleted key has no history: `keys audit` has it, if the stack of events is deployed.
     """
     return history_result(app.store.find(key_id))
 

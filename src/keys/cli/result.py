@@ -12,6 +12,7 @@ from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.exits import Exit
 from keys.cli.telling import Told, last_word
+from keys.core.history import MAX_EVENTS
 from keys.core.record import Record
 from keys.core.schema import iso
 
@@ -81,4 +82,7 @@ def history_result(record: Record) -> Result:
     if not record.history:
         return Result(data, notes=["There is no history: the last change was made before the history was recorded."])
     rows = [(iso(event.at) or "", event.what, event.by, event.how, event.reason or "") for event in record.history]
-    return Result(data, [Rows(("AT", "WHAT", "BY", "HOW", "REASON"), rows, (0, 1, 4, 2, 3))])
+    # A full history has lost entries, except the first.
+    older = [f"The history keeps {MAX_EVENTS} entries. The record of events has all: `keys audit`."]
+    notes = older if len(record.history) >= MAX_EVENTS else ()
+    return Result(data, [Rows(("AT", "WHAT", "BY", "HOW", "REASON"), rows, (0, 1, 4, 2, 3))], notes)
