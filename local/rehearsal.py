@@ -100,7 +100,7 @@ def _said(access: AccessRules, identity: Identity, request: str) -> tuple[int | 
         return 401, f"refused: {error.reason.value}"
     if explanation.permitted:
         return None, "permitted"
-    told = [f"{rule.place}: {'; '.join(rule.refused_by)}" for rule in explanation.rules if rule.refused_by]
+    told = [f"{rule.where}: {rule.route}: {'; '.join(parts)}" for rule, parts in explanation.rules if parts]
     return 403, f"refused by {' | '.join(told)}" if told else "refused: no rule matches this route"
 
 

@@ -380,7 +380,7 @@ def test_a_list_in_a_terminal_has_whole_ids_and_no_line_that_is_too_long(
 def test_a_finding_is_wrapped_between_words(endpoint: DynamoDBEndpoint) -> None:
     url = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI"
     text = f"issuer {url}: no answer {'of it ' * 20}"
-    script = f"from keys.cli.output import print_finding; print_finding('wrong', {text!r})"
+    script = f"from keys.cli.output import finding_text; print(finding_text('wrong', {text!r}))"
     terminal = Terminal(endpoint, (), 60, [sys.executable, "-c", script])
     assert terminal.finish() == 0
     lines = terminal.shown.splitlines()

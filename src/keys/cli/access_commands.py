@@ -1,8 +1,9 @@
-"""Commands that check a JWT against the access rules, and that check a deployment."""
+"""The commands `verify` and `explain`: what the authorizer decides about a key or a JWT, and about a route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
@@ -12,34 +13,33 @@ from authorizer import configuration
 from authorizer.access import AccessRules
 from authorizer.claims import MISSING, find, write_path
 from authorizer.entry import SettingsError
-from authorizer.identity import Identity
 from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
 from authorizer.refusal import Refusal
 from authorizer.route import Route
 from authorizer.settings import DEFAULT_FILE
-from keys.cli import output
 from keys.cli.app import App, note
-from keys.cli.commands import Command, Parsed
+from keys.cli.commands import Command, Parsed, prefix_option
 from keys.cli.credential import credential_in
+from keys.cli.exits import Exit
+from keys.cli.result import Fields, Result
 from keys.core.errors import BadInput
 from keys.core.schema import iso
-from keys.deployment import doctor as checks
-from keys.deployment import rules
+from keys.deployment import rules, verification
 from keys.deployment.rules import Explanation
-from keys.deployment.verification import JwtSettings, Verdict, verify_jwt
+from keys.deployment.verification import JwtSettings, Verdict
 from keys.deployment.words import plural
 
 T = TypeVar("T")
+Pairs = list[tuple[str, str | None]]
 
-NOT_ACCEPTED: Final = 5
-SOMETHING_WRONG: Final = 7
 MAX_TOKEN_BYTES: Final = 100_000
 
 _REQUEST: Final = Parsed("route", rules.parse_request)
+_NO_RULE: Final = "no rule matches this route, so no credential can call it (a route does not include the stage)"
 
 
-def request_options(command: Callable[..., T]) -> Callable[..., T]:
+def _request_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add `--route` and `--rules`, passed as the parameters `request` and `rules_path`."""
     route = click.option("--route", "request", type=_REQUEST, help='A route to check, such as "GET /orders/7".')
     path = click.option(
@@ -51,71 +51,40 @@ def request_options(command: Callable[..., T]) -> Callable[..., T]:
     return route(path(command))
 
 
-def access_rules(app: App, path: Path | None) -> AccessRules:
-    """The rules of the file, else of the file in this checkout that the deployment's `AUTH_CONFIG` names.
+@click.command(cls=Command, example="keys verify < key.txt")
+@click.option(
+    "--imported/--no-imported",
+    default=None,
+    help="Whether to look up keys in other formats.  [default: as the stack, or no]",
+)
+@prefix_option
+@_request_options
+@click.pass_obj
+def verify(app: App, imported: bool | None, request: Route | None, rules_path: Path | None) -> Result:
+    """Check a key as the authorizer does.
 
-    :raises BadInput: the file does not exist or is invalid.
+    Shows the identity of the key, or why it is refused. The command reads the key from standard input, or prompts for
+    it. The key is not stored or shown. The authorizer's caches are not checked, so it can still accept a key that was
+    just revoked. With --route, the command also checks whether the key can call the route.
     """
-    if path is None:
-        path = rules.FUNCTION_CODE / (app.settings.get("AUTH_CONFIG") or DEFAULT_FILE)
-        note(f"Using the access rules of {path.name} in this checkout.")
-    return rules.read(path)
-
-
-def verdict_object(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as a JSON object."""
-    identity = verdict.identity
-    return {
-        "accepted": identity is not None,
-        "reason": verdict.reason,
-        "sub": identity.sub if identity else None,
-        "data": identity.data if identity else None,
-        "scopes": sorted(identity.scopes) if identity else None,
-    }
-
-
-def explanation_object(explanation: Explanation | None) -> dict[str, Any]:
-    """An explanation as members of a JSON object."""
-    if explanation is None:
-        return {}
-    return {
-        "route": str(explanation.request) if explanation.request else None,
-        "permitted": explanation.permitted,
-        "rules": [
-            {
-                "where": told.rule.where,
-                "route": str(told.rule.route),
-                "satisfied": not told.refused_by,
-                "refused_by": list(told.refused_by),
-            }
-            for told in explanation.rules
-        ],
-        "policy": explanation.policy,
-        "policy_bytes": explanation.policy_bytes,
-    }
-
-
-_NO_RULE: Final = "no rule matches this route, so no credential can call it (a route does not include the stage)"
-
-
-def show_explanation(explanation: Explanation) -> None:
-    if explanation.request:
-        output.print_fields(
-            [("Route", str(explanation.request)), ("Permitted", "yes" if explanation.permitted else "no")]
-        )
-    for told in explanation.rules:
-        verdict = f"refused by {'; '.join(told.refused_by)}" if told.refused_by else "satisfied"
-        output.print_fields([("Rule", f"{told.place}: {verdict}")])
-    if not explanation.rules:
-        output.print_fields([("Rule", _NO_RULE)])
-    for statement in explanation.policy["Statement"]:
-        patterns = (resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
-        output.print_fields([(statement["Effect"], " ".join(patterns))])
-
-
-def permits(explanation: Explanation | None) -> bool:
-    """Whether the rules permit the route, or no route was given."""
-    return explanation is None or explanation.permitted is not False
+    app.target.accept_imported = imported
+    prefix = app.prefix
+    token = credential_in(_read_key())
+    if not token.strip():
+        raise BadInput("No key was read from standard input. It is empty, or nothing follows `Bearer`.")
+    verdict = verification.verify(token, app.table, prefix, app.resolved.accept_imported, app.clock)
+    identity, explanation = verdict.identity, None
+    if identity and (request or rules_path):
+        explanation = rules.explain(_access_rules(app, rules_path), identity, request)
+    pairs: Pairs = [
+        ("Accepted", "yes" if identity else "no"),
+        ("Reason", verdict.reason),
+        ("", verdict.explanation),
+        ("Key ID", verdict.key_id),
+    ]
+    if identity:
+        pairs += [("Consumer", identity.sub), ("Data", identity.context()["data"]), ("Scopes", _scopes(verdict))]
+    return _result(verdict, explanation, pairs, key_id=verdict.key_id)
 
 
 @click.command(cls=Command, example='keys explain --jwt - --route "GET /reports/7" < token.txt')
@@ -123,11 +92,9 @@ def permits(explanation: Explanation | None) -> bool:
     "--jwt", "file", type=click.File("rb"), required=True, help="The file with the token, or - for standard input."
 )
 @click.option("--jwks", type=click.File("rb"), help="The provider's key set (JWKS), to check the signature.")
-@request_options
-@click.pass_context
-def explain(
-    ctx: click.Context, file: BinaryIO, jwks: BinaryIO | None, request: Route | None, rules_path: Path | None
-) -> None:
+@_request_options
+@click.pass_obj
+def explain(app: App, file: BinaryIO, jwks: BinaryIO | None, request: Route | None, rules_path: Path | None) -> Result:
     """Explain how the authorizer decides about a JWT.
 
     Shows the identity, the rules and the policy. The output names each rule that refuses the credential, and the
@@ -136,130 +103,122 @@ def explain(
 
     Without --jwks the signature is not checked. Exit code 0 then does not mean that the token is genuine.
     """
-    app: App = ctx.obj
     if file.isatty():
         note("Paste the token, and end it with Ctrl-D on a line of its own.")
     token = credential_in(file.read(MAX_TOKEN_BYTES).decode("utf-8", "replace").strip())
     if not token:
         raise BadInput("--jwt: no token was read. The input is empty, or nothing follows `Bearer`.")
-    unverified = _parse(token)
-    source = "the environment variables" if app.settings is app.env else f"the stack {app.deployment.stack}"
-    settings = _jwt_settings(app.settings, source, unverified, jwks.read() if jwks else None)
-    verdict = verify_jwt(token, settings, app.clock)
-    explanation = None
-    if verdict.identity:
-        explanation = rules.explain(access_rules(app, rules_path), verdict.identity, request)
-    if app.json:
-        checked = verdict.identity is not None and settings.key_set is not None
-        header = dict(unverified.header) if unverified else None
-        told = {**verdict_object(verdict), "signature_checked": checked, "header": header}
-        output.print_json({**told, **explanation_object(explanation)})
-    else:
-        _show_verdict(verdict, unverified, settings)
-        if explanation:
-            show_explanation(explanation)
-    if verdict.identity is None or not permits(explanation):
-        ctx.exit(NOT_ACCEPTED)
-
-
-@click.command(cls=Command, example="keys doctor --stack multi-auth")
-@click.pass_context
-def doctor(ctx: click.Context) -> None:
-    """Check a deployment and name the remedy for each fault.
-
-    Checks settings, function, identity providers, clocks, table, access rules, and the time until a revocation takes
-    effect. The deployment is the one of --stack, else the local system. The command changes nothing. It sends the
-    function a synthetic API key and, for each provider, a synthetic JWT, which the function must refuse.
-
-    Required permissions: describe the stack, its function and its table, invoke the function, read its log and the
-    table.
-    """
-    app: App = ctx.obj
-    findings = checks.examine(app.deployment, app.clock)
-    if app.json:
-        output.print_json(
-            [{"check": found.check, "state": found.state.value, "detail": found.detail} for found in findings]
-        )
-    else:
-        for found in findings:
-            output.print_finding(found.state.value, f"{found.check}: {found.detail}")
-    if any(found.state is checks.State.WRONG for found in findings):
-        ctx.exit(SOMETHING_WRONG)
-
-
-def _parse(token: str) -> UnverifiedToken | None:
     try:
-        return UnverifiedToken.parse(token)
+        unverified = UnverifiedToken.parse(token)
+        header, claims = unverified.header, unverified.claims
     except Refusal:
-        return None
+        header, claims = None, {}
+    settings = _jwt_settings(app, claims, jwks.read() if jwks else None)
+    verdict = verification.verify_jwt(token, settings, app.clock)
+    identity, explanation = verdict.identity, None
+    if identity:
+        explanation = rules.explain(_access_rules(app, rules_path), identity, request)
+    is_checked = identity is not None and settings.key_set is not None
+    pairs = list(_token_pairs(verdict, settings, header, claims))
+    header_object = None if header is None else dict(header)
+    return _result(verdict, explanation, pairs, signature_checked=is_checked, header=header_object)
 
 
-def _jwt_settings(
-    env: Mapping[str, str], source: str, unverified: UnverifiedToken | None, key_set: bytes | None
-) -> JwtSettings:
+def _result(verdict: Verdict, explanation: Explanation | None, pairs: Pairs, **more: object) -> Result:
+    """The result of both commands. `pairs`: the verdict as text. `more`: further members of the JSON object."""
+    identity = verdict.identity
+    data = {
+        "accepted": identity is not None,
+        "reason": verdict.reason,
+        "sub": identity.sub if identity else None,
+        "data": identity.data if identity else None,
+        "scopes": sorted(identity.scopes) if identity else None,
+        **more,
+    }
+    if explanation:
+        data |= explanation.to_json()
+        pairs = [*pairs, *_explanation_pairs(explanation)]
+    is_permitted = identity is not None and (explanation is None or explanation.permitted is not False)
+    return Result(data, [Fields(pairs)], exit=Exit.DONE if is_permitted else Exit.REFUSED)
+
+
+def _explanation_pairs(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    if explanation.request:
+        yield "Route", str(explanation.request)
+        yield "Permitted", "yes" if explanation.permitted else "no"
+    for rule, refused_by in explanation.rules:
+        yield (
+            "Rule",
+            f"{rule.where}: {rule.route}: {'refused by ' if refused_by else 'satisfied'}{'; '.join(refused_by)}",
+        )
+    if not explanation.rules:
+        yield "Rule", _NO_RULE
+    for statement in explanation.policy["Statement"]:
+        yield statement["Effect"], " ".join(resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
+
+
+def _token_pairs(
+    verdict: Verdict, settings: JwtSettings, header: Mapping[str, Any] | None, claims: Mapping[str, Any]
+) -> Iterator[tuple[str, str | None]]:
+    identity = verdict.identity
+    forged = ", but the signature was not checked, so the token might be forged. To check it, specify --jwks FILE."
+    yield "Accepted", f"yes{'' if settings.key_set else forged}" if identity else "no"
+    yield "Reason", verdict.reason
+    yield "", verdict.explanation
+    if header is not None:
+        yield "Algorithm", _text(header.get("alg"))
+        yield "kid", _text(header.get("kid"))
+        yield "Issuer", _text(claims.get("iss"))
+        yield "Audience", _text(claims.get("aud", claims.get("client_id")))
+        yield "Expires", _moment(claims.get("exp"))
+    if identity:
+        yield "Subject", identity.sub
+        yield "Scopes", _scopes(verdict)
+        wanted = (each.data_claims or () for each in settings.providers if each.issuer == identity.issuer)
+        absent = [write_path(path) for paths in wanted for path in paths if find(claims, path) is MISSING]
+        yield "Not in data", f"{', '.join(absent)}: not in the token" if absent else None
+
+
+def _access_rules(app: App, path: Path | None) -> AccessRules:
+    """The rules of the file, else of the file in this checkout that the deployment's `AUTH_CONFIG` names.
+
+    :raises BadInput: the file does not exist or is invalid.
+    """
+    if path is None:
+        path = rules.FUNCTION_CODE / (app.settings.get("AUTH_CONFIG") or DEFAULT_FILE)
+        note(f"Using the access rules of {path.name} in this checkout.")
+    return rules.read_file(path).rules
+
+
+def _jwt_settings(app: App, claims: Mapping[str, Any], key_set: bytes | None) -> JwtSettings:
     """:raises BadInput: a setting is invalid."""
     try:
-        settings = configuration.read({"API_KEYS_TABLE": "-", **env}, rules.FUNCTION_CODE)
+        settings = configuration.read({"API_KEYS_TABLE": "-", **app.settings}, rules.FUNCTION_CODE)
     except SettingsError as error:
         raise BadInput(str(error)) from None
     providers = settings.providers
     if providers:
+        source = "the environment variables" if app.settings is app.env else f"the stack {app.deployment.stack}"
         issuers = ", ".join(provider.issuer for provider in providers)
         note(f"Using {plural(len(providers), 'identity provider')} of {source}: {issuers}")
     else:
         note("No identity provider is configured. Using the issuer and the audience of the token.")
-        providers = _own_provider(unverified)
+        issuer, audience = claims.get("iss"), claims.get("aud", claims.get("client_id"))
+        audiences = audience if isinstance(audience, list) else [audience]
+        if isinstance(issuer, str):
+            providers = (Provider(issuer, frozenset(name for name in audiences if isinstance(name, str))),)
     return JwtSettings(providers, settings.jwt_leeway_seconds, key_set)
 
 
-def _own_provider(unverified: UnverifiedToken | None) -> tuple[Provider, ...]:
-    claims = unverified.claims if unverified else {}
-    issuer, audience = claims.get("iss"), claims.get("aud", claims.get("client_id"))
-    named = audience if isinstance(audience, list) else [audience]
-    audiences = frozenset(name for name in named if isinstance(name, str))
-    return (Provider(issuer, audiences),) if isinstance(issuer, str) else ()
+def _read_key() -> str:
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Key", hide_input=True, err=True)
+        return typed
+    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _show_verdict(verdict: Verdict, unverified: UnverifiedToken | None, settings: JwtSettings) -> None:
-    identity = verdict.identity
-    unchecked = (
-        ""
-        if settings.key_set
-        else ", but the signature was not checked, so the token might be forged. To check it, specify --jwks FILE."
-    )
-    output.print_fields(
-        [
-            ("Accepted", f"yes{unchecked}" if identity else "no"),
-            ("Reason", verdict.reason),
-            ("", verdict.explanation),
-        ]
-    )
-    if unverified:
-        claims, header = unverified.claims, unverified.header
-        output.print_fields(
-            [
-                ("Algorithm", _text(header.get("alg"))),
-                ("kid", _text(header.get("kid"))),
-                ("Issuer", _text(claims.get("iss"))),
-                ("Audience", _text(claims.get("aud", claims.get("client_id")))),
-                ("Expires", _moment(claims.get("exp"))),
-            ]
-        )
-    if identity:
-        _show_identity(identity)
-    if identity and unverified:
-        absent = [
-            write_path(path)
-            for provider in settings.providers
-            if provider.issuer == identity.issuer
-            for path in provider.data_claims or ()
-            if find(unverified.claims, path) is MISSING
-        ]
-        output.print_fields([("Not in data", f"{', '.join(absent)}: not in the token" if absent else None)])
-
-
-def _show_identity(identity: Identity) -> None:
-    output.print_fields([("Subject", identity.sub), ("Scopes", ", ".join(sorted(identity.scopes)) or None)])
+def _scopes(verdict: Verdict) -> str | None:
+    return ", ".join(sorted(verdict.identity.scopes)) or None if verdict.identity else None
 
 
 def _text(value: object) -> str | None:

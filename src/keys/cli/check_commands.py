@@ -1,4 +1,4 @@
-"""The command that checks an `auth.toml` file before it is deployed."""
+"""The commands that check an `auth.toml` file before it is deployed, and a deployment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import click
 from keys.cli.app import App
 from keys.cli.commands import Command
 from keys.cli.exits import Exit
+from keys.cli.output import finding_text
 from keys.cli.result import Fields, Result
 from keys.core.errors import BadInput
 from keys.deployment import api_routes, file_notes, live_api, rules, rules_check
+from keys.deployment import doctor as checks
 from keys.deployment.endpoint import ApiRoutes
 from keys.deployment.guard import Caller
 from keys.deployment.rules_check import RouteAnswer, RulesCheck
@@ -182,3 +184,22 @@ def _object(answer: RouteAnswer) -> dict[str, Any]:
         "rules": [rule.where for rule in answer.rules],
         "part": parts,
     }
+
+
+@click.command(cls=Command, example="keys doctor --stack multi-auth")
+@click.pass_obj
+def doctor(app: App) -> Result:
+    """Check a deployment and name the remedy for each fault.
+
+    Checks settings, function, identity providers, clocks, table, access rules, and the time until a revocation takes
+    effect. The deployment is the one of --stack, else the local system. The command changes nothing. It sends the
+    function a synthetic API key and, for each provider, a synthetic JWT, which the function must refuse.
+
+    Required permissions: describe the stack, its function and its table, invoke the function, read its log and the
+    table.
+    """
+    findings = checks.examine(app.deployment, app.clock)
+    data = [{"check": found.check, "state": found.state.value, "detail": found.detail} for found in findings]
+    text = [finding_text(found.state.value, f"{found.check}: {found.detail}") for found in findings]
+    is_faulty = any(found.state is checks.State.WRONG for found in findings)
+    return Result(data, text, exit=Exit.FAULTY if is_faulty else Exit.DONE)

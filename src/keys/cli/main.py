@@ -25,18 +25,18 @@ COMMANDS: Final = {
     "consumer": ("keys.cli.consumer_commands:consumer", "Manage consumers, the holders of keys."),
     "report": ("keys.cli.table_commands:report", "Report every key, with who created and changed it."),
     "audit": ("keys.cli.events_commands:audit", "Show what happened to keys, also to deleted ones."),
-    "verify": ("keys.cli.secret_commands:verify", "Check a key as the authorizer does."),
+    "verify": ("keys.cli.access_commands:verify", "Check a key as the authorizer does."),
     "explain": ("keys.cli.access_commands:explain", "Explain how the authorizer decides about a JWT."),
     "check": ("keys.cli.check_commands:check", "Check an auth.toml file before you deploy it."),
-    "doctor": ("keys.cli.access_commands:doctor", "Check a deployment and name the remedy for each fault."),
+    "doctor": ("keys.cli.check_commands:doctor", "Check a deployment and name the remedy for each fault."),
     "leak": ("keys.cli.leak_command:leak", "Find leaked keys in text and revoke them."),
-    "scan-pattern": ("keys.cli.secret_commands:scan_pattern", "Print the pattern of the keys for secret scanners."),
+    "scan-pattern": ("keys.cli.leak_command:scan_pattern", "Print the pattern of the keys for secret scanners."),
     "import": ("keys.cli.file_commands:import_keys", "Import existing keys of any format from a CSV or JSON file."),
     "export": ("keys.cli.file_commands:export", "Export keys to standard output."),
     "events": ("keys.cli.events_commands:events", "Send events again that could not be sent."),
     "stack": ("keys.cli.events_commands:stack", "Print settings of the optional stacks."),
     "table": ("keys.cli.table_commands:table", "Maintain the table."),
-    "completion": ("keys.cli.secret_commands:completion", "Print a shell completion script."),
+    "completion": ("keys.cli.completion:completion", "Print a shell completion script."),
 }
 
 

@@ -113,12 +113,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], most_impo
         )
 
 
-def print_finding(state: str, text: str) -> None:
-    """Print the state of a finding and its text, wrapped between words if standard output is a terminal."""
+def finding_text(state: str, text: str) -> str:
+    """The state of a finding and its text, wrapped between words if standard output is a terminal."""
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     wrap = textwrap.TextWrapper(room - _STATE_WIDTH, break_long_words=False, break_on_hyphens=False)
     shown = click.style(state, _FINDINGS.get(state)) + " " * (_STATE_WIDTH - len(state))
-    click.echo(shown + f"\n{' ' * _STATE_WIDTH}".join(wrap.wrap(visible(text))))
+    return shown + f"\n{' ' * _STATE_WIDTH}".join(wrap.wrap(visible(text)))
 
 
 def none_listed(count: int, noun: str, where: str) -> str:

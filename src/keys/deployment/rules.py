@@ -27,14 +27,6 @@ EVERY_ROUTE: Final = "Every accepted credential can call every route: the only r
 _ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
 
 
-def read(path: Path) -> AccessRules:
-    """The rules of a file.
-
-    :raises BadInput: see `read_file`.
-    """
-    return read_file(path).rules
-
-
 def read_file(path: Path) -> AuthFile:
     """The settings, providers and rules of a file.
 
@@ -55,30 +47,33 @@ def parse_request(text: str) -> Route:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleFor:
-    """A rule, and the names of its parts that refuse an identity. Values of claims are not included."""
-
-    rule: Rule
-    refused_by: tuple[str, ...]
-
-    @property
-    def place(self) -> str:
-        return f"{self.rule.where}: {self.rule.route}"
-
-
-@dataclass(frozen=True, slots=True)
 class Explanation:
-    """The effect of rules on one identity, and on one request if `request` is set."""
+    """The effect of rules on one identity, and on one request if `request` is set.
+
+    `rules`: each with the names of its parts that refuse the identity. Values of claims are not included.
+    """
 
     request: Route | None
     permitted: bool | None
-    rules: tuple[RuleFor, ...]
+    rules: tuple[tuple[Rule, tuple[str, ...]], ...]
     policy: dict[str, Any]
 
-    @property
-    def policy_bytes(self) -> int:
-        """The size of the policy that API Gateway gets, with placeholders for Region, account and API in the ARNs."""
-        return len(json.dumps(self.policy, separators=(",", ":")))
+    def to_json(self) -> dict[str, Any]:
+        """The explanation as a JSON object.
+
+        `policy_bytes`: the size of the policy that API Gateway gets, with placeholders for Region, account and API.
+        """
+        rules = [
+            {"where": rule.where, "route": str(rule.route), "satisfied": not refused_by, "refused_by": list(refused_by)}
+            for rule, refused_by in self.rules
+        ]
+        return {
+            "route": str(self.request) if self.request else None,
+            "permitted": self.permitted,
+            "rules": rules,
+            "policy": self.policy,
+            "policy_bytes": len(json.dumps(self.policy, separators=(",", ":"))),
+        }
 
 
 def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Explanation:
@@ -86,11 +81,14 @@ def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Ex
 
     :raises Refusal: see `Identity.context`.
     """
-    told = [rule for rule in rules.rules if request is None or rule.route.matches(request)]
     return Explanation(
         request,
         rules.permissions(identity)[0].permits(request) if request else None,
-        tuple(RuleFor(rule, tuple(_refusals(rule, identity))) for rule in told),
+        tuple(
+            (rule, tuple(_refusals(rule, identity)))
+            for rule in rules.rules
+            if request is None or rule.route.matches(request)
+        ),
         Responder(rules).respond(identity, _ARN)["policyDocument"],
     )
 
