@@ -392,7 +392,7 @@ def test_every_command_has_help_with_an_example(keys: KeysCommand) -> None:
     for name, (_, text) in COMMANDS.items():
         shown = keys.run(name, "--help").stdout
         assert text in " ".join(shown.split()), name
-        members = shown.partition("Commands:")[2] if name in ("consumer", "table") else ""
+        members = shown.partition("Commands:")[2] if name in ("consumer", "events", "stack", "table") else ""
         for command in [[name, line.split()[0]] for line in members.splitlines() if line.strip()] or [[name]]:
             shown = keys.run(*command, "--help").stdout
             assert f"keys {' '.join(command)}" in shown.split("Example:")[1]

@@ -41,10 +41,10 @@ def _events_stack_option(command: Callable[..., T]) -> Callable[..., T]:
 @_events_stack_option
 @click.pass_obj
 def audit(app: App, /, since: int, limit: int, events_stack: str | None, **wanted: str | None) -> Result:
-    """Show what happened to keys and consumers, also to those that are deleted.
+    """Show what happened to keys, also to deleted ones.
 
-    The command reads the record of the optional stack of events. The record begins with the deployment of that stack.
-    An event can take seconds to arrive.
+    Also to consumers. The command reads the record of the optional stack of events, which begins with the deployment of
+    that stack. An event can take seconds to arrive.
     """
     _, outputs, _ = optional.outputs(app.resolved, "events", events_stack)
     group, end = outputs["RecordLogGroup"], int(app.clock())
@@ -125,7 +125,7 @@ def replay(app: App, events_stack: str | None, yes: bool) -> Result:
 
 @click.group(cls=Group)
 def stack() -> None:
-    """Settings of the optional stacks."""
+    """Print settings of the optional stacks."""
 
 
 @stack.command("parameters", example="keys stack parameters --for events --stack multi-auth >> ../multi-auth.toml")
