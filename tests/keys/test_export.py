@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from authorizer import api_key
-from keys.transfer.cells import cell
+from keys.cli.output import csv_cell
 from tests.support.keys_command import KeysCommand
 from tests.support.table_schema import create_table_arguments, load_template
 
@@ -128,12 +128,12 @@ def test_no_secret_is_in_an_export_with_digests(keys: KeysCommand) -> None:
     "text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", " =1", "\u22121"]
 )
 def test_a_spreadsheet_gets_no_formula(text: str) -> None:
-    assert cell(text) == f"'{text}"
+    assert csv_cell(text) == f"'{text}"
 
 
 def test_a_cell_has_no_control_characters(keys: KeysCommand) -> None:
-    assert cell("\n=1") == "\\n=1"
-    assert cell("\x1b[31mred\u202e") == "\\x1b[31mred\\u202e"
+    assert csv_cell("\n=1") == "\\n=1"
+    assert csv_cell("\x1b[31mred\u202e") == "\\x1b[31mred\\u202e"
     created = keys.create()
     item = next(item for item in keys.items() if item.get("key_id") == {"S": created["key_id"]})
     keys.client.put_item(TableName=keys.table, Item={**item, "description": {"S": "a\r\n\x1b]0;title\x07"}})
@@ -144,7 +144,7 @@ def test_a_cell_has_no_control_characters(keys: KeysCommand) -> None:
 
 @pytest.mark.parametrize(("value", "shown"), [(None, ""), (["a", "b"], "a b"), ({"a": 1}, '{"a": 1}'), (True, "true")])
 def test_a_cell_has_lists_and_objects_as_text(value: object, shown: str) -> None:
-    assert cell(value) == shown
+    assert csv_cell(value) == shown
 
 
 def test_digests_are_not_exported_as_csv(keys: KeysCommand) -> None:

@@ -17,8 +17,7 @@ from typing import Final, TextIO
 
 import click
 
-from keys.cli.errors import Declined
-from keys.cli.messages import say
+from keys.cli.messages import Declined, say
 from keys.cli.output import visible
 from keys.core import fields
 from keys.core.errors import BadInput, Code, Conflict, MalformedItem
@@ -119,33 +118,24 @@ class App:
 
     @functools.cached_property
     def prefix(self) -> str:
-        """The prefix of the keys that the table's authorizer looks up.
+        """The prefix of the keys that the table's authorizer looks up: of the options or the stack, else of the keys.
 
-        :raises BadInput: see `known_prefix`; or neither the options, nor the stack, nor the table's keys give a prefix,
-            and standard input is no terminal.
-        :raises KeysError: see `connection.connect`.
-        """
-        if self.target.prefix and not self.resolved.prefix:
-            note(
-                f"The prefix {self.target.prefix} was not checked: only with --stack is it known which prefix the "
-                "authorizer accepts (ApiKeyPrefix)."
-            )
-        return self.known_prefix or self._own_prefix()
-
-    @property
-    def known_prefix(self) -> str | None:
-        """The prefix of the options or the stack, or None.
-
-        :raises BadInput: `--prefix` differs from the stack's.
-        :raises KeysError: see `connection.connect`.
+        :raises BadInput: `--prefix` differs from the stack's; or neither the options, nor the stack, nor the table's
+            keys give a prefix, and standard input is no terminal.
+        :raises KeysError: see `target.resolve`.
         """
         given, known = self.target.prefix, self.resolved.prefix
+        if given and not known:
+            note(
+                f"The prefix {given} was not checked: only with --stack is it known which prefix the authorizer "
+                "accepts (ApiKeyPrefix)."
+            )
         if given and known and given != known:
             raise BadInput(
                 f"--prefix {given}: the authorizer only accepts keys with the prefix {known} (ApiKeyPrefix). Omit "
                 "--prefix, or first deploy the stack with another ApiKeyPrefix."
             )
-        return given or known
+        return given or known or self._own_prefix()
 
     def require_reader(self, record: type[Record], given: Mapping[str, object]) -> None:
         """Make sure that the authorizer reads those of the given fields that restrict a key.

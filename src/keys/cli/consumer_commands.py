@@ -15,8 +15,7 @@ from keys.cli.app import App
 from keys.cli.commands import NAME, Group, given_options, reason_option, tag_options, yes_option
 from keys.cli.exits import Exit
 from keys.cli.progress import counting
-from keys.cli.result import Fields, Result, Rows, history_result
-from keys.cli.telling import Told, telling
+from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.record import Consumer
 from keys.core.schema import iso
 from keys.core.table import Report

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import sys
+import itertools
+import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, cast
 
 import click
 
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import NAME, Command, prefix_option
-from keys.cli.errors import Exit
-from keys.cli.interrupt import Interrupts
+from keys.cli.exits import Exit
+from keys.cli.interrupt import Interrupts, interruptible
 from keys.cli.key_commands import none_listed
 from keys.cli.messages import say
 from keys.cli.progress import counting
-from keys.cli.report import reporting, write
-from keys.cli.telling import Told, cause, telling
+from keys.cli.result import Told, cause, telling
 from keys.core.errors import BadInput, KeysError, MalformedItem
 from keys.core.history import Author
 from keys.core.record import Consumer, Deleted, Key
 from keys.core.schema import iso
 from keys.deployment.words import plural
 from keys.transfer import exporting, formats, rows
-from keys.transfer.cells import cell
 from keys.transfer.columns import options
 from keys.transfer.dry_run import DryRunTable
 from keys.transfer.importing import ENDED, MAX_LISTED, Importer, Outcome, Summary
@@ -93,24 +91,24 @@ def import_keys(
     total = file.stat().st_size if file.is_file() else None
     with (
         telling(app, "To import the remaining lines, run the same command again.") as told,
-        _opened(file) as stream,
-        reporting(report, file) as failures,
+        click.open_file(str(file), "rb") as stream,
+        _reporting(report, file) as failures,
         run.finished(told),
         counting("Import") as progress,
     ):
-        records = formats.read(stream, file.suffix, form, each)
+        records = formats.read(cast(BinaryIO, stream), file.suffix, form, each)
         run.unit = records.unit
 
         def on_line(line: Line, outcome: Outcome | KeysError) -> None:
             run.lines += 1
-            if isinstance(outcome, KeysError):
-                write(failures, {records.unit: line.number, "reason": run.reason(outcome)})
-            elif outcome in ENDED:
-                write(failures, run.ended_line(line.number, outcome))
+            if failures and isinstance(outcome, KeysError):
+                failures.write(f"{json.dumps(run.failed_line(line.number, outcome))}\n")
+            elif failures and outcome in ENDED:
+                failures.write(f"{json.dumps(run.ended_line(line.number, outcome))}\n")
             progress(stream.tell() if total else run.lines, total)
 
         interrupts = Interrupts()
-        with interrupts.held():
+        with interruptible(interrupts):
             lines = interrupts.between(rows.read(records, chosen, run.prefix, app.clock(), run.notice))
             run.importer(lambda: interrupts.is_pending).run(lines, on_line)
     if run.summary.failed:
@@ -139,21 +137,14 @@ def export(ctx: click.Context, form: str, consumer: str | None, with_digests: bo
             ctx.exit(Exit.INCOMPLETE)
         return
     now = app.clock()
-    objects = (output.key_object(key, now) for key in _noting_none(app, consumer, app.store.all(consumer)))
-    if form == "jsonl":
+    count = itertools.count()
+    objects = (output.key_object(key, now) for key, _ in zip(app.store.all(consumer), count, strict=False))
+    if form == "csv":
+        output.print_csv(_HEADING, objects)
+    else:
         for value in objects:
             output.print_json(value)
-        return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_HEADING)
-    writer.writerows([cell(value[name]) for name in _HEADING] for value in objects)
-
-
-def _noting_none(app: App, consumer: str | None, keys: Iterator[Key]) -> Iterator[Key]:
-    count = 0
-    for count, key in enumerate(keys, 1):  # noqa: B007 - used after the loop
-        yield key
-    if not count:
+    if not next(count):
         note(none_listed(app, consumer, 0))
 
 
@@ -199,13 +190,21 @@ def _present(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
-    if file == Path("-"):
-        yield sys.stdin.buffer
-        return
-    with file.open("rb") as stream:
-        yield stream
+def _reporting(report: Path | None, source: Path) -> AbstractContextManager[IO[Any] | None]:
+    """The report. It is written under a temporary name until it is closed, also after an error.
+
+    :raises BadInput: the report is the input file, or cannot be written.
+    """
+    if report is None:
+        return nullcontext()
+    if report.exists() and source.exists() and report.samefile(source):
+        raise BadInput(f"--report {report}: this is the file to import. Specify another file for the report.")
+    # A terminal, a pipe or /dev/null cannot be replaced by a rename.
+    is_replaced = report.is_file() or not report.exists()
+    try:
+        return click.open_file(str(report.absolute()), "w", encoding="utf-8", atomic=is_replaced)
+    except OSError as error:
+        raise BadInput(f"--report {report}: the file cannot be written: {error.strerror}.") from None
 
 
 class _Run:
@@ -247,8 +246,13 @@ class _Run:
         self._notices.append(text)
         note(text)
 
-    def reason(self, error: KeysError) -> str:
-        return say(error, self._app.options)
+    def failed_line(self, number: int, error: KeysError) -> dict[str, Any]:
+        """A line that failed, for the report and the JSON output."""
+        return {self.unit: number, "reason": say(error, self._app.options)}
+
+    def ended_line(self, number: int, outcome: Outcome) -> dict[str, Any]:
+        """A line whose key is revoked, expired or deleted in the table, for the report and the JSON output."""
+        return {self.unit: number, "state": outcome.value, "reason": f"This key is {outcome.value} in the table."}
 
     @contextmanager
     def finished(self, told: Told) -> Iterator[None]:
@@ -267,34 +271,29 @@ class _Run:
             note(f"Error: {cause(error)} {told.remedy}")
             raise click.exceptions.Exit(Exit.of(error)) from None
         told.fact = self._counts()
-        self._note_foreign()
-        self._note_digests()
+        self._note_doubts()
         if self._app.json:
             self._show_json()
         else:
             self._show_failures()
             click.echo(told.fact)
 
-    def _note_foreign(self) -> None:
-        count = self.summary.other_format
-        if not count or self._accept_imported:
-            return
-        what = (
-            f"Keys that are not in the format {self.prefix}_...: {count}. The authorizer accepts such keys only if the"
-        )
-        if self._accept_imported is None:
-            self.notice(f"{what} stack has AcceptImportedKeys=true.")
-        else:
-            self.notice(f"{what} stack has AcceptImportedKeys=true. This stack does not have it, so it refuses them.")
-
-    def _note_digests(self) -> None:
-        if self.summary.keys and self.summary.digest_like == self.summary.keys:
+    def _note_doubts(self) -> None:
+        """Note what can be wrong with the keys of the file."""
+        summary = self.summary
+        if summary.other_format and not self._accept_imported:
+            refused = "" if self._accept_imported is None else " This stack does not have it, so it refuses them."
+            self.notice(
+                f"Keys that are not in the format {self.prefix}_...: {summary.other_format}. The authorizer accepts "
+                f"such keys only if the stack has AcceptImportedKeys=true.{refused}"
+            )
+        if summary.keys and summary.digest_like == summary.keys:
+            after = "" if self._dry_run else ", after you have deleted the keys of this import"
             self.notice(
                 "Each key in the file looks like a SHA-256: 64 hexadecimal digits, or the base64 of 32 bytes. If the "
                 "other system stores hashes of its keys, these are not keys: clients could not use theirs, and whoever "
-                "has read the file could call the API. Import them with --map key=sha256"
-                + (". " if self._dry_run else ", after you have deleted the keys of this import. ")
-                + "If they are keys, do nothing."
+                f"has read the file could call the API. Import them with --map key=sha256{after}. If they are keys, do "
+                "nothing."
             )
 
     def _counts(self) -> str:
@@ -314,13 +313,9 @@ class _Run:
             f"{len(existing)}{names}."
         )
 
-    def ended_line(self, number: int, outcome: Outcome) -> dict[str, Any]:
-        """A line whose key is revoked, expired or deleted in the table, for the report and the JSON output."""
-        return {self.unit: number, "state": outcome.value, "reason": f"This key is {outcome.value} in the table."}
-
     def _show_failures(self) -> None:
         for number, error in self.summary.failures[:MOST_SHOWN]:
-            note(f"{self.unit.capitalize()} {number}: {self.reason(error)}")
+            note(f"{self.unit.capitalize()} {number}: {say(error, self._app.options)}")
         if self.summary.failed > MOST_SHOWN:
             note(f"... and {self.summary.failed - MOST_SHOWN} more. {self._all_of_them()}")
         ended = self.summary.ended
@@ -349,7 +344,7 @@ class _Run:
                 "new_consumers": len(summary.new_consumers) if self._has_table else None,
                 "existing_consumers": len(summary.existing_consumers) if self._has_table else None,
                 "existing_consumer_names": list(summary.existing_consumers)[:MAX_LISTED] if self._has_table else None,
-                "failures": [{self.unit: number, "reason": self.reason(error)} for number, error in summary.failures],
+                "failures": [self.failed_line(*failed) for failed in summary.failures],
                 "ended_lines": [self.ended_line(*ended) for ended in summary.ended_lines],
                 "dry_run": self._dry_run,
                 "notices": self._notices,

@@ -51,7 +51,7 @@ class Group(click.Group):
     """A group of such commands, with the same shared options.
 
     `lazy`: commands that are imported only when they are called, each as `module:name` with the first line of its help.
-    They make the list of commands, in this order.
+    Lists, help and completion use what is said here.
     """
 
     command_class = Command
@@ -59,33 +59,23 @@ class Group(click.Group):
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.lazy = lazy or {}
+        self._lazy = lazy or {}
+        for name, (_, text) in self._lazy.items():
+            self.add_command(click.Command(name, short_help=text))
         self.params += _shared_options()
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
         """The commands in the order in which they were added, instead of alphabetically."""
-        return [*self.lazy, *self.commands]
+        return list(self.commands)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.lazy:
-            return super().get_command(ctx, cmd_name)
-        module, name = self.lazy[cmd_name][0].split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if not self.lazy:
-            super().format_commands(ctx, formatter)
-            return
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        if not self.lazy or incomplete.startswith("-"):
-            return super().shell_complete(ctx, incomplete)
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(name, help=text) for name, (_, text) in self.lazy.items() if name.startswith(incomplete)]
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and name in self._lazy:
+            module, attribute = self._lazy[name][0].split(":")
+            command = getattr(importlib.import_module(module), attribute)
+        return name, command, rest
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command only if its result can be written: a new key that cannot be shown is lost."""

@@ -23,8 +23,7 @@ from keys.cli.commands import (
     yes_option,
 )
 from keys.cli.exits import Exit
-from keys.cli.result import Fields, Result, Rows, history_result
-from keys.cli.telling import Told, telling
+from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.errors import BadInput
 from keys.core.record import Key, State, new_key_id
 from keys.core.schema import iso

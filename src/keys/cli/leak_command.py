@@ -15,11 +15,10 @@ import click
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import Command, prefix_option, reason_option, yes_option
-from keys.cli.errors import Declined
 from keys.cli.exits import Exit
+from keys.cli.messages import Declined
 from keys.cli.progress import counting
-from keys.cli.result import Fields, Result, Rows, write
-from keys.cli.telling import cause, telling
+from keys.cli.result import Fields, Result, Rows, cause, telling, write
 from keys.core.errors import BadInput
 from keys.deployment.words import plural
 from keys.leak import reports, scanning

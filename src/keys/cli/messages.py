@@ -54,6 +54,10 @@ _REFUSALS: Final[Mapping[str, str]] = {
 }
 
 
+class Declined(KeysError):
+    """The operator did not confirm the command."""
+
+
 def say(error: KeysError, options: str = "") -> str:
     """The error and its remedy. `options`: those of this command that select the table, for the commands in it."""
     remedy = _remedy(error, options)

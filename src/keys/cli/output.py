@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import shutil
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +65,27 @@ def history_object(record: Record) -> list[dict[str, Any]]:
 def print_json(value: object) -> None:
     """Print one JSON value on one line, in ASCII, so that every terminal can show it."""
     click.echo(json.dumps(value))
+
+
+def print_csv(columns: Sequence[str], objects: Iterable[Mapping[str, object]]) -> None:
+    """Print these members of each object as a line of CSV, under a heading."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([csv_cell(each[name]) for name in columns] for each in objects)
+
+
+def csv_cell(value: object) -> str:
+    """The value as one line of text. Lists are separated by spaces, and objects are JSON.
+
+    A leading quote keeps spreadsheets from reading the cell as a formula, also after spaces and with a full-width sign.
+    """
+    if value is None:
+        return ""
+    text = visible(
+        " ".join(value) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
+    )
+    begins = unicodedata.normalize("NFKC", text).lstrip()
+    return f"'{text}" if begins.startswith(("=", "+", "-", "@", "\N{MINUS SIGN}")) else text
 
 
 def print_fields(fields: Iterable[tuple[str, str | None]]) -> None:

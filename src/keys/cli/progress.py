@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Counter:
     """A `Report` that shows a progress bar from its first call on, and passes each call on to `also`."""
 
-    def __init__(self, title: str, bar: Progress | None, also: Report) -> None:
+    def __init__(self, title: str, bar: Progress | None, also: Report = ignore) -> None:
         self._bar = bar
         self._task = bar.add_task(title, visible=False, count="") if bar else None
         self._also = also
@@ -29,19 +29,7 @@ class Counter:
 
     def beside(self, title: str) -> Counter:
         """A second counter, below this one."""
-        return Counter(title, self._bar, ignore)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Hide the bar within the context, for a question or a line of text."""
-        if self._bar is None:
-            yield
-            return
-        self._bar.stop()
-        try:
-            yield
-        finally:
-            self._bar.start()
+        return Counter(title, self._bar)
 
 
 @contextmanager
@@ -50,15 +38,10 @@ def counting(title: str, also: Report = ignore) -> Iterator[Counter]:
     if not sys.stderr.isatty():
         yield Counter(title, None, also)
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[count]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    count = progress.TextColumn("{task.fields[count]}")
+    columns = (*progress.Progress.get_default_columns(), count)
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield Counter(title, bar, also)

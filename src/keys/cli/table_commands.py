@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import Any, Final
 
 import click
@@ -13,12 +11,10 @@ from keys.cli.app import App
 from keys.cli.commands import Command, Group
 from keys.cli.exits import Exit
 from keys.cli.progress import counting
-from keys.cli.result import Result
-from keys.cli.telling import telling
+from keys.cli.result import Result, telling
 from keys.core import survey
 from keys.core.record import Key, records
 from keys.deployment.words import plural
-from keys.transfer.cells import cell
 
 _COLUMNS: Final = (
     *("key_id", "consumer", "state", "description", "scopes", "created_at", "created_by"),
@@ -45,9 +41,7 @@ def report(app: App, form: str | None) -> None:
     if form == "json" or (form is None and app.json):
         output.print_json(keys)
         return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([cell(value) for value in key.values()] for key in keys)
+    output.print_csv(_COLUMNS, keys)
 
 
 def _reported(key: Key, now: float) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from keys.core.errors import BadInput
-from keys.transfer.sources import Source, find_source
 
 COLUMNS: Final = (
     *("consumer", "key", "sha256", "description", "data", "scopes", "tags", "enabled", "disabled", "state"),
@@ -21,6 +20,57 @@ EXPORT_COLUMNS: Final = (
     *("disabled_with_consumer", "history", "deleted_at", "created_by", "last_change"),
 )
 """Further members of an export with digests, whose records have a `type`."""
+
+_API_GATEWAY: Final = {"name": "consumer", "description": "description", "enabled": "enabled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file format that needs no options. `columns`: the target of each column by its plain name; None: ignored.
+
+    A file has this format if it has the columns in `required`, and no others than `columns` where `is_exact`.
+    """
+
+    name: str
+    required: frozenset[str]
+    columns: Mapping[str, str | None]
+    is_exact: bool = False
+
+
+SOURCES: Final = (
+    # https://docs.aws.amazon.com/apigateway/latest/api/API_ApiKey.html
+    Source(
+        "Amazon API Gateway's get-api-keys",
+        frozenset(["id", "name", "enabled", "createddate", "lastupdateddate", "stagekeys"]),
+        {
+            **_API_GATEWAY,
+            "value": "key",
+            "createddate": "created_at",
+            "tags": "tags",
+            **dict.fromkeys(["id", "lastupdateddate", "stagekeys", "customerid"]),
+        },
+    ),
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-key-file-format.html
+    Source(
+        "Amazon API Gateway's API key file",
+        frozenset(["name", "key"]),
+        {**_API_GATEWAY, "key": "key", "usageplanids": None},
+        is_exact=True,
+    ),
+)
+
+
+def find_source(names: Collection[str]) -> Source | None:
+    """The format of a file with these plain column names, or None."""
+    return next(
+        (
+            source
+            for source in SOURCES
+            if source.required <= set(names) and not (source.is_exact and set(names) - source.columns.keys())
+        ),
+        None,
+    )
+
 
 _MEMBER = re.compile(r"(data|tags)\..+", re.DOTALL)
 _COLUMN_NAME = re.compile(r"[^\W\d]([^\W\d]|[ .-]){0,14}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -56,15 +57,13 @@ def read(stream: BinaryIO, suffix: str, form: str | None = None, each: str | Non
     if not start.strip():
         raise BadInput("The file is empty.")
     form = form or _BY_SUFFIX.get(suffix.lower()) or _detect_format(start)
+    unit, heading = "item" if form == "json" else "line", None
     if form == "json":
-        unit, records, heading = "item", _json_document(stream), None
+        records = _json_document(stream)
+    elif form == "csv":
+        heading, records = _csv(_lines(stream), start)
     else:
-        lines = _Lines(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
-        unit = "line"
-        if form == "csv":
-            heading, records = _csv(lines, start)
-        else:
-            heading, records = None, _json_lines(lines)
+        records = ((number, _from_json(line)) for number, line in enumerate(_lines(stream), 1) if line.strip())
     if each:
         records = _elements(records, each)
     return InputFile(unit, _readable(records, unit), heading)
@@ -116,34 +115,24 @@ def _elements(records: Iterator[Record], each: str) -> Iterator[Record]:
             yield number, {**values, found[0]: element}
 
 
-class _Lines:
-    """The lines of a text. `number`: of the last one.
-
-    :raises BadInput: a line is longer than `MAX_LINE_LENGTH`.
-    """
-
-    def __init__(self, lines: io.TextIOWrapper) -> None:
-        self._lines = lines
-        self.number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._lines.readline(MAX_LINE_LENGTH)
-        if not line:
-            raise StopIteration
-        self.number += 1
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    """:raises BadInput: a line is longer than `MAX_LINE_LENGTH`."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+    for number in itertools.count(1):
+        line = text.readline(MAX_LINE_LENGTH)
         if len(line) == MAX_LINE_LENGTH:
             raise BadInput(
-                f"Line {self.number} is longer than {MAX_LINE_LENGTH:,} characters. It and the rest were not read."
+                f"Line {number} is longer than {MAX_LINE_LENGTH:,} characters. It and the rest were not read."
             )
-        return line
+        if not line:
+            return
+        yield line
 
 
-def _csv(lines: _Lines, start: str) -> tuple[list[str], Iterator[Record]]:
-    separator_line = _SEPARATOR_LINE.match(start)
-    if separator_line:
+def _csv(lines: Iterator[str], start: str) -> tuple[list[str], Iterator[Record]]:
+    before = 0
+    if separator_line := _SEPARATOR_LINE.match(start):
+        before = 1
         next(lines)
         start = start[separator_line.end() :]
     first = start.lstrip("\r\n").split("\n", 1)[0]
@@ -155,25 +144,25 @@ def _csv(lines: _Lines, start: str) -> tuple[list[str], Iterator[Record]]:
         raise BadInput(f"The first line is not valid CSV: {error}.") from None
     if problem := _undecoded(heading):
         raise problem
-    return heading, _csv_records(reader, lines, heading)
 
+    def records() -> Iterator[Record]:
+        number = 0
+        try:
+            while True:
+                number = before + reader.line_num + 1
+                cells = next(reader)
+                if any(cells):
+                    yield number, _from_cells(heading, cells)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            what = "a quotation mark is not closed" if re.search("end of data|limit", str(error)) else error
+            raise BadInput(
+                f"The record that begins in line {number} is not valid CSV: {what}. The rest was not read. First "
+                f"correct line {number}."
+            ) from None
 
-def _csv_records(reader: Iterator[list[str]], lines: _Lines, heading: list[str]) -> Iterator[Record]:
-    number = 0
-    try:
-        while True:
-            number = lines.number + 1
-            cells = next(reader)
-            if any(cells):
-                yield number, _from_cells(heading, cells)
-    except StopIteration:
-        return
-    except csv.Error as error:
-        what = "a quotation mark is not closed" if "end of data" in str(error) or "limit" in str(error) else error
-        raise BadInput(
-            f"The record that begins in line {number} is not valid CSV: {what}. The rest was not read. First correct "
-            f"line {number}."
-        ) from None
+    return heading, records()
 
 
 def _from_cells(heading: list[str], cells: list[str]) -> Mapping[str, Any] | BadInput:
@@ -197,12 +186,6 @@ def _single_quoted(cells: list[str]) -> list[str]:
         else:
             joined.append(cell)
     return joined
-
-
-def _json_lines(lines: _Lines) -> Iterator[Record]:
-    for line in lines:
-        if line.strip():
-            yield lines.number, _from_json(line)
 
 
 def _from_json(line: str) -> Mapping[str, Any] | BadInput:

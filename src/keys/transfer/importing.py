@@ -271,15 +271,12 @@ class Importer:
 
     def _compare(self, row: Row, record: Key | Consumer | Deleted, item: Item) -> Outcome | KeysError:
         """The outcome of a line whose item exists. `record`: what the line would have written."""
-        try:
-            return self._outcome(row, record, item)
-        except KeysError as error:
-            return error
-
-    def _outcome(self, row: Row, record: Key | Consumer | Deleted, item: Item) -> Outcome | KeysError:
         if is_deleted(item):
             return Outcome.DELETED
-        existing = Consumer.from_item(item) if isinstance(record, Consumer) else Key.from_item(item)
+        try:
+            existing = Consumer.from_item(item) if isinstance(record, Consumer) else Key.from_item(item)
+        except KeysError as error:
+            return error
         if existing == record:
             return Outcome.ALREADY_THERE
         if isinstance(existing, Consumer):
