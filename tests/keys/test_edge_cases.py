@@ -319,13 +319,6 @@ def test_a_bad_argument_gets_a_message(keys: KeysCommand, command: list[str]) ->
         assert done.exit_code == 0 or "Error: " in done.stderr or "Reason" in done.stdout
 
 
-def test_a_list_without_a_hit_says_what_was_looked_at(keys: KeysCommand) -> None:
-    keys.create()
-    listed = keys.run("list", "--state", "revoked")
-    assert (listed.exit_code, listed.stdout) == (0, "")
-    assert "There is 1 key in the table ApiKeys" in listed.stderr
-
-
 def test_a_new_consumer_is_said(keys: KeysCommand) -> None:
     assert "The consumer acme was created" in keys.run("create", "--consumer", "acme").stderr
     assert "new consumer" not in keys.run("create", "--consumer", "acme").stderr

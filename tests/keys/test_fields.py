@@ -1,6 +1,8 @@
 """The valid values of the fields of keys and consumers, and the values that are stored."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,36 +15,37 @@ from keys.core.errors import BadInput
 
 
 @pytest.mark.parametrize("name", ["a", "acme", "Acme Ltd.", "ops@example.com", "a#b", "Müller", "x" * 128])
-def test_a_name_of_visible_characters_is_taken(name: str) -> None:
+def test_a_name_of_visible_characters_is_accepted(name: str) -> None:
     assert fields.check_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a\nb", "a\x00", "a\x1b[31m", "a\u200bb", "a\ud800", "x" * 129])
-def test_a_name_with_anything_invisible_is_refused(name: str) -> None:
-    with pytest.raises(BadInput, match="name"):
-        fields.check_name(name)
+@pytest.mark.parametrize(
+    ("check", "message", "values"),
+    [
+        (fields.check_name, "name", ["", " a", "a ", "a\nb", "a\x00", "\x1b[31m", "a\u200bb", "a\ud800", "x" * 129]),
+        (fields.data_text, "data", ["", "x", "[1]", "null", '"a"', "1", '{"a": NaN}', '{"a": 1e999}', "{'a': 1}"]),
+        (fields.data_text, "data", ['{"a": "\\ud800"}', "[" * 100_000]),
+        (fields.data_text, "member 'plan' twice", ['{"a": {"plan": 1, "plan": 2}}']),
+        (fields.parse_scopes, "scope", [[""], ["a b"], ['a"b'], ["a\\b"], ["a,b"], ["ä"], ["a\nx"], ["x" * 129]]),
+        (fields.parse_scopes, "Separate scopes by one comma, such as read,write", [["a b"], ["a", "", "b"]]),
+        (fields.parse_scopes, "100", [[str(number) for number in range(101)]]),
+        (fields.parse_tags, "tag", [["env"], ["=prod"], ["a;b=c"], ["a=b\nc"], [f"{'x' * 129}=1"], [f"a={'x' * 257}"]]),
+        (fields.parse_tags, "twice", [["a=1", "a=2"]]),
+        (fields.parse_duration, "not a duration", ["", "1", "h", "1.5h", "-1h", "1 h", "1H", "1w", "1h30m", "²s"]),
+        (fields.parse_duration, "not a duration", ["9" * 30 + "s"]),
+        (fields.parse_duration, "at most 36500d", ["36501d", "9999999999h"]),
+    ],
+)
+def test_an_invalid_value_is_refused(check: Callable[[Any], object], message: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(BadInput, match=message):
+            check(value)
 
 
 def test_data_is_stored_as_compact_json() -> None:
-    assert (
-        fields.data_text('{ "plan" : "gold",\n "näme": [1, 2.5, null] }', "acme")
-        == '{"plan":"gold","näme":[1,2.5,null]}'
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "x", "[1]", "null", '"a"', "1", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "{'a': 1}", "[" * 100_000],
-)
-def test_data_that_is_not_a_json_object_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="data"):
-        fields.data_text(text, "acme")
-
-
-def test_data_with_a_member_twice_is_refused_by_its_name() -> None:
-    with pytest.raises(BadInput, match="member 'plan' twice"):
-        fields.data_text('{"a": {"plan": 1, "plan": 2}}', "acme")
-    assert fields.data_text('{"a": {"plan": 1}, "plan": 2}', "acme") == '{"a":{"plan":1},"plan":2}'
+    given_data = '{ "plan" : "gold",\n "näme": [1, 2.5, null] }'
+    assert fields.data_text(given_data, "acme") == '{"plan":"gold","näme":[1,2.5,null]}'
+    assert fields.data_text('{"a": {"plan": 1}, "plan": 2}') == '{"a":{"plan":1},"plan":2}'
 
 
 @given(
@@ -59,40 +62,17 @@ def test_stored_data_is_what_the_authorizer_passes_on(data: dict[str, object]) -
 def test_data_that_the_authorizer_could_not_pass_on_is_refused() -> None:
     most = 8192 - len("acme" + '{"a":""}' + "api_key" + "key_0000000000000000")
     fields.data_text(json.dumps({"a": "x" * most}), "acme")
-    with pytest.raises(BadInput, match="8192"):
-        fields.data_text(json.dumps({"a": "x" * (most + 1)}), "acme")
-    with pytest.raises(BadInput, match="8192"):
-        fields.data_text({"a": "x" * most}, "acme", frozenset({"s"}))
+    for length, scopes in ((most + 1, frozenset[str]()), (most, frozenset({"s"}))):
+        with pytest.raises(BadInput, match="8192"):
+            fields.data_text({"a": "x" * length}, "acme", scopes)
 
 
 def test_scopes_are_a_set_without_the_spaces_around_them() -> None:
     assert fields.parse_scopes(["read", " write ", "read"]) == {"read", "write"}
 
 
-@pytest.mark.parametrize("scope", ["", "a b", 'a"b', "a\\b", "a,b", "ä", "a\n", "x" * 129])
-def test_a_scope_outside_the_token_characters_is_refused(scope: str) -> None:
-    with pytest.raises(BadInput, match="scope"):
-        fields.parse_scopes([scope + "x" if scope == "a\n" else scope])
-
-
-def test_too_many_scopes_are_refused() -> None:
-    with pytest.raises(BadInput, match="100"):
-        fields.parse_scopes(str(number) for number in range(101))
-
-
 def test_tags_are_names_with_values() -> None:
     assert fields.parse_tags(["env=prod", "note=a=b", "empty="]) == {"env": "prod", "note": "a=b", "empty": ""}
-
-
-@pytest.mark.parametrize("text", ["env", "=prod", "a;b=c", "a=b\nc", "x" * 129 + "=1", "a=" + "x" * 257])
-def test_a_tag_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="tag"):
-        fields.parse_tags([text])
-
-
-def test_a_tag_given_twice_is_refused() -> None:
-    with pytest.raises(BadInput, match="twice"):
-        fields.parse_tags(["a=1", "a=2"])
 
 
 @pytest.mark.parametrize(
@@ -112,29 +92,11 @@ def test_data_that_is_not_json_gets_an_example(text: str) -> None:
     assert say(refused.value).endswith('Specify an object such as {"plan": "gold"}.')
 
 
-@pytest.mark.parametrize("text", ["a b", "a,,b"])
-def test_scopes_that_are_not_separated_by_commas_get_an_example(text: str) -> None:
-    with pytest.raises(BadInput, match="Separate scopes by one comma, such as read,write"):
-        fields.parse_scopes(text.split(","))
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"), [("0", 0), ("0s", 0), ("30s", 30), ("15m", 900), ("72h", 259_200), ("90d", 7_776_000)]
 )
 def test_a_duration_is_that_many_seconds(text: str, seconds: int) -> None:
     assert fields.parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "1", "h", "1.5h", "-1h", "1 h", "1H", "1w", "1h30m", "9" * 30 + "s", "²s"])
-def test_another_duration_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="not a duration"):
-        fields.parse_duration(text)
-
-
-@pytest.mark.parametrize("text", ["36501d", "9999999999h"])
-def test_a_duration_beyond_a_hundred_years_is_refused_as_too_long(text: str) -> None:
-    with pytest.raises(BadInput, match="at most 36500d"):
-        fields.parse_duration(text)
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,10 @@ from keys.core import schema
 from keys.core.record import Key, read_item
 from keys.core.schema import declared
 from keys.deployment.target import Resolved, is_at_least
+from tests.keys.test_edge_cases import DIGEST, MINIMAL, SECRET
 from tests.keys.test_safety import is_accepted
 from tests.support.keys_command import NOW, KeysCommand
 
-SECRET = api_key.generate("mak")
-DIGEST = api_key.digest(SECRET)
-MINIMAL: dict[str, Any] = {
-    "pk": {"S": DIGEST},
-    "key_id": {"S": "7"},
-    "consumer": {"S": "acme"},
-    "enabled": {"BOOL": True},
-}
 LONG_NUMBER = "1" * 40
 OTHER_KINDS: list[dict[str, Any]] = [
     {"pk": {"S": "subject#1"}, "consumer": {"S": "acme"}, "key_id": {"S": "key_1a2B3c4D5e6F7g8H"}},

@@ -32,8 +32,8 @@ def update(old: Record, new: Record, *, alive: bool = False, only: Set[str] = fr
     usable, or for longer, so it is also a condition that the key is not revoked, whoever revoked it.
     """
     derived = {name: old.stored[name] for name in DERIVED if name in old.stored}
-    before = {name: value for name, value in old.attributes().items() if name not in DERIVED} | derived
-    after = new.attributes()
+    before = {name: value for name, value in old.to_item().items() if name not in DERIVED} | derived
+    after = new.to_item()
     names = only or before.keys() | after.keys()
     changed = sorted(name for name in names if before.get(name) != after.get(name))
     write = _unchanged(old.stored, ["attribute_not_exists(revoked_at)"] if alive else [])

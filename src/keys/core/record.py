@@ -93,10 +93,6 @@ class Record:
         }
         return cls(**given, **known)
 
-    def to_item(self) -> dict[str, AttributeValueTypeDef]:
-        """The item in DynamoDB's format."""
-        return self.attributes()
-
     def to_json(self) -> dict[str, Any]:
         """The fields that are shown. Each is always present."""
         return {
@@ -110,8 +106,8 @@ class Record:
         number = self._number + 1
         return dataclasses.replace(self, version=number, history=appended(self.history, event, number), **changes)
 
-    def attributes(self) -> dict[str, AttributeValueTypeDef]:
-        """The attributes in DynamoDB's format. None and empty values are omitted."""
+    def to_item(self) -> dict[str, AttributeValueTypeDef]:
+        """The item in DynamoDB's format. None and empty values are omitted."""
         record = dataclasses.replace(self, version=self._number)
         values = ((each, getattr(record, each.name)) for each in self.fields())
         return {
@@ -213,8 +209,8 @@ class Key(Record):
         text = schema.iso(self.expires_at) if self.revoked_at is None else None
         return text[:10] if text and "T" in text else None
 
-    def attributes(self) -> dict[str, AttributeValueTypeDef]:
-        found = Record.attributes(self)
+    def to_item(self) -> dict[str, AttributeValueTypeDef]:
+        found = Record.to_item(self)
         if self.delete_after is not None:
             found["delete_after"] = {"N": str(self.delete_after)}
         if self.end_day is not None:
@@ -259,9 +255,9 @@ class Consumer(Record):
     def pk(self) -> str:
         return consumer_pk(self.name)
 
-    def attributes(self) -> dict[str, AttributeValueTypeDef]:
+    def to_item(self) -> dict[str, AttributeValueTypeDef]:
         # Without `consumer` and `key_id`, the item is in no index.
-        return {"pk": {"S": self.pk}, **Record.attributes(self)}
+        return {"pk": {"S": self.pk}, **Record.to_item(self)}
 
     @classmethod
     def from_item(cls, item: Item) -> Consumer:
@@ -282,7 +278,7 @@ class Deleted(Record):
     digest: str = declared(schema.TEXT, attribute="pk")
     deleted_at: int = declared(schema.TIME)
 
-    def attributes(self) -> dict[str, AttributeValueTypeDef]:
+    def to_item(self) -> dict[str, AttributeValueTypeDef]:
         # Without `consumer` and `key_id`, the item is in no index, and the authorizer takes it for no key.
         return {"pk": {"S": self.digest}, "deleted_at": schema.TIME.store(self.deleted_at)}
 

@@ -337,7 +337,7 @@ def _contradictions(row: KeyRow | Key, existing: Key, state: State) -> list[str]
 
 
 def _differing(record: Record, existing: Record) -> list[str]:
-    one, other = record.attributes(), existing.attributes()
+    one, other = record.to_item(), existing.to_item()
     return sorted(name for name in (one.keys() | other.keys()) - {"version"} if one.get(name) != other.get(name))
 
 
