@@ -33,6 +33,8 @@ from local.system import AUTH_FILE, KEYS, PREFIX, System, run_keys, running_syst
 DIRECTORY: Final = Path(".local")
 OUTPUTS: Final = DIRECTORY / "outputs.json"
 POLL_SECONDS: Final = 0.3
+MOST_EVENTS: Final = 5
+"""How many new events are shown at a time."""
 NOT_RUNNING: Final = f"No local system is running, according to {OUTPUTS}. Start one with `make run`."
 
 
@@ -260,7 +262,7 @@ def _added(system: System, others: Deploying) -> Iterator[Log]:
         return
     if "events" in outputs:
         print("The stack of events is deployed. To see all events: .venv/bin/keys audit", flush=True)
-        yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event)
+        yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event, MOST_EVENTS)
 
 
 def _stacks(text: str) -> list[str]:

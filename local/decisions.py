@@ -71,9 +71,14 @@ def _shown(value: str | None) -> str:
 class Log:
     """A log group that is read incrementally."""
 
-    def __init__(self, logs: Any, group: str, parse: Callable[[str], Any] = parse) -> None:
-        """`logs` is a client of CloudWatch Logs. `parse` returns what a line shows, or None for lines of others."""
+    def __init__(self, logs: Any, group: str, parse: Callable[[str], Any] = parse, most: int | None = None) -> None:
+        """`logs` is a client of CloudWatch Logs. `parse` returns what a line shows, or None for lines of others.
+
+        `most`: how many lines one call of `new` returns before it counts the others, because an import of keys has an
+        event for each of them. None: all.
+        """
         self._logs = logs
+        self._most = most
         self._group = group
         self._parse = parse
         self._from = 0
@@ -90,7 +95,7 @@ class Log:
             self._from, self._seen = newest, set()
         # More events of the same millisecond can follow. The emulator has no event IDs; a decision has its request ID.
         self._seen |= {event["message"] for event in events if event["timestamp"] == newest}
-        for event in events:
-            shown = self._parse(event["message"])
-            if shown:
-                yield shown
+        shown = [line for event in events if (line := self._parse(event["message"]))]
+        yield from shown[: self._most]
+        if self._most is not None and len(shown) > self._most:
+            yield f"{'':<8}  and {len(shown) - self._most} more at that time"

@@ -1,7 +1,9 @@
 """docs/upgrading.md as it stands: a stack of 0.1 with keys in it goes over, and an API in a stack of its own stays."""
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 STACK = "multi-auth-prod"
 OVERRIDES = "[prod.deploy.parameters.parameter_overrides]"
 NEVER_DEPLOYED = "multi-auth-prod-ApiKeys-EXAMPLE"
+OWN_RULES = "mine.toml"
 
 
 def command(start: str) -> str:
@@ -31,13 +34,13 @@ def command(start: str) -> str:
     return found
 
 
-def add_existing_table(settings: Path, table: str) -> None:
-    """Write the page's line where the page says, in a file whose last table is another one."""
+def add_parameters(settings: Path, table: str) -> None:
+    """Write the page's line and `AuthConfig` where the page says, in a file whose last table is another one."""
     (block,) = re.findall(r"^```toml\n(.*?ExistingTable.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert block.startswith(f"{OVERRIDES}\n")
     text = settings.read_text(encoding="utf-8")
     assert text.count(f"{OVERRIDES}\n") == 1
-    text = text.replace(f"{OVERRIDES}\n", block.replace(NEVER_DEPLOYED, table))
+    text = text.replace(f"{OVERRIDES}\n", block.replace(NEVER_DEPLOYED, table) + f'AuthConfig = "{OWN_RULES}"\n')
     runtime = load(Path("template.yaml"))["Parameters"]["PythonRuntime"]["Default"]
     text += f'\n[prod.build.parameters.parameter_overrides]\nPythonRuntime = "{runtime}"\n'
     settings.write_text(text, encoding="utf-8")
@@ -45,12 +48,14 @@ def add_existing_table(settings: Path, table: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder that has been built, by the build of this session: it is `sam deploy` that is tried."""
+    """A folder that has been built with a file of rules, by the build of this session: `sam deploy` is tried."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     (folder / "template.yaml").symlink_to(Path("template.yaml").resolve())
-    (folder / ".aws-sam").mkdir()
-    (folder / ".aws-sam" / "build").symlink_to(FOLDER.resolve())
+    built = folder / ".aws-sam" / "build"
+    shutil.copytree(FOLDER, built, copy_function=os.link)
+    # What 0.1 did without a file of rules, as the page says.
+    (built / "Authorizer" / "authorizer" / OWN_RULES).write_text('[[rule]]\nroute = "* /*"\n', encoding="utf-8")
     return folder
 
 
@@ -100,7 +105,7 @@ def test_a_stack_of_0_1_goes_over_with_its_keys_while_an_api_of_ones_own_stays(
     table = before["ApiKeys"]
     assert table in run(command("sam list"), checkout, system)
     run(command("cat > ../multi-auth.toml"), checkout, system)
-    add_existing_table(checkout.parent / "multi-auth.toml", table)
+    add_parameters(checkout.parent / "multi-auth.toml", table)
     run(command("sam deploy"), checkout, system)
 
     now = outputs(system)

@@ -74,3 +74,14 @@ def test_an_event_of_a_key_is_shown_with_its_actor_and_reason() -> None:
 @pytest.mark.parametrize("message", ["", "START", "[]", '{"message": "record set aside"}'])
 def test_a_line_that_is_no_event_is_passed_over(message: str) -> None:
     assert parse_event(message) is None
+
+
+def test_more_events_than_can_be_read_are_counted_and_each_is_counted_once() -> None:
+    logs = Logs()
+    log = Log(logs, "group", most=2)
+    for number in range(5):
+        logs.write(number, str(number))
+    *shown, more = log.new()
+    assert [decision.reason for decision in shown] == ["0", "1"]
+    assert more.split() == ["and", "3", "more", "at", "that", "time"]
+    assert list(log.new()) == []
