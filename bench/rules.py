@@ -10,6 +10,7 @@ from typing import Final
 from authorizer import auth_file
 from authorizer.access import MAX_POLICY_BYTES, AccessRules
 from authorizer.identity import Identity
+from authorizer.policy import Responder
 
 COUNTS: Final = (200, 2000)
 MOST_MILLISECONDS: Final = 50
@@ -39,7 +40,7 @@ def many_rules(count: int) -> tuple[AccessRules, Identity]:
         for number in range(count)
     )
     rules = auth_file.parse(text).rules
-    scopes = frozenset(scope for rule in rules.rules[::2] for scope in rule.condition.scopes)
+    scopes = frozenset(scope for rule in rules.rules[::2] for each in rule.conditions for scope in each.values)
     return rules, Identity("jwt", "user-1", {}, scopes)
 
 
@@ -53,21 +54,12 @@ def at_the_limit() -> int:
 
 def measure(count: int) -> RulesFigures:
     rules, identity = many_rules(count)
-    patterns = rules.permissions(identity)[0].patterns
-    stage = _ARN.removesuffix("/GET/me")
-    statements = [
-        {
-            "Action": "execute-api:Invoke",
-            "Effect": effect,
-            "Resource": [f"{stage}/{pattern}" for pattern in resources],
-        }
-        for effect, resources in patterns.items()
-    ]
+    policy = Responder(rules).respond(identity, _ARN)["policyDocument"]
     fresh = [AccessRules(rules.rules, rules.max_policy_bytes) for _ in range(5)]
     return RulesFigures(
         rules=count,
         start_ms=_milliseconds(lambda: many_rules(count), 5),
-        policy_bytes=len(json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))),
+        policy_bytes=len(json.dumps(policy, separators=(",", ":"))),
         largest_bytes=rules.largest_policy_bytes(),
         compile_ms=_milliseconds(lambda: fresh.pop().permissions(identity)[0], 5),
         again_ms=_milliseconds(lambda: rules.permissions(identity)[0], 50),

@@ -45,13 +45,14 @@ Recorder = Callable[[Decision, str | None, float], None]
 class Decider:
     """Decides authorizer events.
 
-    The authenticators are asked in this order. `respond` returns the response for an identity and an event's ARN.
+    The authenticators are asked in this order. `respond` returns the response for an identity, and the ARN and source
+    address of an event.
     """
 
     def __init__(
         self,
         authenticators: Sequence[Authenticator],
-        respond: Callable[[Identity, object], dict[str, Any]],
+        respond: Callable[[Identity, object, str | None], dict[str, Any]],
         record: Recorder,
     ) -> None:
         self._authenticators = authenticators
@@ -74,7 +75,8 @@ class Decider:
         try:
             _check_api(request)
             identity = authenticate(self._authenticators, bearer_token(request))
-            outcome = self._respond(identity, request.get("methodArn") or request.get("routeArn"))
+            arn = request.get("methodArn") or request.get("routeArn")
+            outcome = self._respond(identity, arn, source_address(request))
             decision = Decision("allow", None, identity.kind, identity.key_id)
         except Refusal as error:
             outcome = Unauthorized()
@@ -100,6 +102,19 @@ def _check_api(event: Mapping[str, Any]) -> None:
     context = event.get("requestContext")
     if isinstance(context, dict) and context.get("eventType") == "CONNECT":
         raise Refusal(Reason.WEBSOCKET_API)
+
+
+def source_address(event: Mapping[str, Any]) -> str | None:
+    """The address from which API Gateway received the request, or None. Headers such as X-Forwarded-For are not read.
+
+    `requestContext.identity.sourceIp` (REST APIs, and payload format 1.0) or `requestContext.http.sourceIp` (2.0). IAM
+    has no `aws:SourceIp` for a request through a VPC endpoint ("AWS global condition context keys"), which `vpceId`
+    tells.
+    """
+    context = event.get("requestContext")
+    found = context.get("http", context.get("identity")) if isinstance(context, dict) else None
+    address = found.get("sourceIp") if isinstance(found, dict) and not found.get("vpceId") else None
+    return address if isinstance(address, str) and address else None
 
 
 def _cause(error: Exception) -> str:

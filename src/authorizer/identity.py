@@ -4,9 +4,12 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from authorizer.refusal import CredentialKind, Reason, Refusal
+
+if TYPE_CHECKING:
+    from authorizer.networks import Networks
 
 DataEncoding = Literal["json", "base64url"]
 
@@ -26,10 +29,10 @@ class Identity:
 
     `sub`: the consumer's name or the token's subject. It is unique only together with `kind` and `issuer`. `data`: the
     consumer's metadata or the token's claims. `scopes`: each matches `SCOPE_PATTERN`. `key_id`: of an API key.
-    `issuer`: of a JWT.
+    `issuer`: of a JWT. `networks`: the credential is accepted only in requests from them; None for no limit.
     """
 
-    __slots__ = ("_contexts", "data", "issuer", "key_id", "kind", "scopes", "sub")
+    __slots__ = ("_contexts", "data", "issuer", "key_id", "kind", "networks", "scopes", "sub")
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Identity:
         scopes: frozenset[str] = frozenset(),
         key_id: str | None = None,
         issuer: str | None = None,
+        networks: "Networks | None" = None,
     ) -> None:
         self.kind: Final = kind
         self.sub: Final = sub
@@ -46,6 +50,7 @@ class Identity:
         self.scopes: Final = scopes
         self.key_id: Final = key_id
         self.issuer: Final = issuer
+        self.networks: Final = networks
         self._contexts: dict[DataEncoding, Mapping[str, str]] = {}
 
     def __eq__(self, other: object) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from authorizer import strict_json
@@ -12,6 +14,11 @@ from authorizer.refusal import Reason
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from authorizer.networks import Networks
+
+NETWORKS: Final = ("networks", "consumer_networks")
+"""The attributes that limit a key to networks: its own, and a copy of its consumer's."""
 
 _UNSAFE: Final = frozenset('"\\')
 
@@ -46,7 +53,8 @@ class KeyRecord(NamedTuple):
         if not isinstance(enabled, bool):
             raise MalformedRecord("enabled is missing")
         scopes = frozenset(filter(SCOPE_PATTERN.fullmatch, _value(item, "scopes", "SS") or ()))
-        identity = Identity("api_key", consumer, _json_object(_value(item, "data", "S")), scopes, key_id)
+        data = _json_object(_value(item, "data", "S"))
+        identity = Identity("api_key", consumer, data, scopes, key_id, networks=_networks(item))
         return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
 
     def refusal(self, now: float) -> Reason | None:
@@ -78,6 +86,19 @@ def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> A
     if kind not in attribute:
         raise MalformedRecord(f"{name} is not of type {kind}")
     return attribute[kind]
+
+
+def _networks(item: Mapping[str, AttributeValueTypeDef]) -> Networks | None:
+    """The networks of the key that are also networks of its consumer. None if neither has any."""
+    given = [blocks for name in NETWORKS if (blocks := _value(item, name, "SS")) is not None]
+    if not given:
+        return None
+    from authorizer.networks import NetworkError, Networks
+
+    try:
+        return reduce(and_, map(Networks.parse, given))
+    except NetworkError:
+        raise MalformedRecord("networks or consumer_networks has a text that is not a network") from None
 
 
 def _time(item: Mapping[str, AttributeValueTypeDef], name: str) -> int | None:

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     WEBSOCKET_API = "websocket_api"
     TOKEN_AUTHORIZER = "token_authorizer"
     IDENTITY_TOO_LARGE = "identity_too_large"
+    UNKNOWN_NETWORK = "unknown_network"
 
     MALFORMED_KEY = "malformed_key"
     UNKNOWN_KEY = "unknown_key"

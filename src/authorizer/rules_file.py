@@ -1,14 +1,15 @@
 """Reads the `[[rule]]` tables of a file."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
-from authorizer.access import KINDS, AccessRules, Condition, Rule
+from authorizer.access import AccessRules, Rule
+from authorizer.conditions import CONDITIONS, KINDS, Conditions, Consumers, Credentials, Issuers
 from authorizer.entry import Entry
-from authorizer.identity import SCOPE_PATTERN
 from authorizer.route import Route, RouteError
 
-CONDITION: Final = ("credentials", "scopes", "any_scopes", "consumers", "issuers", "claims")
+CONDITION: Final = tuple(condition.NAME for condition in CONDITIONS)
 MEMBERS: Final = ("route", *CONDITION, "any")
 
 
@@ -24,50 +25,50 @@ def read(entries: Sequence[Entry], max_policy_bytes: int) -> AccessRules:
     if (size := access_rules.largest_policy_bytes()) > max_policy_bytes:
         entries[0].wrong(
             None,
-            f"The rules can produce a policy of {size:,} bytes, which is more than {max_policy_bytes:,}. Combine "
-            "routes under a path that ends in /*, or name methods instead of *. You can also raise max_policy_bytes in "
-            "[settings]; before you do, test on AWS that API Gateway accepts a policy of this size.",
+            f"The rules can produce a policy of {size:,} bytes, which is more than {max_policy_bytes:,}. The first "
+            f"{_fitting(rules, max_policy_bytes)} of the {len(rules)} rules fit. Combine routes under a path that ends "
+            "in /*, name methods instead of *, or use one list of networks in several rules. You can also raise "
+            "max_policy_bytes in [settings]; before you do, test on AWS that API Gateway accepts such a policy.",
         )
     return access_rules
+
+
+def _fitting(rules: Sequence[Rule], max_policy_bytes: int) -> int:
+    """How many of the rules, from the first one, fit into a policy of this size."""
+    sizes = range(len(rules) + 1)
+    return (
+        bisect_right(sizes, max_policy_bytes, key=lambda count: AccessRules(rules[:count]).largest_policy_bytes()) - 1
+    )
 
 
 def _rule(entry: Entry) -> Rule:
     entry.check_names(MEMBERS, "A rule")
     return Rule(
         route=_route(entry),
-        condition=_condition(entry),
+        conditions=_conditions(entry),
         alternatives=tuple(_alternative(other) for other in entry.tables("any")),
         where=entry.place(None),
     )
 
 
-def _alternative(entry: Entry) -> Condition:
+def _alternative(entry: Entry) -> Conditions:
     entry.check_names(CONDITION, "An alternative")
     if not entry.members:
         entry.wrong(None, "An alternative without conditions is always satisfied. Add a condition, or remove any.")
-    return _condition(entry)
+    return _conditions(entry)
 
 
-def _condition(entry: Entry) -> Condition:
-    credentials = frozenset(entry.texts("credentials")) or KINDS
-    if credentials - KINDS:
-        entry.wrong("credentials", 'credentials accepts only "api_key" and "jwt".')
-    consumers = frozenset(entry.texts("consumers"))
-    if consumers and "api_key" not in credentials:
+def _conditions(entry: Entry) -> Conditions:
+    found = tuple(condition for kind in CONDITIONS if (condition := kind.read(entry)))
+    named = {type(condition): condition for condition in found}
+    kinds = named[Credentials].kinds if Credentials in named else KINDS
+    if Consumers in named and "api_key" not in kinds:
         entry.wrong("consumers", 'Only API keys have a consumer. Add "api_key" to credentials, or use claims.')
-    issuers = frozenset(entry.texts("issuers"))
-    if issuers and "jwt" not in credentials:
+    if Issuers in named and "jwt" not in kinds:
         entry.wrong("issuers", 'Only JWTs have an issuer. Add "jwt" to credentials, or use consumers.')
-    if issuers and consumers:
+    if Issuers in named and Consumers in named:
         entry.wrong("issuers", "No credential has both an issuer and a consumer. Use any = [...] for alternatives.")
-    return Condition(
-        credentials=credentials,
-        scopes=_scopes(entry, "scopes"),
-        any_scopes=_scopes(entry, "any_scopes"),
-        consumers=consumers,
-        issuers=issuers,
-        claims=entry.claims("claims"),
-    )
+    return found
 
 
 def _route(entry: Entry) -> Route:
@@ -80,11 +81,3 @@ def _route(entry: Entry) -> Route:
         entry.wrong("route", f"The route {error}.")
     # Different from all other routes, so that no rule is reported as a duplicate.
     return Route("", entry.place(None))
-
-
-def _scopes(entry: Entry, name: str) -> frozenset[str]:
-    scopes = frozenset(entry.texts(name))
-    for scope in sorted(scopes):
-        if not SCOPE_PATTERN.fullmatch(scope):
-            entry.wrong(name, f"{scope!r} is not a scope. Use visible ASCII without spaces, quotes and backslashes.")
-    return scopes

@@ -7,6 +7,7 @@ spelling are tidied up as a server might (RFC 3986, 5.2.4): what they then name 
 
 import json
 import re
+import socket
 import string
 from typing import Any
 
@@ -14,11 +15,15 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from authorizer.access import KEPT_GRANTS, KINDS, AccessRules, Condition, Rule
+from authorizer.access import KEPT_GRANTS, AccessRules, Rule
 from authorizer.claims import Claim
+from authorizer.conditions import KINDS, Conditions
+from authorizer.grant import Grant
 from authorizer.identity import Identity
+from authorizer.networks import Networks
 from authorizer.policy import PolicyTooLarge, Responder
 from authorizer.route import DEFAULT, METHODS, Route
+from tests.support.rules_text import conditions
 
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
 KEY = Identity("api_key", "acme", {"plan": "gold"}, frozenset({"a"}), "key_1")
@@ -52,20 +57,41 @@ claims = st.lists(
     ),
     max_size=1,
 ).map(tuple)
-conditions = st.builds(
-    Condition,
-    credentials=st.sampled_from([KINDS, frozenset({"api_key"}), frozenset({"jwt"})]),
+block_lists = st.sampled_from(
+    [
+        Networks.parse(texts)
+        for texts in (
+            ["203.0.113.0/24"],
+            ["203.0.113.7"],
+            ["203.0.113.0/25", "198.51.100.0/24"],
+            ["2001:db8::/32"],
+            ["198.51.100.0/24", "2001:db8:1::/48"],
+            ["0.0.0.0/0"],
+        )
+    ]
+)
+networks = st.none() | block_lists
+sources = st.sampled_from(
+    [
+        *("203.0.113.7", "203.0.113.200", "198.51.100.1", "192.0.2.1", "2001:db8::1", "2001:db8:1::1", "2001:db9::1"),
+        *("::ffff:203.0.113.7", "::ffff:cb00:7107", None),
+    ]
+)
+member_conditions = st.builds(
+    conditions,
+    credentials=st.sampled_from([frozenset[str](), frozenset({"api_key"}), frozenset({"jwt"})]),
     scopes=names,
     any_scopes=names,
     consumers=st.sampled_from([frozenset[str](), frozenset({"acme"}), frozenset({"acme", "other"})]),
     issuers=st.sampled_from([frozenset[str](), frozenset[str](), frozenset({"https://a.example/"})]),
     claims=claims,
+    networks=networks,
 )
 rules = st.builds(
     Rule,
     route=route_texts.map(Route.parse),
-    condition=st.just(Condition()) | conditions,
-    alternatives=st.lists(conditions, max_size=3).map(tuple),
+    conditions=st.just(()) | member_conditions | st.builds(conditions, networks=networks),
+    alternatives=st.lists(member_conditions, max_size=3).map(tuple),
 )
 rule_lists = st.lists(rules, min_size=1, max_size=6)
 data = st.fixed_dictionaries(
@@ -83,6 +109,7 @@ identities = st.builds(
     data=data,
     scopes=names,
     issuer=st.sampled_from([None, "https://a.example/", "https://b.example/"]),
+    networks=networks,
 )
 methods = st.sampled_from(["GET", "HEAD", "POST", "DELETE"])
 requests = st.builds(
@@ -116,14 +143,40 @@ def tidied(request: str) -> str:
     return f"{method}/{'/'.join(segments)}"
 
 
-def iam_permits(policy: dict[str, Any], resource: str) -> bool:
+def iam_permits(policy: dict[str, Any], resource: str, source: str | None = "192.0.2.1") -> bool:
+    """IAM's decision about a request from this address. None: the request context has no address."""
     effects = {
         statement["Effect"]
         for statement in policy["Statement"]
         for pattern in statement["Resource"]
         if re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), resource, re.DOTALL)
+        and all(condition_is_met(name, keys, source) for name, keys in statement.get("Condition", {}).items())
     }
     return effects == {"Allow"}
+
+
+def condition_is_met(operator: str, keys: dict[str, list[str]], source: str | None) -> bool:
+    """One operator of a condition. All its keys must match; for each, one value is enough. A negated operator is met
+    where the other one is not, and so for a key that the request context does not have.
+
+    IAM user guide: "Conditions with multiple context keys or values", "IP address condition operators".
+    """
+    assert operator in ("IpAddress", "NotIpAddress")
+    assert all(name == "aws:SourceIp" and blocks for name, blocks in keys.items())
+    inside = source is not None and all(any(is_in(source, block) for block in blocks) for blocks in keys.values())
+    return inside is (operator == "IpAddress")
+
+
+def is_in(source: str, block: str) -> bool:
+    """Whether the address begins with the bits of the block, compared as bits."""
+    start, length = block.split("/")
+    family = socket.AF_INET6 if ":" in start else socket.AF_INET
+    if (":" in source) != (":" in start):
+        return False
+    bits = [
+        f"{int.from_bytes(socket.inet_pton(family, text)):0{128 if ':' in text else 32}b}" for text in (source, start)
+    ]
+    return bits[0][: int(length)] == bits[1][: int(length)]
 
 
 def matches(rule: Rule, request: str) -> bool:
@@ -135,9 +188,10 @@ def matches(rule: Rule, request: str) -> bool:
     return method in named and re.fullmatch(pattern, path, re.DOTALL) is not None
 
 
-def holds(condition: Condition, identity: Identity) -> bool:
-    """Whether the condition holds, written after the documentation."""
-    for claim in condition.claims:
+def holds(conditions: Conditions, identity: Identity, source: str | None) -> bool:
+    """Whether the conditions hold, written after the documentation."""
+    asked = {condition.NAME: condition.values for condition in conditions}
+    for claim in asked.get("claims", ()):
         found: Any = identity.data
         for name in claim.path:
             found = found.get(name) if isinstance(found, dict) else None
@@ -145,12 +199,17 @@ def holds(condition: Condition, identity: Identity) -> bool:
         if not any(is_same(value, member) for value in claim.values for member in listed):
             return False
     return (
-        identity.kind in condition.credentials
-        and condition.scopes <= identity.scopes
-        and (not condition.any_scopes or bool(condition.any_scopes & identity.scopes))
-        and (not condition.consumers or (identity.kind == "api_key" and identity.sub in condition.consumers))
-        and (not condition.issuers or identity.issuer in condition.issuers)
+        identity.kind in asked.get("credentials", KINDS)
+        and asked.get("scopes", frozenset()) <= identity.scopes
+        and ("any_scopes" not in asked or bool(asked["any_scopes"] & identity.scopes))
+        and ("consumers" not in asked or (identity.kind == "api_key" and identity.sub in asked["consumers"]))
+        and ("issuers" not in asked or identity.issuer in asked["issuers"])
+        and comes_from(asked.get("networks"), source)
     )
+
+
+def comes_from(networks: Networks | None, source: str | None) -> bool:
+    return networks is None or (source is not None and any(is_in(source, block) for block in networks.blocks))
 
 
 def is_same(one: object, other: object) -> bool:
@@ -159,59 +218,75 @@ def is_same(one: object, other: object) -> bool:
     return one == other and (type(one) is type(other) or {type(one), type(other)} <= numbers)
 
 
-def is_satisfied(rule: Rule, identity: Identity) -> bool:
-    return holds(rule.condition, identity) and (
-        not rule.alternatives or any(holds(other, identity) for other in rule.alternatives)
+def is_satisfied(rule: Rule, identity: Identity, source: str | None = "192.0.2.1") -> bool:
+    return holds(rule.conditions, identity, source) and (
+        not rule.alternatives or any(holds(other, identity, source) for other in rule.alternatives)
     )
 
 
-def rules_permit(rules: list[Rule], identity: Identity, request: str) -> bool:
-    """Whether the rules permit the request, written after the definition."""
-    satisfied = [is_satisfied(rule, identity) for rule in rules if matches(rule, request)]
-    return bool(satisfied) and all(satisfied)
+def rules_permit(rules: list[Rule], identity: Identity, request: str, source: str | None = "192.0.2.1") -> bool:
+    """Whether the rules and the networks of the credential permit the request, written after the definition."""
+    satisfied = [is_satisfied(rule, identity, source) for rule in rules if matches(rule, request)]
+    return bool(satisfied) and all(satisfied) and comes_from(identity.networks, source)
 
 
 def policy(rules: list[Rule], identity: Identity) -> dict[str, Any]:
-    document: dict[str, Any] = Responder(AccessRules(rules)).respond(identity, f"{STAGE}/GET/me")["policyDocument"]
+    responder = Responder(AccessRules(rules, 100_000))
+    document: dict[str, Any] = responder.respond(identity, f"{STAGE}/GET/me", "192.0.2.1")["policyDocument"]
     return document
 
 
+def statements(grant: Grant) -> dict[str, tuple[str, ...]]:
+    """The resources by effect, of a grant without networks."""
+    assert not grant.limits
+    return {each.effect: each.resources for each in grant.statements}
+
+
 def rule(route: str, **asked: Any) -> Rule:
-    return Rule(Route.parse(route), Condition(**asked))
+    return Rule(Route.parse(route), conditions(**asked))
 
 
 ADMIN = frozenset({"admin"})
+OFFICE = Networks.parse(["203.0.113.0/24", "2001:db8::/32"])
+HOME = Networks.parse(["198.51.100.0/24"])
 OUTWARD = ("*%*..*", "*%2E*", "*%2e*", "*/..*", "*\\*")
 SPELLINGS = ("*%*..*", "*%2E*", "*%2e*", "*/*/", "*/.", "*/..*", "*/./*", "*//*", "*\\*")
 INNER = ("*%*..*", "*%2E*", "*%2e*", "*/..*", "*/./*", "*//*", "*\\*")
 EVERYTHING = ("$default", *(f"{method}/*" for method in METHODS))
 
 
-@example([rule("* /*"), rule("GET /a", scopes=ADMIN)], KEY, "HEAD/a")
-@given(rule_lists, identities, requests)
-def test_the_policy_permits_what_the_rules_permit_and_nothing_else(
-    rules: list[Rule], identity: Identity, request: str
+@example([rule("* /*"), rule("GET /a", scopes=ADMIN)], KEY, "HEAD/a", "192.0.2.1")
+@example([rule("GET /*"), rule("GET /a", networks=OFFICE)], KEY, "GET/a", "192.0.2.1")
+@example([rule("* /*"), rule("GET /a", networks=OFFICE)], KEY, "HEAD/a", "203.0.113.7")
+@example([rule("GET /a", networks=OFFICE), rule("GET /*", networks=HOME)], KEY, "GET/a", "203.0.113.7")
+@given(rule_lists, identities, requests, sources)
+def test_the_policy_permits_what_the_rules_and_networks_permit_and_nothing_else(
+    rules: list[Rule], identity: Identity, request: str, source: str | None
 ) -> None:
-    permitted = rules_permit(rules, identity, request)
-    assert iam_permits(policy(rules, identity), f"{STAGE}/{request}") == permitted
+    permitted = rules_permit(rules, identity, request, source)
+    assert iam_permits(policy(rules, identity), f"{STAGE}/{request}", source) == permitted
+    grant = AccessRules(rules).permissions(identity)[0]
+    within = grant if identity.networks is None else grant.within(identity.networks)
     method, _, path = request.partition("/")
-    assert AccessRules(rules).permissions(identity)[0].permits(Route(method, path)) == permitted
+    assert within.permits(Route(method, path), source) == permitted
 
 
-@example([rule("* /*"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a//b")
-@example([rule("* /*"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a/b//")
-@example([rule("GET /a/*"), rule("GET /a", scopes=ADMIN)], KEY, "GET/a/")
-@example([rule("GET /a/*/b"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a/./b")
-@example([rule("GET /a/*"), rule("GET /b", scopes=ADMIN)], KEY, "GET/a/../b")
-@example([rule("GET /a*"), rule("GET /a/b/c", scopes=ADMIN)], KEY, "GET/a/x/../b/c/.")
-@given(rule_lists, identities, odd_requests)
+@example([rule("* /*"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a//b", "192.0.2.1")
+@example([rule("* /*"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a/b//", "192.0.2.1")
+@example([rule("GET /a/*"), rule("GET /a", scopes=ADMIN)], KEY, "GET/a/", "192.0.2.1")
+@example([rule("GET /a/*/b"), rule("GET /a/b", scopes=ADMIN)], KEY, "GET/a/./b", "192.0.2.1")
+@example([rule("GET /a/*"), rule("GET /b", scopes=ADMIN)], KEY, "GET/a/../b", "192.0.2.1")
+@example([rule("GET /a*"), rule("GET /a/b/c", scopes=ADMIN)], KEY, "GET/a/x/../b/c/.", "192.0.2.1")
+@example([rule("GET /a/*"), rule("GET /a", networks=OFFICE)], KEY, "GET/a/", "192.0.2.1")
+@example([rule("GET /a/*", networks=HOME), rule("GET /a", networks=OFFICE)], KEY, "GET/a/", "198.51.100.1")
+@given(rule_lists, identities, odd_requests, sources)
 def test_no_other_spelling_of_a_path_gets_round_a_rule_that_is_not_satisfied(
-    rules: list[Rule], identity: Identity, request: str
+    rules: list[Rule], identity: Identity, request: str, source: str | None
 ) -> None:
-    if iam_permits(policy(rules, identity), f"{STAGE}/{request}"):
-        assert rules_permit(rules, identity, request)
+    if iam_permits(policy(rules, identity), f"{STAGE}/{request}", source):
+        assert rules_permit(rules, identity, request, source)
         for rule in rules:
-            assert is_satisfied(rule, identity) or not matches(rule, tidied(request))
+            assert is_satisfied(rule, identity, source) or not matches(rule, tidied(request))
 
 
 @given(rule_lists, odd_requests)
@@ -276,7 +351,7 @@ def test_rules_in_memory_for_one_identity_are_not_used_for_another(
 ) -> None:
     shared = AccessRules(rules)
     shared.permissions(one)
-    assert shared.permissions(other)[0].patterns == AccessRules(rules).permissions(other)[0].patterns
+    assert shared.permissions(other)[0].statements == AccessRules(rules).permissions(other)[0].statements
 
 
 @pytest.mark.parametrize(
@@ -303,7 +378,7 @@ def test_rules_in_memory_for_one_identity_are_not_used_for_another(
 def test_the_policy_has_nothing_in_it_that_says_no_more(
     given_rules: list[Rule], patterns: dict[str, tuple[str, ...]]
 ) -> None:
-    assert AccessRules(given_rules).permissions(KEY)[0].patterns == patterns
+    assert statements(AccessRules(given_rules).permissions(KEY)[0]) == patterns
 
 
 def test_one_policy_is_made_for_all_identities_that_satisfy_the_same_rules() -> None:
@@ -335,11 +410,12 @@ def test_a_resource_that_api_gateway_would_not_take_is_not_sent() -> None:
 
 @given(rule_lists, identities)
 def test_no_policy_is_larger_than_the_bound(rules: list[Rule], identity: Identity) -> None:
-    access_rules = AccessRules(rules)
-    document = Responder(access_rules).respond(identity, f"{STAGE}/GET/me")["policyDocument"]
-    size = len(json.dumps(document))
+    access_rules = AccessRules(rules, 100_000)
+    document = Responder(access_rules).respond(identity, f"{STAGE}/GET/me", "192.0.2.1")["policyDocument"]
     grant = access_rules.permissions(identity)[0]
-    assert size <= grant.policy_bytes(len(STAGE)) <= access_rules.largest_policy_bytes()
+    assert grant.policy_bytes(len(STAGE)) <= access_rules.largest_policy_bytes()
+    within = grant if identity.networks is None else grant.within(identity.networks)
+    assert len(json.dumps(document)) <= within.policy_bytes(len(STAGE))
 
 
 @pytest.mark.parametrize(
@@ -369,15 +445,15 @@ def test_no_policy_is_larger_than_the_bound(rules: list[Rule], identity: Identit
 def test_each_thing_that_a_rule_asks_for_must_hold(asked: dict[str, Any], satisfied_by: list[Identity]) -> None:
     made = rule("GET /me", **asked)
     assert [identity for identity in (KEY, USER) if made.lacking(identity) == frozenset()] == satisfied_by
-    alone = Rule(Route.parse("GET /me"), alternatives=(Condition(**asked),))
+    alone = Rule(Route.parse("GET /me"), alternatives=(conditions(**asked),))
     assert [identity for identity in (KEY, USER) if alone.lacking(identity) == frozenset()] == satisfied_by
 
 
 EITHER = Rule(
     Route.parse("POST /reports"),
     alternatives=(
-        Condition(credentials=frozenset({"api_key"}), scopes=frozenset({"reports:write"})),
-        Condition(credentials=frozenset({"jwt"}), claims=(Claim(("groups",), ("admins", "editors")),)),
+        conditions(credentials=frozenset({"api_key"}), scopes=frozenset({"reports:write"})),
+        conditions(credentials=frozenset({"jwt"}), claims=(Claim(("groups",), ("admins", "editors")),)),
     ),
 )
 
@@ -396,7 +472,7 @@ def test_one_of_the_alternatives_is_enough(identity: Identity, lacking: frozense
 
 
 def test_what_the_rule_itself_asks_for_must_hold_beside_an_alternative() -> None:
-    both = Rule(EITHER.route, Condition(scopes=frozenset({"api"})), EITHER.alternatives)
+    both = Rule(EITHER.route, conditions(scopes=frozenset({"api"})), EITHER.alternatives)
     assert both.lacking(Identity("jwt", "u", {"groups": ["admins"]})) == frozenset({"api"})
     assert both.lacking(Identity("jwt", "u", {"groups": ["admins"]}, frozenset({"api"}))) == frozenset()
     assert both.lacking(Identity("api_key", "acme")) == frozenset({"api", "reports:write"})

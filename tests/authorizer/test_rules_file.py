@@ -2,11 +2,12 @@
 
 import pytest
 
-from authorizer.access import Condition, Rule
+from authorizer.access import Rule
 from authorizer.claims import Claim
 from authorizer.entry import SettingsError
+from authorizer.networks import Networks
 from authorizer.route import Route
-from tests.support.rules_text import rules_of
+from tests.support.rules_text import conditions, rules_of
 
 
 def test_every_member_is_read() -> None:
@@ -18,30 +19,31 @@ def test_every_member_is_read() -> None:
         scopes = ["a", "b"]
         any_scopes = ["c"]
         consumers = ["acme"]
+        networks = ["203.0.113.0/24", "2001:db8::/32"]
         claims = { plan = "gold", "org.level" = 3, roles = ["x", "y"] }
         any = [{ credentials = ["jwt"], claims = { hd = "example.com" } }, { any_scopes = ["d"] }]
         """
     ).rules
     assert rule == Rule(
         Route("PUT", "orders/*"),
-        Condition(
-            frozenset({"api_key"}),
-            frozenset({"a", "b"}),
-            frozenset({"c"}),
-            frozenset({"acme"}),
-            frozenset(),
-            (Claim(("plan",), ("gold",)), Claim(("org", "level"), (3,)), Claim(("roles",), ("x", "y"))),
+        conditions(
+            credentials=frozenset({"api_key"}),
+            scopes=frozenset({"a", "b"}),
+            any_scopes=frozenset({"c"}),
+            consumers=frozenset({"acme"}),
+            claims=(Claim(("plan",), ("gold",)), Claim(("org", "level"), (3,)), Claim(("roles",), ("x", "y"))),
+            networks=Networks.parse(["203.0.113.0/24", "2001:db8::/32"]),
         ),
         (
-            Condition(credentials=frozenset({"jwt"}), claims=(Claim(("hd",), ("example.com",)),)),
-            Condition(any_scopes=frozenset({"d"})),
+            conditions(credentials=frozenset({"jwt"}), claims=(Claim(("hd",), ("example.com",)),)),
+            conditions(any_scopes=frozenset({"d"})),
         ),
     )
 
 
 def test_alternatives_may_be_tables_of_their_own() -> None:
     text = "[[rule]]\nroute = 'GET /'\n[[rule.any]]\nscopes = ['a']\n[[rule.any]]\nscopes = ['b']\n"
-    assert [other.scopes for other in rules_of(text).rules[0].alternatives] == [{"a"}, {"b"}]
+    assert rules_of(text).rules[0].alternatives == tuple(conditions(scopes=frozenset(name)) for name in "ab")
 
 
 def test_what_a_rule_leaves_out_it_does_not_ask_for() -> None:
@@ -53,14 +55,14 @@ def test_what_a_rule_leaves_out_it_does_not_ask_for() -> None:
     ["claims = { org.plan = 'gold' }", "claims.org.plan = 'gold'", "[rule.claims]\norg.plan = 'gold'"],
 )
 def test_a_claim_within_an_object_can_be_written_in_each_way_of_toml(claims: str) -> None:
-    assert rules_of(f"[[rule]]\nroute = 'GET /me'\n{claims}").rules[0].condition.claims == (
-        Claim(("org", "plan"), ("gold",)),
+    assert rules_of(f"[[rule]]\nroute = 'GET /me'\n{claims}").rules[0].conditions == conditions(
+        claims=(Claim(("org", "plan"), ("gold",)),)
     )
 
 
 def test_a_claim_named_by_a_url_is_one_name() -> None:
     rules = rules_of("[[rule]]\nroute = 'GET /me'\nclaims = { 'https://acme.example/role' = 'x' }").rules
-    assert rules[0].condition.claims == (Claim(("https://acme.example/role",), ("x",)),)
+    assert rules[0].conditions == conditions(claims=(Claim(("https://acme.example/role",), ("x",)),))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,14 @@ def test_a_claim_named_by_a_url_is_one_name() -> None:
         ("scopes = ['a b']", "is not a scope"),
         ("any_scopes = ['say \"x\"']", "is not a scope"),
         ("any_scopes = [1]", "must be a list"),
+        ("networks = ['203.0.113.7/24']", 'bits after its prefix length. For the network, write "203.0.113.0/24"'),
+        ("networks = ['203.0.113.7/24']", 'For this address alone, write "203.0.113.7/32"'),
+        ("networks = ['2001:db8::1/32']", 'write "2001:db8::/32"'),
+        ("networks = ['::ffff:203.0.113.0/120']", 'IPv4-mapped addresses. .*write "203.0.113.0/24"'),
+        ("networks = ['203.0.113.0/33']", "is not a network. Write a CIDR block"),
+        ("networks = ['203.0.113.0/0.0.0.255']", "is not a network"),
+        ("networks = ['office']", "is not a network"),
+        ("networks = []", "must be a list of non-empty strings"),
         ("consumers = []", "Remove consumers instead"),
         ("claims = {}", "must be a non-empty table"),
         ("claims = 'a'", "must be a non-empty table"),
@@ -127,7 +137,8 @@ MANY = "\n".join(f"[[rule]]\nroute = 'POST /reports/{number:03}'" for number in 
 
 
 def test_rules_whose_policy_could_be_too_large_are_refused_with_the_ways_out() -> None:
-    with pytest.raises(SettingsError, match=r"line 1: .* more than 8,192\. Combine routes .* max_policy_bytes"):
+    told = r"line 1: .* more than 8,192\. The first 68 of the 70 rules fit\. Combine routes .* max_policy_bytes"
+    with pytest.raises(SettingsError, match=told):
         rules_of(MANY)
     assert len(rules_of("[settings]\nmax_policy_bytes = 20_000\n" + MANY).rules) == 70
 

@@ -24,7 +24,7 @@ def test_what_the_caches_hold_grows_until_their_bounds() -> None:
 
 def test_two_hundred_rules_make_one_policy_within_the_bound() -> None:
     made, identity = rules.many_rules(200)
-    patterns = [pattern for patterns in made.permissions(identity)[0].patterns.values() for pattern in patterns]
+    patterns = [pattern for each in made.permissions(identity)[0].statements for pattern in each.resources]
     # A rule for GET is one for HEAD. The other patterns deny other spellings of a path.
     assert len(patterns) == 100 + 50 + len(INNER + OUTWARD)
     assert sum(map(len, patterns)) < made.largest_policy_bytes()

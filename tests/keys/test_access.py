@@ -76,7 +76,7 @@ class TestVerify:
         key = keys.create()["key"]
         answer = keys.run("verify", "--route", "GET /admin/7", "--rules", rules_path, stdin=key)
         assert answer.exit_code == 5
-        assert "line 10: GET /admin/*: refused by claims (org.role); any_scopes (admin)" in answer.stdout
+        assert "line 10: GET /admin/*: refused by any_scopes (admin); claims (org.role)" in answer.stdout
         assert "secret-role" not in answer.output
         assert key not in answer.output
 

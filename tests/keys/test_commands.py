@@ -34,6 +34,8 @@ def test_create_shows_the_key_once_and_stores_only_its_digest(keys: KeysCommand)
         "revoked_at": None,
         "rolled_from": None,
         "rolled_to": None,
+        "networks": [],
+        "consumer_networks": [],
         "hint": secret[:8],
         "created_by": "tester",
         "last_change": created["last_change"],

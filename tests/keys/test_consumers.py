@@ -38,6 +38,7 @@ def test_a_consumer_has_name_description_data_and_tags(keys: KeysCommand) -> Non
         "description": "ACME Ltd.",
         "enabled": True,
         "data": {"a": 1},
+        "networks": [],
         "tags": {"x": "y"},
         "created_at": "2027-01-15T08:00:00Z",
     }

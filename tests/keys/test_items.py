@@ -118,33 +118,28 @@ def test_a_field_is_declared_in_one_line() -> None:
     assert CliRunner().invoke(command, ["--contact", "a\nb"]).exit_code == 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyWithNetworks(Key):
-    networks: str | None = declared(schema.TEXT, None, given="Networks.", since="0.4.0")
-
-
 @pytest.mark.parametrize(
-    ("version", "is_read"), [("0.4.0", True), ("0.10.1", True), ("1.0", True), ("0.3.9", False), (None, False)]
+    ("version", "is_read"), [("0.3.0.dev0", True), ("0.10.1", True), ("1.0", True), ("0.2.0", False), (None, False)]
 )
 def test_a_restriction_is_written_only_if_the_authorizer_of_the_stack_reads_it(
     keys: KeysCommand, version: str | None, is_read: bool
 ) -> None:
-    assert is_at_least(version, "0.4.0") == is_read
+    assert is_at_least(version, "0.3.0") == is_read
     app = keys.app()
     found = Resolved(app.table, "mak", False, stack="prod")
     found.__dict__["described"] = ({"Version": version} if version else {}, {})
     app.__dict__["resolved"] = found
-    app.require_reader(KeyWithNetworks, {"description": "x"})
+    app.require_reader(Key, {"description": "x"})
     if is_read:
-        app.require_reader(KeyWithNetworks, {"networks": "x"})
+        app.require_reader(Key, {"networks": "x"})
     else:
         with pytest.raises(Exception, match="does not read networks"):
-            app.require_reader(KeyWithNetworks, {"networks": "x"})
+            app.require_reader(Key, {"networks": "x"})
 
 
 def test_with_a_table_alone_the_command_asks_before_it_writes_a_restriction(keys: KeysCommand) -> None:
     with pytest.raises(Exception, match="--yes"):
-        keys.app().require_reader(KeyWithNetworks, {"networks": "x"})
+        keys.app().require_reader(Key, {"networks": "x"})
 
 
 def test_a_report_has_every_key_with_who_created_and_changed_it(keys: KeysCommand) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from authorizer import auth_file
 from authorizer.access import AccessRules
+from authorizer.conditions import CONDITIONS, Conditions
 from authorizer.provider import Provider
 from local import toml
 
@@ -43,3 +44,8 @@ def written(directory: Path, *texts: str) -> str:
     file = (directory / "auth.toml").absolute()
     file.write_text("\n".join([*texts, PERMIT_ALL]), encoding="utf-8")
     return str(file)
+
+
+def conditions(**asked: Any) -> Conditions:
+    """The conditions with these values, by the members of a rule. Empty values are none."""
+    return tuple(kind(asked[kind.NAME]) for kind in CONDITIONS if asked.get(kind.NAME))

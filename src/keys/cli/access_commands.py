@@ -13,6 +13,7 @@ from authorizer import configuration
 from authorizer.access import AccessRules
 from authorizer.claims import MISSING, find, write_path
 from authorizer.entry import SettingsError
+from authorizer.identity import Identity
 from authorizer.jwt_bearer import UnverifiedToken
 from authorizer.provider import Provider
 from authorizer.refusal import Refusal
@@ -36,19 +37,23 @@ Pairs = list[tuple[str, str | None]]
 MAX_TOKEN_BYTES: Final = 100_000
 
 _REQUEST: Final = Parsed("route", rules.parse_request)
+_SOURCE: Final = Parsed("address", rules.parse_source)
 _NO_RULE: Final = "no rule matches this route, so no credential can call it (a route does not include the stage)"
 
 
 def _request_options(command: Callable[..., T]) -> Callable[..., T]:
-    """Add `--route` and `--rules`, passed as the parameters `request` and `rules_path`."""
+    """Add `--route`, `--source-ip` and `--rules`, passed as the parameters `request`, `source` and `rules_path`."""
     route = click.option("--route", "request", type=_REQUEST, help='A route to check, such as "GET /orders/7".')
+    source = click.option(
+        "--source-ip", "source", type=_SOURCE, help="The address that the request comes from, where networks decide."
+    )
     path = click.option(
         "--rules",
         "rules_path",
         type=click.Path(path_type=Path),
         help="A file of access rules. Its identity providers are not used.  [default: of the deployment]",
     )
-    return route(path(command))
+    return route(source(path(command)))
 
 
 @click.command(cls=Command, example="keys verify < key.txt")
@@ -60,7 +65,9 @@ def _request_options(command: Callable[..., T]) -> Callable[..., T]:
 @prefix_option
 @_request_options
 @click.pass_obj
-def verify(app: App, imported: bool | None, request: Route | None, rules_path: Path | None) -> Result:
+def verify(
+    app: App, imported: bool | None, request: Route | None, source: str | None, rules_path: Path | None
+) -> Result:
     """Check a key as the authorizer does.
 
     Shows the identity of the key, or why it is refused. The command reads the key from standard input, or prompts for
@@ -75,7 +82,7 @@ def verify(app: App, imported: bool | None, request: Route | None, rules_path: P
     verdict = verification.verify(token, app.table, prefix, app.resolved.accept_imported, app.clock)
     identity, explanation = verdict.identity, None
     if identity and (request or rules_path):
-        explanation = rules.explain(_access_rules(app, rules_path), identity, request)
+        explanation = rules.explain(_access_rules(app, rules_path), identity, request, source)
     pairs: Pairs = [
         ("Accepted", "yes" if identity else "no"),
         ("Reason", verdict.reason),
@@ -84,6 +91,7 @@ def verify(app: App, imported: bool | None, request: Route | None, rules_path: P
     ]
     if identity:
         pairs += [("Consumer", identity.sub), ("Data", identity.context()["data"]), ("Scopes", _scopes(verdict))]
+        pairs += [("Networks", _networks(identity))]
     return _result(verdict, explanation, pairs, key_id=verdict.key_id)
 
 
@@ -94,7 +102,14 @@ def verify(app: App, imported: bool | None, request: Route | None, rules_path: P
 @click.option("--jwks", type=click.File("rb"), help="The provider's key set (JWKS), to check the signature.")
 @_request_options
 @click.pass_obj
-def explain(app: App, file: BinaryIO, jwks: BinaryIO | None, request: Route | None, rules_path: Path | None) -> Result:
+def explain(
+    app: App,
+    file: BinaryIO,
+    jwks: BinaryIO | None,
+    request: Route | None,
+    source: str | None,
+    rules_path: Path | None,
+) -> Result:
     """Explain how the authorizer decides about a JWT.
 
     Shows the identity, the rules and the policy. The output names each rule that refuses the credential, and the
@@ -117,7 +132,7 @@ def explain(app: App, file: BinaryIO, jwks: BinaryIO | None, request: Route | No
     verdict = verification.verify_jwt(token, settings, app.clock)
     identity, explanation = verdict.identity, None
     if identity:
-        explanation = rules.explain(_access_rules(app, rules_path), identity, request)
+        explanation = rules.explain(_access_rules(app, rules_path), identity, request, source)
     is_checked = identity is not None and settings.key_set is not None
     pairs = list(_token_pairs(verdict, settings, header, claims))
     header_object = None if header is None else dict(header)
@@ -145,7 +160,8 @@ def _result(verdict: Verdict, explanation: Explanation | None, pairs: Pairs, **m
 def _explanation_pairs(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.request:
         yield "Route", str(explanation.request)
-        yield "Permitted", "yes" if explanation.permitted else "no"
+        unknown = ", for a request whose address is not known. Networks decide: add --source-ip"
+        yield "Permitted", f"{'yes' if explanation.permitted else 'no'}{unknown if explanation.networks else ''}"
     for rule, refused_by in explanation.rules:
         yield (
             "Rule",
@@ -154,7 +170,11 @@ def _explanation_pairs(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if not explanation.rules:
         yield "Rule", _NO_RULE
     for statement in explanation.policy["Statement"]:
-        yield statement["Effect"], " ".join(resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
+        patterns = " ".join(resource.split("STAGE/", 1)[1] for resource in statement["Resource"])
+        for operator, keys in statement.get("Condition", {}).items():
+            where = "from" if operator == "IpAddress" else "except from"
+            patterns += f" ({where} {', '.join(block for blocks in keys.values() for block in blocks)})"
+        yield statement["Effect"], patterns
 
 
 def _token_pairs(
@@ -219,6 +239,12 @@ def _read_key() -> str:
 
 def _scopes(verdict: Verdict) -> str | None:
     return ", ".join(sorted(verdict.identity.scopes)) or None if verdict.identity else None
+
+
+def _networks(identity: Identity) -> str | None:
+    if identity.networks is None:
+        return None
+    return str(identity.networks) or "none: no network of the key is one of its consumer"
 
 
 def _text(value: object) -> str | None:

@@ -16,6 +16,7 @@ from keys.cli.commands import NAME, Group, given_options, reason_option, tag_opt
 from keys.cli.exits import Exit
 from keys.cli.progress import counting
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
+from keys.core.consumers import COPIED
 from keys.core.record import Consumer
 from keys.core.schema import iso
 from keys.core.table import Report
@@ -36,6 +37,7 @@ def consumer() -> None:
 @click.pass_obj
 def create(app: App, name: str, given: dict[str, Any], reason: str | None) -> Result:
     """Create a consumer without keys."""
+    app.require_reader(Consumer, given)
     with _telling(app, name) as told:
         made = app.store.consumers.create(name, reason=reason, **given)
     told.done(f"The consumer {name} was created.")
@@ -85,6 +87,7 @@ def show(app: App, name: str) -> Result:
     Consumer,
     changes=True,
     data="The new data of the consumer and of all its keys.",
+    networks='The networks from which its keys are accepted, beside their own. "": any. Replaces the existing ones.',
     tags="A new tag, which replaces all existing tags. Repeatable.",
 )
 @reason_option
@@ -94,16 +97,17 @@ def update(app: App, name: str, given: dict[str, Any], reason: str | None) -> Re
 
     The given tags replace all existing tags. New data replaces the data of all keys of the consumer, also of keys that
     were created with other data: the command reads the whole table to find them. If it is interrupted, run it again to
-    change the remaining keys.
+    change the remaining keys. New networks are copied to all keys in the same way; the networks of a key itself stay.
     """
+    app.require_reader(Consumer, given)
     told, change = _each_key(
         app, name, "Keys updated", lambda *reports: app.store.consumers.update(name, given, reason, *reports)
     )
     data = {**change.consumer.to_json(), "keys_updated": change.keys}
     if not change.changed:
-        keys = " and its keys" if "data" in given else ""
+        keys = "" if COPIED.keys().isdisjoint(given) else " and its keys"
         return Result(data, notes=[f"{name}{keys} already had these values."], exit=Exit.NO_EFFECT)
-    count = ("Keys updated", str(change.keys) if "data" in given else None)
+    count = ("Keys updated", None if COPIED.keys().isdisjoint(given) else str(change.keys))
     told.done(f"{name} is changed. {plural(change.keys, 'key')} changed.")
     return Result(data, [Fields([*output.consumer_fields(change.consumer), count])], told=told)
 

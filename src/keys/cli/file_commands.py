@@ -22,7 +22,7 @@ from keys.cli.progress import counting
 from keys.cli.result import Told, cause, telling
 from keys.core.errors import BadInput, KeysError, MalformedItem
 from keys.core.history import Author
-from keys.core.record import Consumer, Deleted, Key
+from keys.core.record import Consumer, Deleted, Key, Record
 from keys.core.schema import iso
 from keys.deployment.words import plural
 from keys.transfer import exporting, formats, rows
@@ -110,7 +110,7 @@ def import_keys(
         interrupts = Interrupts()
         with interruptible(interrupts):
             lines = interrupts.between(rows.read(records, chosen, run.prefix, app.clock(), run.notice))
-            run.importer(lambda: interrupts.is_pending).run(lines, on_line)
+            run.importer(lambda: interrupts.is_pending).run(run.readable(lines), on_line)
     if run.summary.failed:
         ctx.exit(Exit.INCOMPLETE)
 
@@ -235,6 +235,18 @@ class _Run:
             sleep=app.sleep,
             is_interrupted=is_interrupted,
         )
+
+    def readable(self, lines: Iterator[Line]) -> Iterator[Line]:
+        """The lines, as long as the authorizer reads what restricts their keys; see `App.require_reader`."""
+        checked = set[str]()
+        for line in lines:
+            row = line.row
+            restricting = {each.name: None for each in row.fields() if each.since} if isinstance(row, Record) else {}
+            given = {name: None for name in restricting if getattr(row, name) and name not in checked}
+            if given and self._has_table and isinstance(row, Record):
+                self._app.require_reader(type(row), given)
+                checked.update(given)
+            yield line
 
     def close(self) -> None:
         """Delete the writes of a dry run."""

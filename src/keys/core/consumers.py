@@ -20,6 +20,9 @@ from keys.core.table import MAX_TRANSACTION, Report, Table, WriteConflict, ignor
 BATCH: Final = MAX_TRANSACTION - 1
 """How many keys are changed in one transaction, which can also have their consumer in its condition."""
 
+COPIED: Final = {"data": "data", "networks": "consumer_networks"}
+"""The fields of a consumer that each of its keys has a copy of, and their names in the key."""
+
 KeyChanges = Callable[[Key], Mapping[str, Any]]
 """The fields of a key to change. Empty if the key already has these values."""
 
@@ -171,7 +174,8 @@ class Consumers:
         self, name: str, changes: Mapping[str, Any], reason: str | None = None,
         progress: Report = ignore, checking: Report = ignore,
     ) -> ConsumerChange:  # fmt: skip
-        """Change these fields. New `data` also replaces the data of all keys of the consumer.
+        """Change these fields. New `data` also replaces the data of all keys of the consumer. New `networks` replace
+        the copies in the keys, whose own networks stay.
 
         See `set_enabled` for the order, `progress` and `checking`.
 
@@ -179,12 +183,12 @@ class Consumers:
         """
         event = self._session.event("updated", reason)
         consumer, is_new = self._change(name, event, changes)
-        if "data" not in changes:
+        copied = {COPIED[name]: value for name, value in changes.items() if name in COPIED}
+        if not copied:
             return ConsumerChange(consumer, 0, is_new)
-        data = changes["data"]
 
         def change(items: Sequence[Item]) -> int:
-            return self._session.change_keys(items, event, lambda key: _differing(key, {"data": data}))
+            return self._session.change_keys(items, event, lambda key: _differing(key, copied))
 
         count = self._each_key(name, change, progress, checking)
         return ConsumerChange(consumer, count, is_new or bool(count))

@@ -29,6 +29,7 @@ class Code(Enum):
     HINT_INVALID = "A hint must have 1 to 25 visible ASCII characters."
     KEY_ID_INVALID = "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H."
     NAME_INVALID = "A consumer name must have 1 to {limit} visible characters, without spaces at the start or end."
+    NETWORK_INVALID = "{reason}"
     PREFIX_INVALID = (
         "A key prefix has at most 20 lowercase letters, digits and single underscores. It must start with a letter, "
         "and must not end with an underscore."
@@ -46,6 +47,7 @@ class Code(Enum):
         "milliseconds since 1970."
     )
     TIME_WITHOUT_OFFSET = "{name} has no UTC offset."
+    TOO_MANY_NETWORKS = "A key or consumer can have at most {limit} networks. Combine them."
     TOO_MANY_SCOPES = "A key can have at most {limit} scopes."
     TOO_MANY_TAGS = "There can be at most {limit} tags."
     LIFETIME_UNKNOWN = "The lifetime of {ref} is not known."

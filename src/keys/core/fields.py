@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity
+from authorizer.networks import MOST, NetworkError, Networks
 from authorizer.refusal import Refusal
 from keys.core.errors import BadInput, Code
 
@@ -184,6 +185,20 @@ def parse_scopes(texts: Iterable[str]) -> frozenset[str]:
     if len(scopes) > MAX_SCOPES:
         raise BadInput(Code.TOO_MANY_SCOPES, limit=MAX_SCOPES)
     return scopes
+
+
+def parse_networks(texts: Iterable[str]) -> frozenset[str]:
+    """The CIDR blocks of the networks, as few as possible.
+
+    :raises BadInput: a text is not a network (see `Networks.parse`), or there are too many.
+    """
+    try:
+        blocks = Networks.parse(text.strip() for text in texts).blocks
+    except NetworkError as error:
+        raise BadInput(Code.NETWORK_INVALID, reason=str(error)) from None
+    if len(blocks) > MOST:
+        raise BadInput(Code.TOO_MANY_NETWORKS, limit=MOST)
+    return frozenset(blocks)
 
 
 def check_tags(tags: Mapping[str, str]) -> dict[str, str]:

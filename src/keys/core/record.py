@@ -138,9 +138,11 @@ class Record:
 class Key(Record):
     """One API key. Only the `digest` of the secret is stored. Times in seconds since 1970.
 
-    `data`: a JSON object as compact text. `disabled_with_consumer`: the key was disabled because its consumer was.
-    `rolled_from` and `rolled_to`: the IDs of the previous and the next key. `unrolled_expires_at`: the expiry before
-    the key was rolled, to undo the roll. `hint`: the prefix and first characters of the secret.
+    `data`: a JSON object as compact text. `networks`: the key is accepted only from these networks, and only from
+    `consumer_networks`, a copy of those of its consumer; empty for no limit. `disabled_with_consumer`: the key was
+    disabled because its consumer was. `rolled_from` and `rolled_to`: the IDs of the previous and the next key.
+    `unrolled_expires_at`: the expiry before the key was rolled, to undo the roll. `hint`: the prefix and first
+    characters of the secret.
     """
 
     digest: str = declared(schema.TEXT, attribute="pk", shown=False)
@@ -149,6 +151,12 @@ class Key(Record):
     description: str = declared(schema.TEXT, "", given="A description of the key.")
     data: str = declared(schema.DATA, "{}", given="A JSON object for the backends.")
     scopes: frozenset[str] = declared(schema.SCOPES, frozenset(), given="The scopes of the key.")
+    networks: frozenset[str] = declared(
+        schema.NETWORKS, frozenset(), since="0.3.0", given='The networks from which the key is accepted. "": any.'
+    )
+    consumer_networks: frozenset[str] = declared(
+        schema.NETWORKS, frozenset(), since="0.3.0", label="Consumer's networks"
+    )
     tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
     enabled: bool = declared(schema.FLAG, True)
     disabled_with_consumer: bool = declared(schema.MARK, False)
@@ -243,12 +251,19 @@ class Key(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer(Record):
-    """The holder of keys. `name`: the `sub` of its keys. `data`: that of its keys, unless created with other data."""
+    """The holder of keys. `name`: the `sub` of its keys. `data`: that of its keys, unless created with other data.
+
+    `networks`: its keys are accepted only from these networks. Each key has a copy, which is all that the authorizer
+    reads.
+    """
 
     name: str = declared(schema.NAME)
     description: str = declared(schema.TEXT, "", given="A description of the consumer.")
     enabled: bool = declared(schema.FLAG, True)
     data: str = declared(schema.DATA, "{}", given="A JSON object for the backends, which new keys get.")
+    networks: frozenset[str] = declared(
+        schema.NETWORKS, frozenset(), since="0.3.0", given='The networks from which its keys are accepted. "": any.'
+    )
     tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
 
     @property

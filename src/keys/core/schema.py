@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -71,9 +71,13 @@ class Form:
         return attributes.write(self.to_stored(value))
 
 
-def _scopes(value: str | list[str]) -> frozenset[str]:
-    texts = (value.split(",") if value.strip() else []) if isinstance(value, str) else value
-    return fields.parse_scopes(texts)
+def _listed(parse: Callable[[Iterable[str]], frozenset[str]]) -> Callable[[str | list[str]], frozenset[str]]:
+    """Read a list, or a text with commas between its members. An empty text is an empty list."""
+
+    def read(value: str | list[str]) -> frozenset[str]:
+        return parse((value.split(",") if value.strip() else []) if isinstance(value, str) else value)
+
+    return read
 
 
 TEXT: Final = Form(str, parse=fields.check_description)
@@ -85,7 +89,8 @@ FLAG: Final = Form(bool, parse=lambda value: fields.parse_boolean(value, "The va
 MARK: Final = dataclasses.replace(FLAG, keeps_empty=False)
 TIME: Final = Form(int, iso, lambda value: fields.parse_time(value, "The time"), keeps_empty=True)
 NUMBER: Final = Form(int)
-SCOPES: Final = Form(frozenset, sorted, _scopes, "A,B")
+SCOPES: Final = Form(frozenset, sorted, _listed(fields.parse_scopes), "A,B")
+NETWORKS: Final = dataclasses.replace(SCOPES, parse=_listed(fields.parse_networks), metavar="CIDR,CIDR")
 TAGS: Final = Form(
     dict,
     dict,

@@ -106,7 +106,10 @@ class Store:
         def attempt() -> Created:
             owner, holder = self.consumers.required(consumer, event, own or "{}")
             text = own or fields.data_text(owner.data, consumer, scopes)
-            key = _new_key(secret, prefix, key_id, event, expires_in, consumer=consumer, data=text, **given)
+            key = _new_key(
+                secret, prefix, key_id, event, expires_in,
+                consumer=consumer, data=text, consumer_networks=owner.networks, **given,
+            )  # fmt: skip
             self._table.write([put_new(key), holder])
             return Created(secret, key, not owner.stored)
 
@@ -199,6 +202,10 @@ class Store:
             _require_active(old, event.at)
             lifetime = _lifetime(old) if expires_in is None else expires_in
             kept = {each.name: getattr(old, each.name) for each in Key.fields() if each.given or each.since}
+            owner, holder = self.consumers.required(old.consumer, event, old.data)
+            if owner.stored:
+                # Not those of the old key: a change of the consumer might not have reached it yet.
+                kept["consumer_networks"] = owner.networks
             new = _new_key(
                 secret, prefix, key_id, created, lifetime, rolled_from=old.key_id, consumer=old.consumer, **kept
             )
@@ -210,7 +217,7 @@ class Store:
                 expires_at=end if old.expires_at is None else min(old.expires_at, end),
             )
             # The new key has what the old one has, so neither must have ended meanwhile.
-            self._table.write([put_new(new), update(old, ended, alive=True), self._holder(old, event)])
+            self._table.write([put_new(new), update(old, ended, alive=True), holder])
             return Rolled(Created(secret, new), ended)
 
         return self._table.retry_conflicts(attempt)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from authorizer import claims
 from authorizer.auth_file import AuthFile
+from authorizer.conditions import Claims, Issuers
 from authorizer.settings import DEFAULT_FILE
 from keys.deployment.rules import FUNCTION_CODE
 from keys.deployment.words import plural
@@ -28,7 +30,8 @@ def claim_notes(file: AuthFile) -> Iterator[str]:
             yield f"tokens of {provider.issuer} are accepted only if {claim}, or a list that contains {it}"
     issuers = {provider.issuer for provider in file.providers}
     for rule in file.rules.rules if issuers else ():
-        named = frozenset[str]().union(*(condition.issuers for condition in (rule.condition, *rule.alternatives)))
+        conditions = chain(rule.conditions, *rule.alternatives)
+        named = frozenset[str]().union(*(each.values for each in conditions if isinstance(each, Issuers)))
         for issuer in sorted(named - issuers):
             yield f"{rule.where}: no [[provider]] of this file has the issuer {issuer}, so its tokens are refused"
 
@@ -39,8 +42,9 @@ def _paths(file: AuthFile) -> Iterator[claims.Path]:
         yield from provider.data_claims or ()
         yield from (claim.path for claim in provider.required_claims)
     for rule in file.rules.rules:
-        for condition in (rule.condition, *rule.alternatives):
-            yield from (claim.path for claim in condition.claims)
+        for condition in chain(rule.conditions, *rule.alternatives):
+            if isinstance(condition, Claims):
+                yield from (claim.path for claim in condition.values)
 
 
 def clashes(parameters: Mapping[str, str], read: AuthFile) -> Iterator[str]:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authorizer.access import KINDS, Condition, Rule
+from authorizer.access import Rule
 from authorizer.claims import Claim, Path, write_path
+from authorizer.conditions import (
+    KINDS,
+    AnyScopes,
+    Claims,
+    Condition,
+    Conditions,
+    Consumers,
+    FromNetworks,
+    Issuers,
+    Scopes,
+    claim_words,
+)
 
 SCALARS: Final = frozenset({("iss",), ("sub",), ("azp",), ("client_id",), ("jti",), ("token_use",)})
 """Claims that are never a list (RFC 7519, 4.1; RFC 8693, 4.3; OpenID Connect Core, 2; Cognito)."""
+_ONLY_ONE: Final[dict[type[Condition], str]] = {
+    Consumers: "a key has only one consumer",
+    Issuers: "a token has only one issuer",
+    FromNetworks: "a request comes from only one network",
+}
+"""Why two conditions of a class cannot both be satisfied if they accept nothing in common."""
 MOST: Final = 64
 """The largest number of combinations of alternatives that is analyzed."""
 
@@ -21,38 +41,34 @@ class Requirement:
 
     conditions: tuple[Condition, ...]
 
+    def of(self, kind: type[Condition]) -> list[Any]:
+        """The values of all conditions of a class, not of its subclasses."""
+        return [condition.values for condition in self.conditions if type(condition) is kind]
+
     @property
     def kinds(self) -> frozenset[str]:
-        kinds = KINDS.intersection(*(condition.credentials for condition in self.conditions))
-        kinds &= KINDS if self.consumers is None else {"api_key"}
-        return kinds & (KINDS if self.issuers is None else {"jwt"})
-
-    @property
-    def consumers(self) -> frozenset[str] | None:
-        """The permitted consumers; None for any consumer."""
-        return _common(condition.consumers for condition in self.conditions)
-
-    @property
-    def issuers(self) -> frozenset[str] | None:
-        """The permitted issuers; None for any issuer."""
-        return _common(condition.issuers for condition in self.conditions)
+        return KINDS.intersection(*(condition.kinds for condition in self.conditions))
 
     @property
     def scopes(self) -> frozenset[str]:
-        return frozenset().union(*(condition.scopes for condition in self.conditions))
+        return frozenset().union(*self.of(Scopes))
 
     @property
     def claims(self) -> list[Claim]:
-        return list(dict.fromkeys(claim for condition in self.conditions for claim in condition.claims))
+        return list(dict.fromkeys(claim for claims in self.of(Claims) for claim in claims))
+
+    def both(self, kind: type[Condition]) -> Any:
+        """What all conditions of a class accept; None if there is none."""
+        found = self.of(kind)
+        return functools.reduce(operator.and_, found) if found else None
 
     def conflict(self) -> str | None:
         """Why no identity can satisfy it; None if one might."""
         if not self.kinds:
             return "a credential cannot be both an API key and a JWT"
-        if self.consumers is not None and not self.consumers:
-            return "a key has only one consumer"
-        if self.issuers is not None and not self.issuers:
-            return "a token has only one issuer"
+        for kind, reason in _ONLY_ONE.items():
+            if (common := self.both(kind)) is not None and not common:
+                return reason
         for one, other in self._pairs():
             if one.path == other.path and one.path in SCALARS and _are_disjoint(one, other):
                 return f"the claim {write_path(one.path)} has only one value"
@@ -69,26 +85,16 @@ class Requirement:
 
     def words(self) -> str:
         """Who satisfies it, such as `an API key of acme with the scope a`."""
-        if self.consumers:
-            who = f"an API key of {_either(sorted(self.consumers))}"
-        elif self.issuers:
-            who = f"a JWT of {_either(sorted(self.issuers))}"
-        else:
-            who = (
-                "any accepted credential"
-                if len(self.kinds) > 1
-                else "an API key"
-                if "api_key" in self.kinds
-                else "a JWT"
-            )
-        asked = list[str]()
-        if self.scopes:
-            asked.append(f"with the scope{'s' if len(self.scopes) > 1 else ''} {' and '.join(sorted(self.scopes))}")
-        for any_scopes in dict.fromkeys(condition.any_scopes for condition in self.conditions):
-            if any_scopes and not any_scopes & self.scopes:
-                asked.append(f"with the scope {_either(sorted(any_scopes))}")
-        asked += [f"with {write_path(claim.path)} {_either(map(_written, claim.values))}" for claim in self.claims]
-        return f"{who} {' and '.join(asked)}".rstrip()
+        who = {frozenset({"api_key"}): "an API key", frozenset({"jwt"}): "a JWT"}.get(
+            self.kinds, "any accepted credential"
+        )
+        of = [kind(common).words() for kind in (Consumers, Issuers) if (common := self.both(kind))]
+        asked = [Scopes(self.scopes).words()] if self.scopes else []
+        asked += [AnyScopes(scopes).words() for scopes in dict.fromkeys(self.of(AnyScopes)) if not scopes & self.scopes]
+        asked += map(claim_words, self.claims)
+        networks = self.both(FromNetworks)
+        origin = [FromNetworks(networks).words()] if networks else []
+        return " ".join([who, *of, *([" and ".join(asked)] if asked else []), *origin])
 
     def _pairs(self) -> Iterator[tuple[Claim, Claim]]:
         claims = self.claims
@@ -102,8 +108,8 @@ def ways(rules: Iterable[Rule]) -> list[Requirement] | None:
     """
     found = [Requirement(())]
     for rule in rules:
-        chosen: list[tuple[Condition, ...]] = [(other,) for other in rule.alternatives] or [()]
-        more = [Requirement((*way.conditions, rule.condition, *other)) for way in found for other in chosen]
+        chosen: list[Conditions] = list(rule.alternatives) or [()]
+        more = [Requirement((*way.conditions, *rule.conditions, *other)) for way in found for other in chosen]
         found = [way for way in more if not way.conflict()] or more[-1:]
         if len(found) > MOST or found[0].conflict():
             break
@@ -133,18 +139,5 @@ def who(rules: Sequence[Rule]) -> str:
     return f"no credential: {reason}" if reason else "; or ".join(dict.fromkeys(way.words() for way in found))
 
 
-def _common(members: Iterable[frozenset[str]]) -> frozenset[str] | None:
-    asked = [each for each in members if each]
-    return frozenset.intersection(*asked) if asked else None
-
-
 def _are_disjoint(one: Claim, other: Claim) -> bool:
     return one.accepted.isdisjoint(other.accepted)
-
-
-def _either(texts: Iterable[str]) -> str:
-    return " or ".join(texts)
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)

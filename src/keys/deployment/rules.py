@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import authorizer
 from authorizer import auth_file
-from authorizer.access import AccessRules, Condition, Rule
+from authorizer.access import AccessRules, Rule
 from authorizer.auth_file import AuthFile
-from authorizer.claims import write_path
+from authorizer.conditions import Conditions, FromNetworks
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
+from authorizer.networks import is_address
 from authorizer.policy import Responder
 from authorizer.route import Route, RouteError
 from keys.core.errors import BadInput
@@ -23,6 +24,9 @@ FUNCTION_CODE: Final = Path(authorizer.__path__[0])
 """The function's code directory, which `AUTH_CONFIG` is relative to."""
 
 EVERY_ROUTE: Final = "Every accepted credential can call every route: the only rule is * /* without a condition"
+
+_ANY_SOURCE: Final = "192.0.2.1"
+"""An address: the policy is the same for each of them."""
 
 _ARN: Final = "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE/GET/"
 
@@ -46,17 +50,28 @@ def parse_request(text: str) -> Route:
         raise BadInput(f"The route {error}. Omit the stage from the path.") from None
 
 
+def parse_source(text: str) -> str:
+    """:raises BadInput: it is not an address."""
+    if not is_address(text):
+        raise BadInput(f"{text!r} is not an address. Write one address, such as 203.0.113.7, without a prefix length.")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """The effect of rules on one identity, and on one request if `request` is set.
 
     `rules`: each with the names of its parts that refuse the identity. Values of claims are not included.
+    `source`: the address of the request. `networks`: whether networks decide about requests and it is not known.
+    `permitted` is then false, because the policy permits nothing to an unknown address.
     """
 
     request: Route | None
     permitted: bool | None
     rules: tuple[tuple[Rule, tuple[str, ...]], ...]
     policy: dict[str, Any]
+    source: str | None = None
+    networks: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as a JSON object.
@@ -70,46 +85,42 @@ class Explanation:
         return {
             "route": str(self.request) if self.request else None,
             "permitted": self.permitted,
+            "source_ip": self.source,
             "rules": rules,
             "policy": self.policy,
             "policy_bytes": len(json.dumps(self.policy, separators=(",", ":"))),
         }
 
 
-def explain(rules: AccessRules, identity: Identity, request: Route | None) -> Explanation:
-    """Explain the rules that match the request; all rules if it is None.
+def explain(rules: AccessRules, identity: Identity, request: Route | None, source: str | None = None) -> Explanation:
+    """Explain the rules that match the request from this address; all rules if it is None.
 
     :raises Refusal: see `Identity.context`.
     """
+    told = [rule for rule in rules.rules if request is None or rule.route.matches(request)]
+    grant = rules.permissions(identity)[0]
+    if identity.networks is not None:
+        grant = grant.within(identity.networks)
     return Explanation(
         request,
-        rules.permissions(identity)[0].permits(request) if request else None,
-        tuple(
-            (rule, tuple(_refusals(rule, identity)))
-            for rule in rules.rules
-            if request is None or rule.route.matches(request)
-        ),
-        Responder(rules).respond(identity, _ARN)["policyDocument"],
+        grant.permits(request, source) if request else None,
+        tuple((rule, tuple(_refusals(rule, identity, source))) for rule in told),
+        Responder(rules).respond(identity, _ARN, source or _ANY_SOURCE)["policyDocument"],
+        source,
+        grant.limits and source is None,
     )
 
 
-def _refusals(rule: Rule, identity: Identity) -> Iterator[str]:
-    yield from _refused_parts(rule.condition, identity)
-    refused = [list(_refused_parts(other, identity)) for other in rule.alternatives]
+def _refusals(rule: Rule, identity: Identity, source: str | None) -> Iterator[str]:
+    yield from _refused_parts(rule.conditions, identity, source)
+    refused = [list(_refused_parts(other, identity, source)) for other in rule.alternatives]
     if refused and all(refused):
         yield f"any ({' | '.join(', '.join(parts) for parts in refused)})"
 
 
-def _refused_parts(condition: Condition, identity: Identity) -> Iterator[str]:
-    for part in condition.refusals(identity):
-        if part == "credentials":
-            yield f"credentials ({', '.join(sorted(condition.credentials))}; this is {identity.kind})"
-        elif part == "claims":
-            lacking = (write_path(claim.path) for claim in condition.claims if not claim.is_in(identity.data))
-            yield f"claims ({', '.join(lacking)})"
-        else:
-            yield part
-    if lacking_scopes := condition.scopes - identity.scopes:
-        yield f"scopes ({', '.join(sorted(lacking_scopes))})"
-    if condition.any_scopes and not condition.any_scopes & identity.scopes:
-        yield f"any_scopes ({', '.join(sorted(condition.any_scopes))})"
+def _refused_parts(conditions: Conditions, identity: Identity, source: str | None) -> Iterator[str]:
+    for condition in conditions:
+        if not condition.holds(identity):
+            yield condition.refusal(identity)
+        elif isinstance(condition, FromNetworks) and source is not None and source not in condition.values:
+            yield f"networks ({condition.values}; this is {source})"

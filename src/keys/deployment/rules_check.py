@@ -200,7 +200,7 @@ def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator
             for odd in _encoded(rule.route)
             for other in rules
             if other.route.overlaps(rule.route) and other.route.overlaps(odd)
-            if (other.condition, other.alternatives) != (rule.condition, rule.alternatives)
+            if (other.conditions, other.alternatives) != (rule.conditions, rule.alternatives)
             for through in greedy
             if through.method == DEFAULT or through.is_met(odd)
         )

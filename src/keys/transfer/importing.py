@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -246,6 +247,8 @@ class Importer:
         return consumer, []
 
     def _record(self, row: Row, consumer: Consumer | None) -> Key | Consumer | Deleted:
+        if isinstance(row, Key) and consumer and consumer.stored:
+            return dataclasses.replace(row, consumer_networks=consumer.networks)
         if not isinstance(row, KeyRow):
             return row
         event = self._author.event("imported", self._clock())
@@ -256,6 +259,7 @@ class Importer:
             description=row.description,
             data=row.data or (consumer.data if consumer else "{}"),
             scopes=row.scopes or frozenset(),
+            consumer_networks=consumer.networks if consumer else frozenset(),
             tags=row.tags or {},
             enabled=row.enabled is not False,
             created_at=event.at if row.created_at is None else row.created_at,
