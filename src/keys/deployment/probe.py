@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -62,7 +61,9 @@ def send(client: Any, function: str, token: str) -> Answer:
         "requestContext": {"requestId": REQUEST_ID},
     }
     answer = client.invoke(FunctionName=function, LogType="Tail", Payload=json.dumps(event).encode())
-    lines = tuple(_json_lines(_text(answer.get("LogResult", ""))))
+    log = base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace")
+    # Lambda truncates the first line, and adds lines of other formats.
+    lines = tuple(filter(None, map(_object, log.splitlines())))
     raised = _object(answer["Payload"].read())
     if "FunctionError" not in answer:
         return Answer(None, lines=lines)
@@ -120,18 +121,6 @@ def _put(payload: dict[str, Any], path: claims.Path, value: object) -> None:
     for name in outer:
         payload = payload.setdefault(name, {})
     payload[last] = value
-
-
-def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
-    """The lines that are JSON objects. Lambda truncates the first line, and adds lines of other formats."""
-    yield from filter(None, map(_object, text.splitlines()))
-
-
-def _text(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded).decode("utf-8", "replace")
-    except binascii.Error:
-        return ""
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:

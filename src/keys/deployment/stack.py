@@ -39,12 +39,9 @@ def find(resolved: Resolved) -> Deployment:
         raise NotFound(
             f"The stack {resolved.stack!r} has no output AuthorizerFunctionArn. Specify a stack of this product."
         )
-    client, arn = resolved.client, outputs["AuthorizerFunctionArn"]
-    in_force, newest = _variables(client, arn), _variables(client, ":".join(arn.split(":")[:7]))
-    return Deployment(resolved.stack, arn, in_force, parameters, client, is_released=in_force == newest)
-
-
-def _variables(client: Callable[[str], Any], function: str) -> dict[str, str]:
-    configuration = client("lambda").get_function_configuration(FunctionName=function)
-    variables: dict[str, str] = configuration.get("Environment", {}).get("Variables", {})
-    return variables
+    arn, functions = outputs["AuthorizerFunctionArn"], resolved.client("lambda")
+    in_force, newest = (
+        functions.get_function_configuration(FunctionName=name).get("Environment", {}).get("Variables", {})
+        for name in (arn, ":".join(arn.split(":")[:7]))
+    )
+    return Deployment(resolved.stack, arn, in_force, parameters, resolved.client, is_released=in_force == newest)

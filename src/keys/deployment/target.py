@@ -132,17 +132,21 @@ def resolve(
             "No table is specified. Specify --stack NAME or --table NAME, set API_KEYS_TABLE, or run `make run` and "
             "use this command in the same directory."
         )
-    outputs_file = directory / LOCAL_OUTPUTS
-    stack, client = _stack_and_client(named, target, env, outputs_file, session)
-    name = target.table or env.get("API_KEYS_TABLE")
+    client: Callable[..., Any]
+    stack: str | None
     if named is Source.LOCAL:
-        name = _local(outputs_file)["table"]
+        file = directory / LOCAL_OUTPUTS
+        name, stack, client = _local(file)["table"], LOCAL_STACK, functools.partial(local_client, file)
         note(f"Using the local system at {client('dynamodb').meta.endpoint_url} ({LOCAL_OUTPUTS}).")
+    else:
+        aws: Any = session(target, env)
+        name, stack = target.table or env.get("API_KEYS_TABLE", ""), target.stack
+        client = functools.partial(aws.client, config=_config())
     prefix = env.get("API_KEY_PREFIX") or None
     imported = {"true": True, "false": False}.get(env.get("ACCEPT_IMPORTED_KEYS", "").lower())
     described = None
-    if named is Source.STACK:
-        described = outputs, parameters = describe_stack(stack or "", client("cloudformation"))
+    if named is Source.STACK and stack:
+        described = outputs, parameters = describe_stack(stack, client("cloudformation"))
         if "ApiKeysTableName" not in outputs:
             raise NotFound(f"The stack {stack!r} has no output ApiKeysTableName. Specify a stack of this product.")
         name = outputs["ApiKeysTableName"]
@@ -152,31 +156,17 @@ def resolve(
             )
         prefix = parameters.get("ApiKeyPrefix", DEFAULT_PREFIX)
         imported = parameters.get("AcceptImportedKeys") == "true"
-    table = Table(client("dynamodb"), name or "", *([sleep] if sleep else []))
     found = Resolved(
-        table,
+        Table(client("dynamodb"), name, *([sleep] if sleep else [])),
         prefix and fields.check_prefix(prefix),
         imported if target.accept_imported is None else target.accept_imported,
-        functools.partial(_who, client, target, env),
+        functools.partial(_who, client, target.profile or env.get("AWS_PROFILE")),
         client,
         stack,
     )
     if described:
         found.__dict__["described"] = described
     return found
-
-
-def _stack_and_client(
-    named: Source,
-    target: Target,
-    env: Mapping[str, str],
-    outputs_file: Path,
-    session: Callable[[Target, Mapping[str, str]], Session],
-) -> tuple[str | None, Callable[..., Any]]:
-    if named is Source.LOCAL:
-        return LOCAL_STACK, functools.partial(local_client, outputs_file)
-    aws: Any = session(target, env)
-    return target.stack, functools.partial(aws.client, config=_config())
 
 
 def describe_stack(name: str, cloudformation: Any) -> tuple[dict[str, str], dict[str, str]]:
@@ -193,10 +183,8 @@ def describe_stack(name: str, cloudformation: Any) -> tuple[dict[str, str], dict
                 "Check its name, --region and --profile."
             ) from None
         raise
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return outputs, {
-        parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in stack.get("Parameters", [])
-    }
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return outputs, {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
 
 
 def local_client(outputs_file: Path, service: str, config: Config | None = None) -> Any:
@@ -239,25 +227,19 @@ def _local(outputs_file: Path) -> dict[str, str]:
     return outputs
 
 
-def _who(client: Callable[..., Any], target: Target, env: Mapping[str, str]) -> str:
+def _who(client: Callable[..., Any], profile: str | None) -> str:
     """The ARN of the caller; the profile if AWS STS does not answer within 2 seconds."""
-    from botocore.config import Config
-
     try:
-        impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-        identity: str = client("sts", config=_config().merge(impatient)).get_caller_identity()["Arn"]
+        config = _config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+        return str(client("sts", config=config).get_caller_identity()["Arn"])
     except (BotoCoreError, ClientError):
-        profile = target.profile or env.get("AWS_PROFILE")
         return f"profile {profile}" if profile else "unknown"
-    return identity
 
 
-def _config() -> Config:
+def _config(**changes: Any) -> Config:
+    """The settings of a client for interactive use."""
     from botocore.config import Config
 
-    return Config(
-        connect_timeout=3,
-        read_timeout=10,
-        retries={"total_max_attempts": 6, "mode": "adaptive"},
-        max_pool_connections=MAX_CONNECTIONS,
-    )
+    retries = {"total_max_attempts": 6, "mode": "adaptive"}
+    usual: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 10, "retries": retries}
+    return Config(max_pool_connections=MAX_CONNECTIONS, **{**usual, **changes})

@@ -13,7 +13,7 @@ from authorizer.fetch import FetchError
 from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator, KeySource
-from authorizer.key_record import KeyRecord, MalformedRecord
+from authorizer.key_record import MalformedRecord
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
 from authorizer.refusal import Reason, Refusal
@@ -84,8 +84,13 @@ def verify(token: str, table: Table, prefix: str, accept_imported: bool | None, 
     try:
         record = store.find(api_key.digest(token))
     except MalformedRecord:
+        record = None
+    if record is None:
         return verdict
-    return verdict if record is None else _not_looked_up(verdict, record, accept_imported)
+    text = "The key is in the table, but the authorizer only looks up keys of this format if AcceptImportedKeys=true."
+    if accept_imported is None:
+        text += " The value of this parameter is not known. Specify --stack or --imported."
+    return replace(verdict, explanation=text, key_id=record.identity.key_id)
 
 
 def _why_no_key(token: str, prefix: str) -> str:
@@ -112,13 +117,6 @@ def _why_no_bearer_token(token: str) -> str:
     else:
         problem = "The input has a control character or a character that is not ASCII."
     return f"{problem} Pass the credential alone."
-
-
-def _not_looked_up(verdict: Verdict, record: KeyRecord, accept_imported: bool | None) -> Verdict:
-    text = "The key is in the table, but the authorizer only looks up keys of this format if AcceptImportedKeys=true."
-    if accept_imported is None:
-        text += " The value of this parameter is not known. Specify --stack or --imported."
-    return replace(verdict, explanation=text, key_id=record.identity.key_id)
 
 
 def verify_jwt(token: str, settings: JwtSettings, clock: Callable[[], float]) -> Verdict:
