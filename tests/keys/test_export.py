@@ -53,8 +53,9 @@ def lived(keys: KeysCommand, tmp_path: Path) -> KeysCommand:
 
 
 def test_importing_an_export_leaves_an_equal_table(lived: KeysCommand, other: KeysCommand) -> None:
+    secret = lived.create()["key"]
     exported = lived.run("export", "--with-digests")
-    assert exported.exit_code == 0
+    assert (exported.exit_code, secret.split("_")[1] in exported.stdout) == (0, False)
     imported = other.run("import", "-", stdin=exported.stdout)
     assert imported.exit_code == 0, imported.stderr
     assert "0 already there, 0 failed" in imported.stdout
@@ -117,13 +118,6 @@ def test_an_item_that_is_no_key_is_told_and_the_export_is_not_called_whole(keys:
     assert len(result.stdout.splitlines()) == 2
 
 
-def test_no_secret_is_in_an_export_with_digests(keys: KeysCommand) -> None:
-    created = keys.create()
-    text = keys.run("export", "--with-digests").stdout
-    assert created["key"] not in text
-    assert created["key"].split("_")[1] not in text
-
-
 @pytest.mark.parametrize(
     "text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", " =1", "\u22121"]
 )
@@ -158,17 +152,8 @@ def test_an_export_says_who_created_and_last_changed_a_key(keys: KeysCommand, mo
     keys.run("disable", created["key_id"], "--reason", "unpaid")
     key = next(line for line in map(json.loads, keys.run("export", *more).stdout.splitlines()) if "key_id" in line)
     assert key["created_by"] == "tester"
-    assert (key["last_change"]["what"], key["last_change"]["by"], key["last_change"]["reason"]) == (
-        "disabled",
-        "tester",
-        "unpaid",
-    )
-
-
-def test_a_csv_export_has_the_description_of_each_key(keys: KeysCommand) -> None:
-    created = keys.create("--description", "billing job")
-    (row,) = csv.DictReader(keys.run("export", "--format", "csv").stdout.splitlines())
-    assert (row["key_id"], row["description"]) == (created["key_id"], "billing job")
+    last = key["last_change"]
+    assert (last["what"], last["by"], last["reason"]) == ("disabled", "tester", "unpaid")
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -182,13 +167,14 @@ def test_an_export_without_keys_says_so(keys: KeysCommand, form: str) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_an_export_has_all_keys_and_no_secret(keys: KeysCommand, form: str) -> None:
-    created = [keys.create("--scopes", "a,b", "--tag", "x=y", consumer=name) for name in ("acme", "beta")]
+    created = [keys.create("--scopes", "a,b", "--description", "job", consumer=name) for name in ("acme", "beta")]
     text = keys.run("export", "--format", form).stdout
     lines = csv.DictReader(io.StringIO(text)) if form == "csv" else map(json.loads, text.splitlines())
     exported: dict[str, Any] = {line["key_id"]: line for line in lines}
     assert exported.keys() == {key["key_id"] for key in created}
-    assert exported[created[0]["key_id"]]["consumer"] == "acme"
-    assert exported[created[0]["key_id"]]["scopes"] == ("a b" if form == "csv" else ["a", "b"])
+    first = exported[created[0]["key_id"]]
+    assert (first["consumer"], first["description"]) == ("acme", "job")
+    assert first["scopes"] == ("a b" if form == "csv" else ["a", "b"])
     for key in created:
         assert key["key"] not in text
         assert api_key.digest(key["key"]) not in text
