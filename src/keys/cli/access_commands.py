@@ -20,8 +20,7 @@ from authorizer.refusal import Refusal
 from authorizer.route import Route
 from authorizer.settings import DEFAULT_FILE
 from keys.cli.app import App, note
-from keys.cli.commands import Command, Parsed, prefix_option
-from keys.cli.credential import credential_in
+from keys.cli.commands import Command, Parsed, credential_in, prefix_option
 from keys.cli.exits import Exit
 from keys.cli.result import Fields, Result
 from keys.core.errors import BadInput

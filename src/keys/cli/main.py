@@ -8,8 +8,8 @@ from typing import Final
 import click
 
 import authorizer
+from keys.cli.commands import Group
 from keys.cli.exits import Exit
-from keys.cli.group import Group
 
 COMMANDS: Final = {
     "create": ("keys.cli.key_commands:create", "Create an API key."),

@@ -17,8 +17,8 @@ import click
 
 from keys.cli import output
 from keys.cli.app import App, note
+from keys.cli.commands import silence
 from keys.cli.exits import Exit
-from keys.cli.group import silence
 from keys.cli.messages import say
 from keys.core.aws_errors import translate
 from keys.core.errors import KeysError, OutcomeUnknown
