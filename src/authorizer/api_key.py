@@ -43,10 +43,11 @@ def has_prefix(token: str, prefix: str) -> bool:
 
 def is_well_formed(token: str, prefix: str) -> bool:
     """Whether the token has the format of a key with this prefix, and a correct checksum."""
-    start = len(prefix) + 1
-    if not (has_prefix(token, prefix) and _BODY.fullmatch(token, start)):
-        return False
-    return _checksum(token[:-CHECKSUM_LENGTH]) == token[-CHECKSUM_LENGTH:]
+    return (
+        has_prefix(token, prefix)
+        and _BODY.fullmatch(token, len(prefix) + 1) is not None
+        and _checksum(token[:-CHECKSUM_LENGTH]) == token[-CHECKSUM_LENGTH:]
+    )
 
 
 def digest(token: str) -> str:
@@ -58,9 +59,5 @@ def digest(token: str) -> str:
 
 
 def _checksum(stem: str) -> str:
-    number = zlib.crc32(stem.encode())
-    digits = []
-    for _ in range(CHECKSUM_LENGTH):
-        number, digit = divmod(number, len(ALPHABET))
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+    number, base = zlib.crc32(stem.encode()), len(ALPHABET)
+    return "".join(ALPHABET[number // base**place % base] for place in reversed(range(CHECKSUM_LENGTH)))

@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from authorizer import rules_file, settings
@@ -25,8 +24,8 @@ class AuthFile(NamedTuple):
     """The contents of a file. `settings` has the ones that the file sets. A file that was loaded has a rule."""
 
     rules: AccessRules
-    settings: Mapping[str, Any] = MappingProxyType({})
-    providers: tuple[Provider, ...] = ()
+    settings: Mapping[str, Any]
+    providers: tuple[Provider, ...]
 
 
 def load(path: Path) -> AuthFile:

@@ -62,10 +62,11 @@ class Claim:
 
 def parse_path(text: str) -> Path:
     """:raises PathError: a name is empty, or a quotation mark does not enclose a whole name."""
-    if "://" in text and '"' not in text:
-        return (text,)
-    if '"' not in text and not all(text.split(".")):
-        raise PathError(f"The claim path {text!r} has an empty part. Remove the extra full stop.")
+    if '"' not in text:
+        path = (text,) if "://" in text else tuple(text.split("."))
+        if not all(path):
+            raise PathError(f"The claim path {text!r} has an empty part. Remove the extra full stop.")
+        return path
     if not _SEGMENTS.fullmatch(text):
         raise PathError(
             f"The claim path {text!r} has a quotation mark or a full stop that does not enclose or separate whole "

@@ -66,19 +66,15 @@ def build(
 
 def _summary(settings: Settings) -> str:
     """The settings for the start line. It names each list of required claims: one of its values is sufficient."""
+    rules = f"{len(settings.rules.rules)}{', every route' if settings.rules.permit_every_route else ''}"
     lists = [
-        f"{provider.issuer} requires: {claim}"
+        f"; {provider.issuer} requires: {claim}"
         for provider in settings.providers
         for claim in provider.required_claims
         if len(claim.values) > 1
     ]
-    return "; ".join(
-        [
-            f"identity providers: {len(settings.providers)}, from {settings.providers_from}",
-            f"access rules: {len(settings.rules.rules)}{', every route' if settings.rules.permit_every_route else ''}",
-            *lists,
-        ]
-    )
+    from_where = f"identity providers: {len(settings.providers)}, from {settings.providers_from}"
+    return f"{from_where}; access rules: {rules}{''.join(lists)}"
 
 
 def _prime(store: KeyStore, client: "DynamoDBClient") -> None:
@@ -106,20 +102,8 @@ def _jwt_authenticator(
     fetches = {bundle: fetch or HttpsFetch(bundle) for bundle in {each.ca_bundle for each in settings.providers}}
     try:
         seed = (directory / settings.jwks_seed).read_bytes() if settings.jwks_seed else None
-        providers = [
-            (
-                provider,
-                SigningKeys(
-                    provider,
-                    fetch=fetches[provider.ca_bundle],
-                    clock=clock,
-                    report=telemetry.event,
-                    times=times,
-                    seed=seed,
-                ),
-            )
-            for provider in settings.providers
-        ]
+        keys = partial(SigningKeys, clock=clock, report=telemetry.event, times=times, seed=seed)
+        providers = [(each, keys(each, fetch=fetches[each.ca_bundle])) for each in settings.providers]
     except (OSError, FetchError) as error:
         cause = str(error) if isinstance(error, FetchError) else type(error).__name__
         raise SettingsError([f"JWKS_SEED names {settings.jwks_seed!r}, which cannot be used: {cause}."]) from None

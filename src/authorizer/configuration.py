@@ -27,7 +27,7 @@ def read(env: Mapping[str, str], directory: Path) -> Settings:
         file = auth_file.load(directory / path)
     except SettingsError as error:
         mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
-        file = auth_file.AuthFile(AccessRules(()))
+        file = auth_file.AuthFile(AccessRules(()), {}, ())
     given = {**file.settings, **_read_variables(variables, mistakes)}
     if "api_keys_table" not in given:
         mistakes.append("API_KEYS_TABLE is missing. Set it to the name of the DynamoDB table of the API keys.")

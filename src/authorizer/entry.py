@@ -74,7 +74,7 @@ class Entry:
     def number(self, name: str, least: int, most: int) -> int | None:
         """An integer, or None if the member is absent."""
         value = self.members.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+        if value is not None and not (type(value) is int and least <= value <= most):
             self.wrong(name, f"{name} must be an integer from {least:,} to {most:,}.")
             return None
         return value

@@ -7,6 +7,7 @@ background thread would continue in a later invocation.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import socket
 import ssl
@@ -73,7 +74,7 @@ class HttpsFetch:
         if not is_fetchable(url):
             raise FetchError("not an https URL")
         try:
-            return self._get(urlsplit(url), _until(time.monotonic() + seconds))
+            return self._get(urlsplit(url), functools.partial(_seconds_until, time.monotonic() + seconds))
         except TimeoutError:
             raise FetchTimeout("timeout") from None
         except ssl.SSLError:
@@ -152,10 +153,6 @@ class _Response(HTTPResponse):
             super().begin()
 
 
-class _Connection(HTTPConnection):
-    response_class = _Response
-
-
 def _trusting(ca_bundle: Path | None) -> ssl.SSLContext:
     """The settings for TLS. They offer HTTP/1.1 by ALPN (RFC 7301), without which some servers close the connection."""
     try:
@@ -166,14 +163,12 @@ def _trusting(ca_bundle: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _until(ends_at: float) -> Remaining:
-    def remaining() -> float:
-        seconds = ends_at - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError
-        return seconds
-
-    return remaining
+def _seconds_until(deadline: float) -> float:
+    """:raises TimeoutError: the deadline has passed."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
 
 
 def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, remaining: Remaining) -> None:
@@ -192,7 +187,8 @@ def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, rema
 def _request(
     connected: socket.socket, method: str, target: str, headers: dict[str, str], remaining: Remaining
 ) -> HTTPResponse:
-    connection = _Connection("")
+    connection = HTTPConnection("")
+    connection.response_class = _Response
     connection.sock = _TimedSocket(connected, remaining)
     connection.request(method, target, headers=_HEADERS | headers)
     return connection.getresponse()

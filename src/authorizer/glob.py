@@ -25,18 +25,6 @@ def matches(pattern: str, text: str) -> bool:
     return True
 
 
-def overlap(one: str, other: str) -> bool:
-    """Whether some text matches both patterns.
-
-    Two patterns with wildcards overlap unless their beginnings or their ends contradict each other. A wildcard of one
-    matches everything between the ends of the other.
-    """
-    if "*" not in one or "*" not in other:
-        return matches(one, other) or matches(other, one)
-    (one_first, one_last), (other_first, other_last) = _ends(one), _ends(other)
-    return _is_kin(one_first, other_first) and _is_kin(one_last[::-1], other_last[::-1])
-
-
 def members(bits: int) -> Iterator[int]:
     """The positions of the set bits."""
     while bits:
@@ -115,10 +103,6 @@ def _ends(pattern: str) -> tuple[str, str]:
 
 def _whole_segments(pattern: str) -> list[str]:
     return [segment for segment in pattern.split("/") if "*" not in segment]
-
-
-def _is_kin(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
 
 
 def _kin(texts: Sequence[str]) -> list[int]:

@@ -18,8 +18,6 @@ from authorizer.provider import Provider, media_type
 from authorizer.refusal import Reason, Refusal
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-
-
 # The canonical last characters (RFC 4648, section 3.5), whose unused bits are zero, by the length of the text modulo 4.
 _LAST_CHARACTERS: Final = ("", "", "AQgw", "AEIMQUYcgkosw048")
 
@@ -39,11 +37,7 @@ class JwtAuthenticator:
     """
 
     def __init__(
-        self,
-        providers: Iterable[tuple[Provider, KeySource]],
-        *,
-        leeway_seconds: float,
-        clock: Callable[[], float],
+        self, providers: Iterable[tuple[Provider, KeySource]], *, leeway_seconds: float, clock: Callable[[], float]
     ) -> None:
         self._providers = {provider.issuer: (provider, keys) for provider, keys in providers}
         self._longest = max((provider.max_token_bytes for provider, _ in self._providers.values()), default=0)
@@ -94,13 +88,8 @@ class UnverifiedToken(NamedTuple):
         parts = _TOKEN.fullmatch(token)
         if parts is None:
             raise refused(Reason.MALFORMED_TOKEN)
-        header, claims, signature = parts.groups()
-        return cls(
-            _parse_header(header),
-            _parse_object(_decode(claims), Reason.MALFORMED_CLAIMS),
-            token[: parts.end(2)].encode("ascii"),
-            _decode(signature),
-        )
+        header, claims = _parse_header(parts[1]), _parse_object(_decode(parts[2]), Reason.MALFORMED_CLAIMS)
+        return cls(header, claims, token[: parts.end(2)].encode("ascii"), _decode(parts[3]))
 
 
 @functools.lru_cache(maxsize=64)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from authorizer import api_key
 from authorizer.cache import ExpiringCache
@@ -24,7 +24,7 @@ _IMPORTED = re.compile(r"[\x21-\x7e]{16,512}")
 
 
 class ForeignAnswer(Exception):
-    """The response is not from DynamoDB."""
+    """The response is not from DynamoDB: boto3 reads an HTML page of a proxy as a response without an item."""
 
 
 class KeyStore:
@@ -55,7 +55,9 @@ class KeyStore:
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": digest}})
         item = answer.get("Item")
         if item is None or is_deleted(item):
-            _check_sender(answer)
+            sent = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
+            if not sent.startswith("application/x-amz-json"):
+                raise ForeignAnswer
             self._unknown.put(digest, True, started_at)
             return None
         record = KeyRecord.from_item(item)
@@ -96,10 +98,3 @@ class ApiKeyAuthenticator:
         if reason is not None:
             raise Refusal(reason, "api_key", record.identity.key_id)
         return record.identity
-
-
-def _check_sender(answer: Mapping[str, Any]) -> None:
-    """Detect a response of a proxy: boto3 reads an HTML page with status 200 as a response without an item."""
-    content_type = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
-    if not content_type.startswith("application/x-amz-json"):
-        raise ForeignAnswer

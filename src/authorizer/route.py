@@ -3,8 +3,6 @@
 import re
 from typing import Final, NamedTuple
 
-from authorizer import glob
-
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 DEFAULT: Final = "$default"
 """The route of an HTTP API for requests that match no other route. Its resource has neither method nor path."""
@@ -14,7 +12,6 @@ MAX_LENGTH: Final = 400
 # Without "?" and "$", which are a wildcard and a variable in an IAM resource.
 _SEGMENT = re.compile(r"\{[A-Za-z0-9._-]+\}|[A-Za-z0-9._~!&'()+,;=:@%*-]+")
 _PROXY = re.compile(r"\{[A-Za-z0-9._-]+\+\}")
-_REQUEST_PATH = re.compile(r"/[\x21-\x7e]*")
 
 
 class RouteError(Exception):
@@ -54,20 +51,6 @@ class Route(NamedTuple):
         *outer, last = segments
         return cls(method, "/".join([*(_pattern(segment) for segment in outer), _pattern(last, last=True)]))
 
-    @classmethod
-    def of_request(cls, text: str) -> "Route":
-        """Parse the method and path of a request, such as ``GET /orders/7``. Any path that a client can send is valid.
-
-        :raises RouteError: the syntax is wrong.
-        """
-        method, _, path = text.partition(" ")
-        if "*" in text or "{" in text:
-            raise RouteError('must be a request without * and {id}, such as "GET /orders/7"')
-        if not _REQUEST_PATH.fullmatch(path):
-            raise RouteError(f'must be a method and a path that starts with a slash, such as "GET /me", not {text!r}')
-        _check_method(method)
-        return cls(method, path[1:])
-
     def __str__(self) -> str:
         return DEFAULT if self.method == DEFAULT else f"{self.method} /{self.path}"
 
@@ -77,14 +60,6 @@ class Route(NamedTuple):
         if self.method == "*":
             return (*METHODS, DEFAULT) if self.path == "*" else METHODS
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
-
-    def matches(self, request: "Route") -> bool:
-        """Whether this route matches the request."""
-        return request.method in self.methods and glob.matches(self.path, request.path)
-
-    def overlaps(self, other: "Route") -> bool:
-        """Whether some request matches both routes."""
-        return not set(self.methods).isdisjoint(other.methods) and glob.overlap(self.path, other.path)
 
 
 def resource(method: str, path: str) -> str:

@@ -74,8 +74,8 @@ class Kind(NamedTuple):
 
 
 def _seconds(least: float, most: float) -> Kind:
-    def is_within(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+    def is_within(value: Any) -> bool:
+        return type(value) in (int, float) and least <= value <= most
 
     def from_text(text: str) -> object:
         return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else text
@@ -120,9 +120,8 @@ TUNING: Final[Mapping[str, Kind]] = {
 
 FILE_ONLY: Final[Mapping[str, Kind]] = {
     "max_policy_bytes": Kind(
-        "an integer from 1,000 to 1,000,000",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 1_000_000,
-    ),
+        "an integer from 1,000 to 1,000,000", lambda value: type(value) is int and 1000 <= value <= 1_000_000
+    )
 }
 """Entries of the file only. Lambda limits a response to 6 MB; a policy of 1 MB stays well below that."""
 

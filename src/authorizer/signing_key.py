@@ -115,12 +115,13 @@ def _read(jwk: dict[str, Any], names: frozenset[str]) -> tuple[str, dict[str, tu
     # PyJWT ignores characters that are not base64url.
     if not all(_BASE64URL.fullmatch(jwk[name]) for name in _NUMBERS if name in jwk):
         raise UnusableKey("key parameters are not base64url")
-    key = jwt.PyJWK(jwk, algorithm=_name_in_pyjwt(next(iter(names)))).key
+    name = next(iter(names))
+    key = jwt.PyJWK(jwk, algorithm=_NAMES_IN_PYJWT.get(name, name)).key
     if jwk["kty"] == "RSA" and key.key_size > MAX_RSA_BITS:
         raise UnusableKey("RSA key too long")
     verifiers = {}
     for name in names:
-        algorithm = jwt.get_algorithm_by_name(_name_in_pyjwt(name))
+        algorithm = jwt.get_algorithm_by_name(_NAMES_IN_PYJWT.get(name, name))
         prepared = algorithm.prepare_key(key)
         if algorithm.check_key_length(prepared) is not None:
             raise UnusableKey("RSA key too short")
@@ -128,7 +129,3 @@ def _read(jwk: dict[str, Any], names: frozenset[str]) -> tuple[str, dict[str, tu
     written = algorithm.to_jwk(prepared, as_dict=True)
     required = {name: written[name] for name in _PUBLIC[jwk["kty"]]}
     return hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).hexdigest(), verifiers
-
-
-def _name_in_pyjwt(name: str) -> str:
-    return _NAMES_IN_PYJWT.get(name, name)

@@ -32,7 +32,6 @@ _EVENT_METRICS: Final = {
     "jwks_fetch_failed": "JwksFetchFailed",
     "jwks_stale_served": "JwksStaleServed",
 }
-_QUIET_EVENTS: Final = frozenset({"jwks_fetched"})
 _NONE: Final = "none"
 """The value of a dimension must not be empty."""
 
@@ -68,10 +67,8 @@ class Telemetry:
 
     def started(self, detail: str, versions: Mapping[str, str]) -> None:
         """Log the start, with the versions of the libraries. `detail`: a summary of the settings."""
-        python = sys.version.split(maxsplit=1)[0]
-        self._record(
-            logging.INFO, "started", {}, {"detail": detail, "versions": {"python": python, **VERSIONS, **versions}}
-        )
+        libraries = {"python": sys.version.split(maxsplit=1)[0], **VERSIONS, **versions}
+        self._record(logging.INFO, "started", {}, {"detail": detail, "versions": libraries})
 
     def decision(self, decision: Decision, request_id: str | None, latency_ms: float) -> None:
         """Log and count a decision; see `decision.Recorder`."""
@@ -85,7 +82,7 @@ class Telemetry:
 
     def event(self, name: str, detail: str) -> None:
         """Log and count an event of the signing keys; see `jwks.SigningKeys`."""
-        level = logging.INFO if name in _QUIET_EVENTS else logging.WARNING
+        level = logging.INFO if name == "jwks_fetched" else logging.WARNING
         metric = _EVENT_METRICS.get(name)
         metrics = _metric_set(self._namespace, {metric: 1}, self._dimensions) if metric else {}
         self._record(level, name, metrics, {"detail": detail})

@@ -30,33 +30,14 @@ def test_the_examples_in_docstrings_are_correct(module: ModuleType) -> None:
     assert failed == 0
 
 
-@given(st.lists(patterns, min_size=2, max_size=6, unique=True))
+# The shortest text that two patterns with three letters each have in common is not longer than these texts.
+@given(
+    st.lists(patterns.filter(lambda pattern: len(pattern.replace("*", "")) <= 3), min_size=2, max_size=6, unique=True)
+)
 def test_relations_are_those_of_the_matched_texts(several: list[str]) -> None:
     relations = glob.Relations(several)
     for number, one in enumerate(several):
         covers = [other for other in several if other != one and matched(one) <= matched(other)]
         assert [several[other] for other in glob.members(relations.covers[number])] == covers
         for place, other in enumerate(several):
-            assert glob.overlap(one, other) == bool(relations.overlaps[number] >> place & 1)
-
-
-@given(patterns, patterns)
-def test_patterns_overlap_when_a_text_matches_both(one: str, other: str) -> None:
-    # The shortest common text of two patterns of five letters can be longer than these texts. Then none is found.
-    assert glob.overlap(one, other) >= bool(matched(one) & matched(other))
-    assert glob.overlap(one, other) == glob.overlap(other, one)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("a*", "*b"), ("a*c", "ab*"), ("*b*", "a*c"), ("*/x", "y/*"), ("a*", "a"), ("orders/*", "orders/")],
-)
-def test_patterns_that_overlap(one: str, other: str) -> None:
-    assert glob.overlap(one, other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("a*", "b*"), ("*a", "*b"), ("*/x", "y/*/z"), ("ab*ba", "aba"), ("orders/*", "orders")]
-)
-def test_patterns_that_do_not(one: str, other: str) -> None:
-    assert not glob.overlap(one, other)
+            assert bool(matched(one) & matched(other)) == bool(relations.overlaps[number] >> place & 1)

@@ -59,36 +59,6 @@ def test_what_no_route_can_be_is_refused_with_the_remedy(text: str, problem: str
         Route.parse(text)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("GET /orders/{id}", "GET /orders/7"),
-        ("* /*", "GET /me"),
-        ("GET /a*", "* /*b"),
-        ("GET /*b*", "GET /a*c"),
-        ("GET /{a}/x", "GET /y/{b}"),
-    ],
-)
-def test_routes_overlap_when_one_request_can_match_both(one: str, other: str) -> None:
-    assert Route.parse(one).overlaps(Route.parse(other))
-    assert Route.parse(other).overlaps(Route.parse(one))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("GET /me", "POST /me"),
-        ("GET /orders/{id}", "GET /orders"),
-        ("GET /a*", "GET /b*"),
-        ("GET /*a", "GET /*b"),
-        ("GET /{a}/x", "GET /y/{b}/z"),
-    ],
-)
-def test_routes_do_not_overlap_when_no_request_can_match_both(one: str, other: str) -> None:
-    assert not Route.parse(one).overlaps(Route.parse(other))
-    assert not Route.parse(other).overlaps(Route.parse(one))
-
-
 def test_a_route_is_written_as_it_is_read() -> None:
     assert [str(Route.parse(text)) for text in ("GET /orders/{id}", "* /*", "GET /", "$default")] == [
         "GET /orders/*",
@@ -96,14 +66,3 @@ def test_a_route_is_written_as_it_is_read() -> None:
         "GET /",
         "$default",
     ]
-
-
-@pytest.mark.parametrize("text", ["GET /orders/{id}", "* /me", "GET /*"])
-def test_a_request_asks_for_one_route(text: str) -> None:
-    with pytest.raises(RouteError, match="must be a request"):
-        Route.of_request(text)
-
-
-@pytest.mark.parametrize("text", ["GET /a//b/", "POST /../a;x=1", "GET /", "HEAD /%2e"])
-def test_a_request_may_ask_for_any_path_that_a_client_can_send(text: str) -> None:
-    assert str(Route.of_request(text)) == text

@@ -15,6 +15,7 @@ from keys.cli.app import App
 from keys.cli.main import main
 from keys.deployment import rules_check
 from keys.deployment.endpoint import ApiRoutes
+from keys.deployment.rules import parse_request
 from tests.support.rules_text import rules_of
 
 PAGE = Path("docs/access-rules.md").read_text(encoding="utf-8")
@@ -119,7 +120,7 @@ def test_there_are_ten_rules_each_with_cases() -> None:
 def test_a_rule_that_people_ask_for_permits_what_its_heading_says(
     name: str, identity: Identity, request_text: str, permitted: bool
 ) -> None:
-    request = Route.parse(DEFAULT) if request_text == DEFAULT else Route.of_request(request_text)
+    request = Route.parse(DEFAULT) if request_text == DEFAULT else parse_request(request_text)
     assert rules_of(TEN[name]).permissions(identity)[0].permits(request) == permitted
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import authorizer
-from authorizer import auth_file
+from authorizer import auth_file, glob
 from authorizer.access import AccessRules, Rule
 from authorizer.auth_file import AuthFile
 from authorizer.conditions import Conditions, FromNetworks
@@ -43,9 +44,17 @@ def read_file(path: Path) -> AuthFile:
 
 
 def parse_request(text: str) -> Route:
-    """:raises BadInput: it is not a route of one request."""
+    """Parse the method and path of a request, such as ``GET /orders/7``. Any path that a client can send is valid.
+
+    :raises BadInput: it is not a route of one request.
+    """
+    method, _, path = text.partition(" ")
     try:
-        return Route.of_request(text)
+        if "*" in text or "{" in text:
+            raise RouteError('must be a request without * and {id}, such as "GET /orders/7"')
+        if not re.fullmatch(r"/[\x21-\x7e]*", path):
+            raise RouteError(f'must be a method and a path that starts with a slash, such as "GET /me", not {text!r}')
+        return Route.parse(f"{method} /")._replace(path=path[1:])
     except RouteError as error:
         raise BadInput(f"The route {error}. Omit the stage from the path.") from None
 
@@ -92,12 +101,16 @@ class Explanation:
         }
 
 
+def _matches(route: Route, request: Route) -> bool:
+    return request.method in route.methods and glob.matches(route.path, request.path)
+
+
 def explain(rules: AccessRules, identity: Identity, request: Route | None, source: str | None = None) -> Explanation:
     """Explain the rules that match the request from this address; all rules if it is None.
 
     :raises Refusal: see `Identity.context`.
     """
-    told = [rule for rule in rules.rules if request is None or rule.route.matches(request)]
+    told = [rule for rule in rules.rules if request is None or _matches(rule.route, request)]
     grant = rules.permissions(identity)[0]
     if identity.networks is not None:
         grant = grant.within(identity.networks)

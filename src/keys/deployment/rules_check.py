@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from authorizer import glob
 from authorizer.access import AccessRules, Rule
 from authorizer.claims import write_path
 from authorizer.route import DEFAULT, Route
@@ -184,7 +185,7 @@ def _meeting(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> list[tuple
     if endpoints:
         met = [[n for n, rule in enumerate(rules) if endpoint.is_met(rule.route)] for endpoint in endpoints]
     pairs = {(one, other) for numbers in met for place, one in enumerate(numbers) for other in numbers[place + 1 :]}
-    return [(rules[a], rules[b]) for a, b in sorted(pairs) if rules[a].route.overlaps(rules[b].route)]
+    return [(rules[a], rules[b]) for a, b in sorted(pairs) if overlap(rules[a].route, rules[b].route)]
 
 
 def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator[str]:
@@ -199,7 +200,7 @@ def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator
             (odd, other, through)
             for odd in _encoded(rule.route)
             for other in rules
-            if other.route.overlaps(rule.route) and other.route.overlaps(odd)
+            if overlap(other.route, rule.route) and overlap(other.route, odd)
             if (other.conditions, other.alternatives) != (rule.conditions, rule.alternatives)
             for through in greedy
             if through.method == DEFAULT or through.is_met(odd)
@@ -224,3 +225,16 @@ def _encoded(route: Route) -> Iterator[Route]:
 
 def _place(rule: Rule) -> str:
     return f"{rule.where}: {rule.route}"
+
+
+def overlap(one: Route, other: Route) -> bool:
+    """Whether some request matches both routes."""
+    if set(one.methods).isdisjoint(other.methods):
+        return False
+    if "*" not in one.path or "*" not in other.path:
+        return glob.matches(one.path, other.path) or glob.matches(other.path, one.path)
+    # A wildcard of one matches all between the ends of the other, so only their beginnings or ends can differ.
+    (one_first, *_, one_last), (other_first, *_, other_last) = one.path.split("*"), other.path.split("*")
+    return (one_first.startswith(other_first) or other_first.startswith(one_first)) and (
+        one_last.endswith(other_last) or other_last.endswith(one_last)
+    )
