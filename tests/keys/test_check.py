@@ -5,18 +5,24 @@ import re
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authorizer import auth_file
 from authorizer.route import Route
 from keys.cli.app import App
 from keys.cli.main import main
 from keys.deployment import requirement
 from keys.deployment.endpoint import Endpoint
-from tests.support.rules_text import rules_of
+from keys.deployment.file_notes import claim_notes
+from keys.deployment.stack import Deployment
+from keys.deployment.words import plural
+from tests.support import rules_text
+from tests.support.rules_text import PERMIT_ALL, auth_toml, rules_of
 
 Check = Callable[..., Result]
 AUTHORIZER = "FunctionArn: !Ref AuthorizerFunctionArn, Identity: { Headers: [Authorization] }"
@@ -442,3 +448,75 @@ def test_an_endpoint_matches_a_rule_as_its_requests_do(segments: list[str], gree
 def test_a_parameter_of_an_api_is_one_segment(path: str, route: str, met: bool, covered: bool) -> None:
     endpoint = Endpoint(path, "GET")
     assert (endpoint.is_met(Route.parse(route)), endpoint.is_covered(Route.parse(route))) == (met, covered)
+
+
+PROVIDER = {"issuer": "https://issuer.example/", "audience": "api"}
+
+
+def check_with_stack(file: str, **parameters: str) -> Result:
+    nothing: Any = None
+    deployed = Deployment("s", "arn", {}, parameters, nothing)
+    app = App(env={}, resolve=lambda _target, _env: nothing, find_deployment=lambda _resolved: deployed)
+    return CliRunner().invoke(main, ["check", file, "--stack", "s"], obj=app, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"JwtIssuer": "https://old.example", "JwtAudience": "a"}, 'Write JwtIssuer = "", JwtAudience = "" into the'),
+        ({"JwtJwksUrl": "https://old.example/jwks"}, 'Write JwtJwksUrl = "" into the settings file'),
+        ({"JwtProviders": "[{}]"}, 'JwtProviders = "" into the settings file'),
+        ({"AuthConfig": ""}, 'AuthConfig = "auth.toml"'),
+    ],
+)
+def test_a_parameter_that_the_stack_keeps_and_that_clashes_is_a_mistake_with_its_remedy(
+    parameters: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    answer = check_with_stack(auth_toml(tmp_path, PROVIDER), **parameters)
+    assert answer.exit_code == 2
+    assert told in answer.stderr
+
+
+def test_a_provider_in_parameters_is_none_beside_a_file_without_providers(tmp_path: Path) -> None:
+    parameters = {"JwtIssuer": "https://issuer.example/", "JwtAudience": "api", "JwtProviders": ""}
+    answer = check_with_stack(rules_text.written(tmp_path), **parameters)
+    assert "Error" not in answer.stderr
+
+
+def test_another_file_than_the_deployed_one_is_a_note(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(PERMIT_ALL, encoding="utf-8")
+    answer = check_with_stack(str(tmp_path / "mine.toml"), AuthConfig="auth.toml")
+    assert "AuthConfig of the stack is auth.toml." in answer.stderr
+    assert "AuthConfig of" not in check_with_stack("src/authorizer/auth.toml", AuthConfig="auth.toml").stderr
+
+
+FILE = """
+[[provider]]
+issuer = "https://a.example"
+audience = "api"
+scope_claims = ["scope", "https://a.example/roles"]
+required_claims = { hd = ["a.example", "b.example"], "kubernetes.io".namespace = "prod", typ = "Bearer" }
+
+[[rule]]
+route = "GET /me"
+claims = { "org.plan" = "gold", "cognito:groups" = "admins" }
+any = [{ issuers = ["https://a.example", "https://b.example"] }]
+"""
+
+
+def test_each_path_is_reported_that_is_not_a_plain_name_and_each_required_claim() -> None:
+    widely = ", or a list that contains"
+    assert list(claim_notes(auth_file.parse(FILE))) == [
+        'the claim path https://a.example/roles is read as "https://a.example/roles"',
+        'the claim path "kubernetes.io".namespace is read as "kubernetes.io", then "namespace"',
+        'the claim path org.plan is read as "org", then "plan"',
+        f'tokens of https://a.example are accepted only if hd is one of "a.example", "b.example"{widely} one of them',
+        f'tokens of https://a.example are accepted only if "kubernetes.io".namespace is "prod"{widely} it',
+        f'tokens of https://a.example are accepted only if typ is "Bearer"{widely} it',
+        "line 8: no [[provider]] of this file has the issuer https://b.example, so its tokens are refused",
+    ]
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 keys"), (1, "1 key"), (2, "2 keys"), (1_000, "1,000 keys")])
+def test_a_noun_is_in_the_singular_only_for_one(count: int, text: str) -> None:
+    assert plural(count, "key") == text

@@ -3,17 +3,29 @@
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
 from authorizer import VERSION, api_key
 from authorizer.claims import Claim
+from authorizer.fetch import FetchError
 from authorizer.jwt_bearer import JwtAuthenticator
 from authorizer.provider import Provider
+from keys.cli.app import App
+from keys.cli.main import main
+from keys.core.errors import BadInput, NotFound
+from keys.core.table import Table
 from keys.deployment import probe
 from keys.deployment.doctor import Finding, State, examine
+from keys.deployment.stack import Deployment, find
+from keys.deployment.target import Resolved, Target, resolve
+from tests.support.changed import Changed
 from tests.support.deployed_function import (
     CHANGED,
     SETTINGS_ERROR,
@@ -23,6 +35,7 @@ from tests.support.deployed_function import (
     refused,
     undecided,
 )
+from tests.support.keys_command import KeysCommand
 from tests.support.rules_text import auth_toml
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set
 
@@ -31,6 +44,7 @@ if TYPE_CHECKING:
 
 URL = "https://issuer.example/jwks.json"
 ELSEWHERE = "https://keys.example/all"
+DISCOVERY = f"{ISSUER.rstrip('/')}/.well-known/openid-configuration"
 NO_MODULE = "Unable to import module 'authorizer.handler': No module named 'aws_lambda_powertools'"
 # The error of glibc for a library that was built for another processor.
 OTHER_PROCESSOR = (
@@ -45,23 +59,40 @@ def fetch_failed(cause: str) -> Mapping[str, Any]:
 
 @pytest.fixture
 def examined(dynamodb: "DynamoDBClient", table_name: str) -> Any:
+    """Examines a deployment with these documents, variables and parameters. A document of None cannot be fetched."""
+
     def examine_with(
-        documents: Mapping[str, bytes] | None = None, variables: Mapping[str, str] | None = None, **function: Any
+        documents: Mapping[str, bytes | None] | None = None,
+        variables: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+        **function: Any,
     ) -> list[Finding]:
         def fetch(url: str, _seconds: float) -> bytes:
-            discovery = json.dumps({"issuer": ISSUER, "jwks_uri": URL}).encode()
-            return {URL: key_set(jwk()), **(documents or {})}.get(url, discovery)
+            found = {URL: key_set(jwk()), DISCOVERY: discovery(), **(documents or {})}.get(url)
+            if found is None:
+                raise FetchError("status 404")
+            return found
 
         settings = {"API_KEYS_TABLE": table_name, "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": URL}
-        deployed = DeployedFunction(dynamodb, **function).deployment({**settings, **(variables or {})})
-        return examine(deployed, lambda: NOW, fetch)
+        deployed = DeployedFunction(**{"dynamodb": dynamodb, **function})
+        return examine(deployed.deployment({**settings, **(variables or {})}, parameters), lambda: NOW, fetch)
 
     return examine_with
 
 
+def discovery(**members: object) -> bytes:
+    return json.dumps({"issuer": ISSUER, "jwks_uri": URL, **members}).encode()
+
+
 def one(findings: list[Finding], check: str) -> Finding:
-    (found,) = [finding for finding in findings if finding.check.startswith(check)]
+    begins = [finding for finding in findings if finding.check.startswith(check)]
+    (found,) = [finding for finding in begins if finding.check == check] or begins
     return found
+
+
+def state_and(finding: Finding, *told: str) -> tuple[State, bool]:
+    """The state, and whether the detail has these texts."""
+    return finding.state, all(text in finding.detail for text in told)
 
 
 def wrong(findings: list[Finding]) -> list[str]:
@@ -170,10 +201,18 @@ class TestSyntheticCredentials:
 
     def test_without_permission_to_invoke_the_function_it_is_not_checked(self, examined: Any) -> None:
         found = one(examined(key=NotRun("AccessDeniedException")), "function")
-        assert (found.state, "lambda:InvokeFunction" in found.detail) == (State.NOTE, True)
+        assert state_and(found, "lambda:InvokeFunction") == (State.NOTE, True)
 
 
 class TestSettingsOfThisCheckout:
+    @pytest.mark.parametrize(
+        ("variables", "told"),
+        [({"JWT_AUDIENCE": ""}, "JWT_AUDIENCE"), ({"AUTH_CONFIG": "nowhere.toml"}, "nowhere.toml")],
+    )
+    def test_invalid_settings_are_named(self, variables: dict[str, str], told: str, examined: Any) -> None:
+        found = one(examined(variables=variables, key=SETTINGS_ERROR), "settings")
+        assert state_and(found, told) == (State.WRONG, True)
+
     def test_invalid_settings_are_a_note_if_the_function_works(self, examined: Any) -> None:
         findings = examined(variables={"AUTH_CONFIG": "nowhere.toml"})
         assert one(findings, "settings").state is State.NOTE
@@ -193,28 +232,46 @@ class TestSettingsOfThisCheckout:
         assert ".." not in detail
 
 
-class TestAnnouncedElsewhere:
-    ANNOUNCED = f"{ISSUER.rstrip('/')}/.well-known/openid-configuration"
+class TestProviders:
+    @pytest.mark.parametrize(
+        ("at_the_announced_url", "at_the_configured_url", "state", "told"),
+        [
+            ([jwk()], [jwk()], State.NOTE, "the configured JWKS URL has all of its keys"),
+            ([jwk(), jwk(kid="other")], [jwk()], State.WRONG, "the configured JWKS URL lacks 1 of its 2 keys"),
+            ([jwk()], [jwk(), jwk(kid="other")], State.NOTE, "the configured JWKS URL has all of its keys"),
+            (None, [jwk()], State.NOTE, "could not be compared"),
+        ],
+    )
+    def test_the_keys_of_the_announced_url_are_compared_with_those_of_the_configured_one(
+        self, at_the_announced_url: Any, at_the_configured_url: Any, state: State, told: str, examined: Any
+    ) -> None:
+        theirs = key_set(*at_the_announced_url) if at_the_announced_url else b"<html>"
+        documents = {DISCOVERY: discovery(jwks_uri=ELSEWHERE), ELSEWHERE: theirs, URL: key_set(*at_the_configured_url)}
+        found = one(examined(documents), "issuer")
+        assert state_and(found, told) == (state, True)
 
-    def found(self, examined: Any, **documents: bytes) -> Finding:
-        discovery = json.dumps({"issuer": ISSUER, "jwks_uri": ELSEWHERE}).encode()
-        return one(examined({self.ANNOUNCED: discovery, **documents}), "issuer")
+    @pytest.mark.parametrize(
+        ("document", "told"),
+        [
+            (discovery(jwks_uri=5), "no https jwks_uri"),
+            (json.dumps({"issuer": ISSUER}).encode(), "no https jwks_uri"),
+            (discovery(issuer=["x"]), "has the issuer"),
+            (discovery(issuer=f"{ISSUER}/"), "its discovery document has the issuer"),
+            (b"[]", "cannot read the discovery document"),
+            (None, "set JwtJwksUrl"),
+        ],
+    )
+    def test_any_discovery_document_gives_a_finding(self, document: bytes | None, told: str, examined: Any) -> None:
+        found = one(examined({DISCOVERY: document}, {"JWT_JWKS_URL": ""}), "issuer")
+        assert state_and(found, told) == (State.WRONG, True)
 
-    def test_the_same_keys_are_a_note(self, examined: Any) -> None:
-        found = self.found(examined, **{ELSEWHERE: key_set(jwk())})
-        assert (found.state, "the configured JWKS URL has all of its keys" in found.detail) == (State.NOTE, True)
+    def test_a_provider_with_a_jwks_url_needs_no_discovery_document(self, examined: Any) -> None:
+        assert one(examined({DISCOVERY: None}), "issuer").state is State.NOTE
 
-    def test_a_key_that_is_only_at_the_announced_url_is_a_fault(self, examined: Any) -> None:
-        found = self.found(examined, **{ELSEWHERE: key_set(jwk(), jwk(kid="other"))})
-        assert (found.state, "the configured JWKS URL lacks 1 of its 2 keys" in found.detail) == (State.WRONG, True)
-
-    def test_more_keys_than_are_announced_are_a_note(self, examined: Any) -> None:
-        found = self.found(examined, **{ELSEWHERE: key_set(jwk()), URL: key_set(jwk(), jwk(kid="other"))})
-        assert found.state is State.NOTE
-
-    def test_keys_that_cannot_be_compared_are_a_note(self, examined: Any) -> None:
-        found = self.found(examined, **{ELSEWHERE: b"<html>"})
-        assert (found.state, "could not be compared" in found.detail) == (State.NOTE, True)
+    @pytest.mark.parametrize(("document", "told"), [(None, "status 404"), (b'{"keys": []}', "no usable key")])
+    def test_a_key_set_that_cannot_be_used_is_a_fault(self, document: bytes | None, told: str, examined: Any) -> None:
+        found = one(examined({URL: document}), "signing keys")
+        assert state_and(found, told) == (State.WRONG, True)
 
 
 class TestVersions:
@@ -235,34 +292,174 @@ class TestVersions:
     def test_providers_of_the_function_that_this_checkout_does_not_have_are_a_note(self, examined: Any) -> None:
         line = {**self.LINE, "detail": "identity providers: 2, from auth.toml; access rules: 3"}
         found = one(examined(starts=((CHANGED, line),)), "identity providers")
-        assert (found.state, "started with identity providers: 2, from auth.toml" in found.detail) == (State.NOTE, True)
+        assert state_and(found, "started with identity providers: 2, from auth.toml") == (State.NOTE, True)
         same = examined(starts=((CHANGED, self.LINE),))
         assert not [finding for finding in same if finding.check == "identity providers"]
 
     def test_a_start_before_the_last_change_is_ignored(self, examined: Any) -> None:
         found = one(examined(starts=((CHANGED - 5, self.LINE),)), "versions")
-        assert (found.state, "have no start line" in found.detail) == (State.NOTE, True)
+        assert state_and(found, "have no start line") == (State.NOTE, True)
 
     def test_a_version_other_than_that_of_the_command_is_a_note(self, examined: Any) -> None:
         line = {**self.LINE, "versions": {"apigateway-multi-auth": "0.1.9"}}
         found = one(examined(starts=((CHANGED, line),)), "versions")
-        assert (found.state, f"this command has version {VERSION}" in found.detail) == (State.NOTE, True)
+        assert state_and(found, f"this command has version {VERSION}") == (State.NOTE, True)
 
     def test_a_log_that_cannot_be_read_is_a_note(self, examined: Any) -> None:
         found = one(examined(log_error="AccessDeniedException"), "versions")
-        assert (found.state, "log could not be read (AccessDeniedException)" in found.detail) == (State.NOTE, True)
+        assert state_and(found, "log could not be read (AccessDeniedException)") == (State.NOTE, True)
 
 
-class TestCacheBounds:
-    def test_bounds_are_reported_for_keys_and_jwts(self, examined: Any) -> None:
-        findings = examined(variables={"API_KEY_CACHE_SECONDS": "10", "JWT_LEEWAY_SECONDS": "20"})
-        assert "at most 10 s" in one(findings, "revocation").detail
-        assert "after its exp, a JWT is accepted for at most 20 s" in one(findings, "expiry").detail
+class TestSettings:
+    def test_a_version_that_was_not_released_is_reported(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        deployed = DeployedFunction(dynamodb).deployment({"API_KEYS_TABLE": table_name})
+        found = one(examine(replace(deployed, is_released=False), lambda: NOW), "release")
+        assert state_and(found, "another Release") == (State.WRONG, True)
 
-    def test_without_the_sample_api_the_ttl_of_its_cache_is_not_counted(
-        self, dynamodb: "DynamoDBClient", table_name: str
+    def test_a_parameter_beside_the_providers_of_the_file_is_a_fault_that_names_both(
+        self, examined: Any, tmp_path: Path
     ) -> None:
-        parameters = {"SampleApi": "None", "AuthorizerCacheSeconds": "30"}
-        deployed = DeployedFunction(dynamodb).deployment({"API_KEYS_TABLE": table_name}, parameters)
-        found = one(examine(deployed, lambda: NOW), "revocation")
-        assert "at most 30 s (in the key cache), plus the TTL of your API's authorizer cache" in found.detail
+        file = auth_toml(tmp_path, {"issuer": "https://other.example", "audience": "api"})
+        found = one(examined(variables={"AUTH_CONFIG": file}, key=SETTINGS_ERROR), "settings")
+        assert state_and(
+            found,
+            "JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL are set",
+            "auth.toml has 1 [[provider]]",
+            'set JwtIssuer, JwtAudience, JwtJwksUrl to ""',
+        ) == (State.WRONG, True)
+
+    def test_the_rules_are_reported_with_the_policy_size(self, examined: Any) -> None:
+        assert "3 rules in auth.toml of this checkout, policies of at most" in one(examined(), "access rules").detail
+
+    def test_a_rule_that_permits_every_route_is_a_warning(self, examined: Any, tmp_path: Path) -> None:
+        found = one(examined(variables={"AUTH_CONFIG": auth_toml(tmp_path)}), "access rules")
+        told = "Every accepted credential can call every route: the only rule is * /*"
+        assert state_and(found, told) == (State.NOTE, True)
+
+    def test_a_fault_has_its_own_exit_code(self, dynamodb: "DynamoDBClient") -> None:
+        deployed = DeployedFunction(dynamodb, SETTINGS_ERROR).deployment({"API_KEYS_TABLE": ""})
+        resolved = Resolved(Table(dynamodb, "t"), None, None)
+        app = App(env={}, resolve=lambda _target, _env: resolved, find_deployment=lambda _resolved: deployed)
+        answer = CliRunner().invoke(main, ["doctor"], obj=app, catch_exceptions=False)
+        assert (answer.exit_code, "API_KEYS_TABLE" in answer.stdout) == (7, True)
+
+    @pytest.mark.parametrize(
+        ("parameters", "check", "told"),
+        [
+            (
+                {"AuthorizerCacheSeconds": "30"},
+                "revocation",
+                "a revoked key is accepted for at most 40 s: 30 s in the authorizer cache, 10 s in the key cache",
+            ),
+            (
+                {"AuthorizerCacheSeconds": "30"},
+                "expiry",
+                "a JWT is accepted for at most 50 s: 30 s in the authorizer cache, 20 s of leeway",
+            ),
+            ({}, "revocation", "at most 10 s"),
+            ({}, "expiry", "after its exp, a JWT is accepted for at most 20 s"),
+            (
+                {"SampleApi": "None", "AuthorizerCacheSeconds": "30"},
+                "revocation",
+                "at most 10 s (in the key cache), plus the TTL of your API's authorizer cache",
+            ),
+        ],
+    )
+    def test_the_time_until_an_end_takes_effect_is_the_sum_of_the_caches(
+        self, parameters: dict[str, str], check: str, told: str, examined: Any
+    ) -> None:
+        variables = {"API_KEY_CACHE_SECONDS": "10", "JWT_LEEWAY_SECONDS": "20"}
+        assert told in one(examined(None, variables, parameters), check).detail
+
+    def test_without_a_provider_the_expiry_of_jwts_is_not_reported(self, examined: Any) -> None:
+        without = dict.fromkeys(("JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_URL"), "")
+        assert not [found for found in examined(variables=without) if found.check == "expiry"]
+
+
+class TestTable:
+    def test_keys_that_can_never_be_accepted_are_counted(
+        self, examined: Any, keys: KeysCommand, tmp_path: Path
+    ) -> None:
+        keys.create()
+        every = "1 active key in the table, all in a format that the authorizer looks up"
+        assert one(examined(), "keys").detail == every
+        file = tmp_path / "legacy.csv"
+        file.write_text("consumer,key\nacme,legacy-key-0123456789\n", encoding="utf-8")
+        keys.run("import", str(file))
+        told = "2 active keys in the table, 1 of them without the prefix mak_"
+        assert state_and(one(examined(), "keys"), told, "set AcceptImportedKeys") == (State.WRONG, True)
+        assert one(examined(variables={"ACCEPT_IMPORTED_KEYS": "true"}), "keys").state is State.OK
+        assert "2 of them" in one(examined(variables={"API_KEY_PREFIX": "acme"}), "keys").detail
+
+    @pytest.mark.parametrize(("change", "told"), [("disabled", "a disabled consumer"), ("deleted", "does not exist")])
+    def test_active_keys_of_a_consumer_that_is_disabled_or_missing_are_a_fault(
+        self, change: str, told: str, examined: Any, keys: KeysCommand
+    ) -> None:
+        created = keys.create()
+        item: Any = {"TableName": keys.table, "Key": {"pk": {"S": "consumer#acme"}}}
+        if change == "deleted":
+            keys.client.delete_item(**item)
+        else:
+            no = {":no": {"BOOL": False}}
+            keys.client.update_item(**item, UpdateExpression="SET enabled = :no", ExpressionAttributeValues=no)
+        assert state_and(one(examined(), "consumers"), told, created["key_id"]) == (State.WRONG, True)
+
+    def test_keys_without_end_day_are_counted(self, examined: Any, keys: KeysCommand) -> None:
+        created = keys.create("--expires-in", "90d")
+        assert not [found for found in examined() if found.check == "end_day"]
+        pk = {"pk": {"S": api_key.digest(created["key"])}}
+        keys.client.update_item(TableName=keys.table, Key=pk, UpdateExpression="REMOVE end_day")
+        told = "1 key without the right end_day: run `keys table upgrade`"
+        assert one(examined(), "end_day") == Finding("end_day", State.NOTE, told)
+
+    def test_keys_that_cannot_be_read_are_a_note(self, examined: Any, dynamodb: "DynamoDBClient") -> None:
+        refusal = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Scan")
+        unreadable: Any = Changed(dynamodb, scan=Mock(side_effect=refusal))
+        assert state_and(one(examined(dynamodb=unreadable), "keys"), "not checked") == (State.NOTE, True)
+
+    def test_a_table_that_does_not_exist_is_a_fault(self, examined: Any) -> None:
+        found = one(examined(variables={"API_KEYS_TABLE": "gone"}), "table")
+        assert state_and(found, "does not exist") == (State.WRONG, True)
+
+
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:authorizer"
+
+
+class TestFind:
+    class Session:
+        def __init__(self, outputs: dict[str, str]) -> None:
+            self.outputs = outputs
+
+        def client(self, _service: str, **_more: object) -> "TestFind.Session":
+            return self
+
+        def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3's spelling
+            outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
+            parameters = [{"ParameterKey": "AuthorizerCacheSeconds", "ParameterValue": "5"}]
+            return {"Stacks": [{"StackName": StackName, "Outputs": outputs, "Parameters": parameters}]}
+
+        def get_function_configuration(self, FunctionName: str) -> Any:  # noqa: N803 - boto3's spelling
+            return {"Environment": {"Variables": {"API_KEYS_TABLE": "t" if FunctionName == FUNCTION else "old"}}}
+
+    def find(self, outputs: dict[str, str], directory: Path) -> Deployment:
+        session: Any = self.Session({"ApiKeysTableName": "t", **outputs})
+        target = Target(stack="prod")
+        return find(resolve(target, {}, directory, list[str]().append, lambda _target, _env: session))
+
+    def test_a_stack_gives_its_functions_variables_and_its_parameters(self, tmp_path: Path) -> None:
+        found = self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path)
+        assert (found.environment, found.parameters) == ({"API_KEYS_TABLE": "t"}, {"AuthorizerCacheSeconds": "5"})
+
+    def test_a_version_with_older_settings_than_the_function_is_detected(self, tmp_path: Path) -> None:
+        assert self.find({"AuthorizerFunctionArn": FUNCTION}, tmp_path).is_released
+        behind = self.find({"AuthorizerFunctionArn": f"{FUNCTION}:live"}, tmp_path)
+        assert (behind.environment, behind.is_released) == ({"API_KEYS_TABLE": "old"}, False)
+
+    def test_another_projects_stack_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(NotFound, match="a stack of this product"):
+            self.find({}, tmp_path)
+
+
+def test_a_table_does_not_identify_a_deployment(dynamodb: "DynamoDBClient") -> None:
+    with pytest.raises(BadInput, match="A table does not identify a deployment"):
+        find(Resolved(Table(dynamodb, "t"), None, None))

@@ -6,6 +6,7 @@ import os
 import pty
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from authorizer import api_key
 from keys.cli.main import main
 from keys.core.table import Table
 from keys.deployment.target import Resolved
+from tests.support.changed import Changed
 from tests.support.keys_command import KeysCommand
 
 
@@ -29,6 +31,12 @@ def found(keys: KeysCommand, *arguments: str, stdin: str = "", exit_code: int = 
     result = keys.run("leak", *arguments, "--output", "json", stdin=stdin)
     assert result.exit_code == exit_code, result.stderr
     return json.loads(result.stdout)
+
+
+def with_client(keys: KeysCommand, **members: Any) -> KeysCommand:
+    """The command with a client of which some methods are replaced."""
+    client: Any = Changed(keys.client, **members)
+    return replace(keys, client=client)
 
 
 def test_leaked_keys_are_revoked_if_they_can_still_be_used(keys: KeysCommand) -> None:
@@ -154,21 +162,6 @@ def test_a_key_in_bytes_that_are_no_text_is_found(keys: KeysCommand, tmp_path: P
     assert found(keys, str(file), "--yes")["revoked"] == [created["key_id"]]
 
 
-class Failing:
-    """A client whose transactions fail for the item with one partition key."""
-
-    def __init__(self, client: Any, pk: str, error: Exception) -> None:
-        self._client, self._pk, self._error = client, pk, error
-
-    def transact_write_items(self, **arguments: Any) -> Any:
-        if self._pk in json.dumps(arguments, default=str):
-            raise self._error
-        return self._client.transact_write_items(**arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -178,11 +171,15 @@ class Failing:
 )
 def test_a_revocation_that_fails_does_not_keep_the_others_from_it(keys: KeysCommand, error: Exception) -> None:
     one, two, three = (keys.create() for _ in range(3))
-    client: Any = Failing(keys.client, api_key.digest(two["key"]), error)
-    working, keys.client = keys.client, client
+    pk, working = api_key.digest(two["key"]), keys.client
+
+    def write(**arguments: Any) -> Any:
+        if pk in json.dumps(arguments, default=str):
+            raise error
+        return working.transact_write_items(**arguments)
+
     text = "\n".join(key["key"] for key in (one, two, three))
-    result = keys.run("leak", "--yes", "-o", "json", stdin=text)
-    keys.client = working
+    result = with_client(keys, transact_write_items=write).run("leak", "--yes", "-o", "json", stdin=text)
     answer = json.loads(result.stdout)
     assert result.exit_code == 9
     assert answer["left"] == [two["key_id"]]
@@ -217,21 +214,9 @@ def test_whatever_the_authorizer_accepts_is_ended(keys: KeysCommand, change: str
 
 
 def test_an_index_that_is_behind_does_not_matter(keys: KeysCommand) -> None:
-    class NoIndex:
-        def __init__(self, client: Any) -> None:
-            self._client = client
-
-        def query(self, **_arguments: Any) -> Any:
-            return {"Items": []}
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._client, name)
-
     created = keys.create()
-    client: Any = NoIndex(keys.client)
-    working, keys.client = keys.client, client
-    assert keys.run("leak", "--yes", stdin=created["key"]).exit_code == 0
-    keys.client = working
+    behind = with_client(keys, query=lambda **_arguments: {"Items": []})
+    assert behind.run("leak", "--yes", stdin=created["key"]).exit_code == 0
     assert state(keys, created) == "revoked"
 
 
@@ -310,24 +295,16 @@ def test_a_text_on_standard_input_leaves_the_terminal_for_the_question(tmp_path:
 def test_what_was_revoked_is_told_when_the_command_is_stopped(keys: KeysCommand) -> None:
     created = [keys.create(), keys.create()]
 
-    class Interrupted:
-        def __init__(self, client: Any) -> None:
-            self._client = client
-            self._writes = 0
+    writes = iter([keys.client.transact_write_items])
 
-        def transact_write_items(self, **arguments: Any) -> Any:
-            self._writes += 1
-            if self._writes > 1:
-                raise KeyboardInterrupt
-            return self._client.transact_write_items(**arguments)
+    def write(**arguments: Any) -> Any:
+        try:
+            return next(writes)(**arguments)
+        except StopIteration:
+            raise KeyboardInterrupt from None
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._client, name)
-
-    client: Any = Interrupted(keys.client)
-    working, keys.client = keys.client, client
-    result = keys.run("leak", "--yes", "-o", "json", stdin=" ".join(key["key"] for key in created))
-    keys.client = working
+    text = " ".join(key["key"] for key in created)
+    result = with_client(keys, transact_write_items=write).run("leak", "--yes", "-o", "json", stdin=text)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["revoked"] == [created[0]["key_id"]]
 
