@@ -33,7 +33,19 @@ def deploy_events(emulator: Endpoint, table: str, directory: Path) -> dict[str, 
     return deploy_stack(emulator, "events", {"TableName": table, "StreamArn": stream}, directory)
 
 
-STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {"events": deploy_events}
+def deploy_usage(emulator: Endpoint, _table: str, directory: Path) -> dict[str, str]:
+    """Deploy `stacks/usage` for the access log of the sample API. Return its outputs.
+
+    :raises StepError: the build or the deployment failed.
+    """
+    first = client(emulator, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    (group,) = [each["OutputValue"] for each in first["Outputs"] if each["OutputKey"] == "AccessLogGroup"]
+    return deploy_stack(emulator, "usage", {"AccessLogGroup": group}, directory)
+
+
+STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {
+    "events": deploy_events,
+}
 """The optional stacks that `make run` knows, by name."""
 
 

@@ -15,6 +15,7 @@ from local.gateway import (
     rest_request,
     sessions,
     streams,
+    subscriptions,
 )
 from local.gateway.wrapping import Wrapper, wrap
 
@@ -28,6 +29,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *insights.WRAPPERS,
     *streams.WRAPPERS,
     *access_log.WRAPPERS,
+    *subscriptions.WRAPPERS,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from keys.deployment import audit, logs
 from keys.deployment.audit import Wanted
 from keys.deployment.logs import Incomplete, Logs
+from tests.support.logged_apis import Group, LoggedApis
 
 GROUP = "/record"
 
@@ -105,3 +107,39 @@ def test_a_query_that_does_not_complete_is_no_answer(status: str) -> None:
 @pytest.mark.parametrize("line", ["text", 5, [], None])
 def test_a_line_that_is_no_object_is_left_out(line: Any) -> None:
     assert found(Client((1, line), (2, event(2)))) == ["00002"]
+
+
+class TestTotals:
+    @pytest.fixture
+    def apis(self) -> LoggedApis:
+        """A log with 40 requests of 20 keys, one every 20 seconds."""
+        made = LoggedApis(groups={"access": Group(0)})
+        for number in range(40):
+            made.groups["access"].request(1000 + number * 20, f"key_{number % 20}")
+        return made
+
+    @staticmethod
+    def counts(apis: LoggedApis, most_results: int, most_queries: int = 100, end: int = 2_000_000) -> Counter[str]:
+        found = Counter[str]()
+        asked = Logs(apis, lambda _seconds: None, most_results, most_queries)
+        for total in asked.totals("access", ["keyId"], having="status", equal={}, start=1_000_000, end=end):
+            found[total.values["keyId"]] += total.lines
+        return found
+
+    def test_totals_that_do_not_fit_one_result_are_read_in_parts_and_each_line_once(self, apis: LoggedApis) -> None:
+        assert self.counts(apis, 8) == {f"key_{number}": 2 for number in range(20)}
+        assert len(apis.queries) > 1
+
+    def test_a_line_at_the_end_of_the_period_is_not_counted(self, apis: LoggedApis) -> None:
+        assert self.counts(apis, 100, end=1_000_000 + 20_000).total() == 1
+
+    def test_totals_that_need_too_many_queries_are_incomplete(self, apis: LoggedApis) -> None:
+        with pytest.raises(Incomplete, match="more than 5 queries"):
+            self.counts(apis, 2, most_queries=5)
+
+    def test_totals_of_one_moment_that_do_not_fit_are_incomplete(self) -> None:
+        apis = LoggedApis(groups={"access": Group(0)})
+        for number in range(5):
+            apis.groups["access"].request(1500, f"key_{number}")
+        with pytest.raises(Incomplete):
+            self.counts(apis, 5)

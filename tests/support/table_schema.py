@@ -54,7 +54,11 @@ class _Serialized:
             with self._lock:
                 return method(**arguments)
 
-        return locked if name in ("put_item", "get_item", "transact_write_items", "scan", "query") else method
+        return (
+            locked
+            if name in ("put_item", "get_item", "transact_write_items", "scan", "query", "batch_get_item")
+            else method
+        )
 
 
 @functools.cache

@@ -256,6 +256,13 @@ def prefix_option(command: Callable[..., T]) -> Callable[..., T]:
     return click.option("--prefix", type=PREFIX, expose_value=False, callback=remember, help=text)(command)
 
 
+def usage_stack_option(command: Callable[..., T]) -> Callable[..., T]:
+    """Add `--usage-stack`, passed as the parameter `usage_stack`."""
+    return click.option(
+        "--usage-stack", metavar="NAME", help="The stack of usage.  [default: the stack's name and -usage]"
+    )(command)
+
+
 def tag_options(help_text: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Add the repeatable `--tag NAME=VALUE`, passed as the parameter `tags`."""
 

@@ -27,7 +27,7 @@ class Exit(IntEnum):
     FAULTY = 7, "doctor: at least one check found a fault."
     NO_EFFECT = 8, "The key or consumer already had this state. Nothing was changed."
     STILL_LIVE = 9, "leak: a key that was found is active or disabled, or might be, or is not in this table."
-    UNCHECKED = 10, "check: no mistakes, but some rules could not be compared with a route."
+    UNCHECKED = 10, "check: some rules could not be compared. list --unused-for, usage: it cannot be known."
 
     @classmethod
     def of(cls, error: BaseException) -> Exit:
@@ -41,4 +41,5 @@ _CODES: Final = {
     "NotFound": Exit.NOT_FOUND,
     "Conflict": Exit.CONFLICT,
     "NoEffect": Exit.NO_EFFECT,
+    "NotKnown": Exit.UNCHECKED,
 }

@@ -20,9 +20,11 @@ from keys.cli.commands import (
     prefix_option,
     reason_option,
     tag_options,
+    usage_stack_option,
     yes_option,
 )
 from keys.cli.exits import Exit
+from keys.cli.last_use import last_days, last_use
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.errors import BadInput
 from keys.core.record import Key, State, new_key_id
@@ -60,9 +62,31 @@ def create(app: App, consumer: str, given: dict[str, Any], expires_in: int | Non
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only keys with this state.")
 @click.option("--expiring-within", type=DURATION, help="Only active keys that expire within this time, such as 14d.")
 @tag_options("Only keys with this tag. Repeatable.")
+@click.option(
+    "--unused-for",
+    type=LIFETIME,
+    help="Only active keys that no request used for this time, such as 90d. If that cannot be known: exit code 10.",
+)
+@click.option("--since-start", is_flag=True, help="With --unused-for: if the log is younger, since it began.")
+@click.option(
+    "--without-api",
+    "without_apis",
+    multiple=True,
+    metavar="ID",
+    help="With --unused-for: an API whose requests may be unknown. Repeatable.",
+)
+@usage_stack_option
 @click.pass_obj
 def list_keys(
-    app: App, consumer: str | None, state: str | None, expiring_within: int | None, tags: dict[str, str]
+    app: App,
+    consumer: str | None,
+    state: str | None,
+    expiring_within: int | None,
+    tags: dict[str, str],
+    unused_for: int | None,
+    since_start: bool,
+    without_apis: tuple[str, ...],
+    usage_stack: str | None,
 ) -> Result:
     """List the keys of one consumer or of all consumers.
 
@@ -70,7 +94,14 @@ def list_keys(
     table. A key without a valid key ID is shown with its SHA-256 digest, which every command accepts as KEY_ID.
 
     The JSON output also has who created each key, and its last change.
+
+    With --unused-for, the JSON output is an object: `unused` has the keys, `since` the time, and apart are those about
+    which nothing is known. A use is a request that was accepted: the access log does not name refused keys.
     """
+    if unused_for is None and (since_start or without_apis):
+        raise BadInput("--since-start and --without-api need --unused-for.")
+    if unused_for is not None and state is None:
+        state = State.ACTIVE
     now = app.clock()
     everything = list(app.store.all(consumer))
     keys = [
@@ -81,20 +112,42 @@ def list_keys(
         and tags.items() <= key.tags.items()
     ]
     keys.sort(key=lambda key: (key.consumer, key.created_at or 0, key.key_id))
+    if unused_for is not None:
+        from keys.cli.usage_commands import unused_result
+
+        return unused_result(
+            app, keys, unused_for, from_start=since_start, without_apis=without_apis, usage_stack=usage_stack
+        )
     data = [output.key_object(key, now) for key in keys]
     if not keys:
         return Result(data, notes=() if app.json else [none_listed(app, consumer, len(everything))])
-    return Result(data, [Rows(output.KEY_COLUMNS, [output.key_row(key, now) for key in keys], output.KEY_IMPORTANCE)])
+    rows, columns = [output.key_row(key, now) for key in keys], list(output.KEY_COLUMNS)
+    used = last_days(app, (key.key_id for key in keys), usage_stack)
+    if used is not None:
+        columns.append("LAST USED")
+        for key, row, shown in zip(keys, rows, data, strict=True):
+            shown["last_used"] = used.get(key.key_id)
+            row.append(used.get(key.key_id, "never"))
+    return Result(data, [Rows(columns, rows, output.KEY_IMPORTANCE)])
 
 
 @click.command(cls=Command, example="keys show key_1a2B3c4D5e6F7g8H")
 @click.argument("key_id", type=REF)
+@usage_stack_option
 @click.pass_obj
-def show(app: App, key_id: str) -> Result:
-    """Show the details of a key. The key itself is not stored."""
+def show(app: App, key_id: str, usage_stack: str | None) -> Result:
+    """Show the details of a key. The key itself is not stored.
+
+    With the optional stack of usage, its last use is shown, to a quarter of an hour.
+    """
     key, now = app.store.find(key_id), app.clock()
     data = {**output.key_object(key, now), "history": output.history_object(key)}
-    return Result(data, [Fields(output.key_fields(key, now))])
+    fields = output.key_fields(key, now)
+    used = last_use(app, key.key_id, usage_stack)
+    if used is not None:
+        data["last_used"] = iso(used[0])
+        fields.append(("Last used", data["last_used"] or "never"))
+    return Result(data, [Fields(fields)])
 
 
 @click.command(cls=Command, example="keys history key_1a2B3c4D5e6F7g8H")

@@ -8,8 +8,9 @@ import click
 
 from keys.cli import output
 from keys.cli.app import App
-from keys.cli.commands import Command, Group
+from keys.cli.commands import Command, Group, usage_stack_option
 from keys.cli.exits import Exit
+from keys.cli.last_use import last_days
 from keys.cli.progress import counting
 from keys.cli.result import Result, telling
 from keys.core import survey
@@ -26,22 +27,29 @@ _COLUMNS: Final = (
 @click.option(
     "--format", "form", type=click.Choice(["csv", "json"]), help="The format.  [default: csv, or that of --output]"
 )
+@usage_stack_option
 @click.pass_obj
-def report(app: App, form: str | None) -> None:
+def report(app: App, form: str | None, usage_stack: str | None) -> None:
     """Report every key, with who created and changed it.
 
     For auditors: one line for each key, without keys and digests, read consistently from the whole table. A change that
-    was made before the history was recorded has no name. Keys that DynamoDB has removed are not in the report.
+    was made before the history was recorded has no name. Keys that DynamoDB has removed are not in the report. With the
+    optional stack of usage, the last column has the day of the last use.
     """
     now = app.clock()
     with counting("Items read") as progress:
         found = records(app.table.scan_consistently(progress), app.leave_out)
         keys = [_reported(key, now) for key in found if isinstance(key, Key)]
     keys.sort(key=lambda key: (key["consumer"], key["created_at"] or "", key["key_id"]))
+    columns = list(_COLUMNS)
+    used = last_days(app, (key["key_id"] for key in keys), usage_stack)
+    if used is not None:
+        columns.append("last_used")
+        keys = [{**key, "last_used": used.get(key["key_id"])} for key in keys]
     if form == "json" or (form is None and app.json):
         output.print_json(keys)
         return
-    output.print_csv(_COLUMNS, keys)
+    output.print_csv(columns, keys)
 
 
 def _reported(key: Key, now: float) -> dict[str, Any]:

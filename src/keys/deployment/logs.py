@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +14,10 @@ from keys.core.errors import ServiceFailure
 MOST_RESULTS: Final = 10_000
 """The results of one query (CloudWatch Logs quotas)."""
 POLL_SECONDS: Final = 0.5
+MOST_QUERIES: Final = 500
+"""The queries for the totals of one log group. A period whose totals do not fit one result is split."""
+DAY: Final = "bin(1d)"
+"""A member for `totals`: the day in UTC."""
 
 _PLAIN: Final = re.compile(r"[\w .:/@+=-]*", re.ASCII)
 
@@ -23,11 +27,27 @@ class Incomplete(ServiceFailure):
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """Lines with the same values. `values`: by member, "" for an absent one. `newest`: the time of the newest line, in
+    milliseconds since 1970.
+    """
+
+    values: Mapping[str, str]
+    lines: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Logs:
-    """CloudWatch Logs. `client`: of boto3. `sleep` is called between two questions for the results of a query."""
+    """CloudWatch Logs. `client`: of boto3. `sleep` is called between two questions for the results of a query.
+
+    `most_results`: of one query. `most_queries`: for the totals of one log group.
+    """
 
     client: Any
     sleep: Callable[[float], None]
+    most_results: int = MOST_RESULTS
+    most_queries: int = MOST_QUERIES
 
     def lines(
         self, group: str, *, having: str, equal: Mapping[str, str], start: int, end: int
@@ -61,6 +81,42 @@ class Logs:
             if start <= before:
                 raise Incomplete(f"More than {MOST_RESULTS:,} lines of {group} have the same time.")
 
+    def totals(
+        self, group: str, by: Sequence[str], *, having: str, equal: Mapping[str, str], start: int, end: int
+    ) -> Iterator[Total]:
+        """How many lines of a log group have the same values, from `start` to before `end`, in milliseconds since 1970.
+
+        `by`: members, and `DAY`. `having` and `equal`: as for `lines`, but a value of `equal` must be plain text. The
+        same values can come several times, with parts of the lines.
+
+        :raises Incomplete: a query failed, or the totals need more than `most_queries`.
+        """
+        conditions = [f"ispresent({having})", *(f'{name} = "{value}"' for name, value in sorted(equal.items()))]
+        waiting, asked = [(start, end)], 0
+        while waiting:
+            first, last = waiting.pop()
+            # The range of a query has whole seconds, and both ends belong to it. The conditions are exact.
+            exact = [f"toMillis(@timestamp) >= {first}", f"toMillis(@timestamp) < {last}"]
+            query = " | ".join(
+                [
+                    f"filter {' and '.join([*conditions, *exact])}",
+                    f"stats count(*) as lines, max(@timestamp) as newest by {', '.join(by)}",
+                    f"limit {self.most_results}",
+                ]
+            )
+            asked += 1
+            rows = self.rows(group, query, start=first // 1000, end=last // 1000 + 1)
+            if len(rows) < self.most_results:
+                yield from (
+                    Total({name: row.get(name, "") for name in by}, int(row["lines"]), _moment(row["newest"]))
+                    for row in rows
+                )
+            elif asked + len(waiting) + 2 > self.most_queries or last - first < 2:
+                raise Incomplete(f"The totals of {group} need more than {self.most_queries:,} queries.")
+            else:
+                middle = (first + last) // 2
+                waiting += [(middle, last), (first, middle)]
+
     def rows(self, group: str, query: str, *, start: int, end: int) -> list[dict[str, str]]:
         """The results of one query, as texts by field.
 
@@ -82,6 +138,14 @@ def _object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _moment(text: str) -> int:
+    """The milliseconds since 1970 of a computed time, which Insights shows as such a number or as `@timestamp`."""
+    try:
+        return int(float(text))
+    except ValueError:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def _seconds(timestamp: str) -> int:

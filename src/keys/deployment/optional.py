@@ -10,6 +10,7 @@ from keys.deployment.target import Resolved, describe_stack
 
 FROM_OUTPUTS: Final[Mapping[str, Mapping[str, str]]] = {
     "events": {"TableName": "ApiKeysTableName", "StreamArn": "ApiKeysTableStreamArn"},
+    "usage": {"AccessLogGroup": "AccessLogGroup"},
     "monitoring": {
         "FunctionName": "AuthorizerFunctionName",
         "LogGroup": "AuthorizerLogGroup",
@@ -19,7 +20,7 @@ FROM_OUTPUTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """For each optional stack: its parameters that are outputs of the authorizer's stack."""
 
-_WITH_FUNCTIONS: Final = ("events",)
+_WITH_FUNCTIONS: Final = ("events", "usage")
 _SHARED: Final = ("PermissionsBoundary", "KmsKeyArn", "PythonRuntime", "Architecture")
 """Parameters of an optional stack with functions that have the value of the authorizer's stack."""
 _MAY_BE_ABSENT: Final = ("AccessLogGroup",)

@@ -6,14 +6,10 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from keys.core.errors import ServiceFailure
-
-MOST_MESSAGES: Final = 10
-"""The messages of one ReceiveMessage request (Amazon SQS API reference)."""
-VISIBILITY_SECONDS: Final = 300
-"""How long a message is hidden from others while it is replayed."""
+from keys.deployment.failure_queue import FailureQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +33,8 @@ class Replay:
     """`client` creates AWS clients: `sqs`, `dynamodbstreams`, `lambda`."""
 
     def __init__(self, client: Callable[[str], Any], *, queue_url: str, stream_arn: str, function: str) -> None:
-        self._sqs, self._streams, self._lambda = (client(name) for name in ("sqs", "dynamodbstreams", "lambda"))
-        self._queue_url = queue_url
+        self._streams, self._lambda = client("dynamodbstreams"), client("lambda")
+        self._queue = FailureQueue(client("sqs"), queue_url)
         self._stream_arn = stream_arn
         self._function = function
 
@@ -49,27 +45,13 @@ class Replay:
 
         :raises ServiceFailure: the function failed again. The message stays in the queue.
         """
-        seen = set[str]()
-        while messages := self._receive(seen):
-            for message in messages:
-                wanted = read(message["Body"])
-                records = list(self._records(wanted))
-                if records:
-                    self._invoke(records)
-                    self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
-                yield Replayed(wanted, len(records))
-
-    def _receive(self, seen: set[str]) -> list[dict[str, Any]]:
-        """The next messages, without those that were received before. Empty at the end."""
-        answer = self._sqs.receive_message(
-            QueueUrl=self._queue_url,
-            MaxNumberOfMessages=MOST_MESSAGES,
-            VisibilityTimeout=VISIBILITY_SECONDS,
-            WaitTimeSeconds=1,
-        )
-        new = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
-        seen.update(message["MessageId"] for message in new)
-        return new
+        for message in self._queue.messages():
+            wanted = read(message["Body"])
+            records = list(self._records(wanted))
+            if records:
+                self._invoke(records)
+                self._queue.delete(message)
+            yield Replayed(wanted, len(records))
 
     def _records(self, wanted: Range) -> Iterator[dict[str, Any]]:
         for shard in self._shards():

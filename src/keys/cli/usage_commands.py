@@ -1,0 +1,271 @@
+"""The command `usage`, and the keys that nobody uses for `list --unused-for`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+
+from keys.cli import output
+from keys.cli.app import App, note
+from keys.cli.commands import DURATION, NAME, REF, Command, usage_stack_option, yes_option
+from keys.cli.exits import Exit
+from keys.cli.progress import counting
+from keys.cli.result import Result, Rows
+from keys.core import usage_items
+from keys.core.errors import BadInput, NotFound
+from keys.core.record import Key
+from keys.core.schema import iso
+from keys.deployment import access_logs, optional, usage_replay, usage_table
+from keys.deployment import usage as usages
+from keys.deployment.logs import Logs
+from keys.deployment.usage import API_KEY, CLASSES, JWT, By, LogUsage, NotKnown, Sum, Unused, Usage
+from keys.deployment.words import plural
+
+_BAR: Final = 30
+_MOST_DAYS: Final = 400
+
+
+def source(app: App, usage_stack: str | None, by: By | None = None) -> Usage:
+    """Where the usage of this deployment's keys is read: the table of usage if there is one, else the access logs.
+
+    Only the access logs have routes.
+
+    :raises KeysError: see `App.deployment` and `usage_table.find`.
+    """
+    deployment = app.deployment
+    logs = access_logs.find(deployment.client, deployment.function, app.clock())
+    if by is not By.ROUTE:
+        table = usage_table.find(
+            app.resolved, usage_stack, logs, lambda: (key.key_id for key in app.store.all()), app.sleep
+        )
+        if table is not None:
+            return table
+    return LogUsage(Logs(deployment.client("logs"), app.sleep), logs)
+
+
+@click.command(cls=Command, example="keys usage --stack multi-auth --consumer acme --since 30d --by day")
+@click.option(
+    "--key", "key_id", type=REF, metavar="KEY_ID", help="Only this key, and the keys that it was rolled from and to."
+)
+@click.option("--consumer", type=NAME, help="Only the keys of this consumer.")
+@click.option(
+    "--since", type=DURATION, default="30d", show_default=True, help="How far to go back, such as 24h or 90d."
+)
+@click.option(
+    "--by",
+    type=click.Choice([by.value for by in By]),
+    help="What requests are counted by.  [default: key; with --key, day]",
+)
+@click.option("--replay", is_flag=True, help="Count the requests again that the stack of usage could not count.")
+@click.option("--forget", is_flag=True, help="Delete what the stack of usage has of the key that --key names.")
+@usage_stack_option
+@yes_option
+@click.pass_obj
+def usage(
+    app: App,
+    key_id: str | None,
+    consumer: str | None,
+    since: int,
+    by: str | None,
+    replay: bool,
+    forget: bool,
+    usage_stack: str | None,
+    yes: bool,
+) -> Result:
+    """Show who used which key: requests, and the last use.
+
+    The command reads the table of the optional stack of usage, which has whole days. Without it, and for routes, it
+    reads the access logs of the APIs that can invoke the authorizer, for which AWS charges. JWTs are counted by issuer,
+    and requests that no credential identified as `none`, only from the logs. All counts are approximate, because logs
+    are delivered at least once.
+    """
+    if replay:
+        return _replayed(app, usage_stack, yes=yes)
+    if forget:
+        return _forgotten(app, key_id, usage_stack, yes=yes)
+    if key_id and consumer:
+        raise BadInput("Specify --key or --consumer, not both.")
+    if not since:
+        raise BadInput("--since must be longer than 0.")
+    chosen = By(by) if by else (By.DAY if key_id else By.KEY)
+    found, now = source(app, usage_stack, chosen), int(app.clock()) + 1
+    if not found.began:
+        missing = "; ".join(map(str, found.unread)) or "No API is permitted to invoke the authorizer"
+        raise NotKnown(f"There is no access log to read. {missing}. See docs/usage.md.")
+    start = max(now - since, min(found.began, now))
+    only = _key_ids(app, key_id, consumer)
+    note(f"Reading {found.name} since {iso(start)}.")
+    totals = usages.sums(found.counts(chosen, start, now, only), chosen)
+    if only and chosen is By.KEY:
+        totals = {(API_KEY, each): Sum() for each in sorted(only)} | totals
+    consumers = {key.key_id: key.consumer for key in app.store.all()} if chosen is By.KEY and totals else {}
+    rows = [_row(chosen, names, total, consumers) for names, total in totals.items()]
+    data = {
+        "source": found.name,
+        "since": iso(start),
+        "until": iso(now),
+        "not_read": [str(each) for each in found.unread],
+        "requests": sum(total.requests for total in totals.values()),
+        "by": chosen.value,
+        "rows": rows,
+    }
+    notes = _unread_notes(found)
+    if start > now - since:
+        notes.append(f"{found.name[0].upper()}{found.name[1:]} begins at {iso(start)}.")
+    if not rows:
+        return Result(data, notes=[*notes, "There are no such requests in this time."])
+    return Result(data, [_table(chosen, rows, start, now)], notes)
+
+
+def unused_result(
+    app: App,
+    keys: Iterable[Key],
+    seconds: int,
+    *,
+    from_start: bool,
+    without_apis: Collection[str],
+    usage_stack: str | None,
+) -> Result:
+    """The result of `list --unused-for`.
+
+    :raises NotKnown: it cannot be known which keys are unused.
+    """
+    found, now = source(app, usage_stack), int(app.clock())
+    answer = usages.unused(
+        found, keys, start=now - seconds, now=now + 1, from_start=from_start, without_apis=without_apis
+    )
+    return _unused(app, found, answer)
+
+
+def _unused(app: App, found: Usage, answer: Unused) -> Result:
+    now = app.clock()
+    data = {
+        "source": found.name,
+        "since": iso(answer.since),
+        "unused": [output.key_object(key, now) for key in answer.keys],
+        "made_since": [key.ref for key in answer.newer],
+        "without_key_id": [key.ref for key in answer.nameless],
+        "not_read": [str(each) for each in answer.ignored],
+    }
+    notes = [f"Not used since {iso(answer.since)}, as {found.name} says: {plural(len(answer.keys), 'key')}."]
+    apart = {
+        "Not judged, because they were made since then, or it is not known when": answer.newer,
+        "Not judged, because they have no valid key ID, which is what the requests are counted by": answer.nameless,
+    }
+    notes += [f"{why}: {', '.join(key.ref for key in keys)}." for why, keys in apart.items() if keys]
+    notes += _unread_notes(found)
+    rows = [output.key_row(key, now) for key in answer.keys]
+    return Result(data, [Rows(output.KEY_COLUMNS, rows, output.KEY_IMPORTANCE)] if rows else [], notes)
+
+
+def _replayed(app: App, usage_stack: str | None, *, yes: bool) -> Result:
+    name, outputs, _ = optional.outputs(app.resolved, usage_table.STACK, usage_stack)
+    app.confirm(f"Count the requests in the queue of failures of {name} again?", yes=yes)
+    with counting("Lines counted") as progress:
+        done = 0
+        batches = 0
+        url, function = outputs["FailuresQueueUrl"], outputs["UsageFunctionName"]
+        for lines in usage_replay.replay(app.resolved.client, queue_url=url, function=function):
+            done, batches = done + lines, batches + 1
+            progress(done, None)
+    data = {"batches": batches, "lines": done}
+    if not batches:
+        return Result(data, notes=["The queue of failures is empty."], exit=Exit.NO_EFFECT)
+    return Result(data, [f"{plural(done, 'line')} counted again. A line can have been counted before."])
+
+
+def _forgotten(app: App, key_id: str | None, usage_stack: str | None, *, yes: bool) -> Result:
+    if key_id is None:
+        raise BadInput("--forget needs --key KEY_ID.")
+    name, outputs, _ = optional.outputs(app.resolved, usage_table.STACK, usage_stack)
+    app.confirm(f"Delete the usage of {key_id} in {name} permanently?", yes=yes)
+    uses = usage_table.Uses(app.resolved.client("dynamodb"), outputs["UsageTableName"], app.sleep)
+    count = uses.forget(usage_items.key_subject(key_id))
+    data = {"key_id": key_id, "deleted": count}
+    if not count:
+        return Result(data, notes=[f"There is no usage of {key_id} in {name}."], exit=Exit.NO_EFFECT)
+    return Result(data, [f"The usage of {key_id} is deleted: {plural(count, 'item')}."])
+
+
+def _unread_notes(found: Usage) -> list[str]:
+    return [f"Not read: {each}." for each in found.unread]
+
+
+def _key_ids(app: App, key_id: str | None, consumer: str | None) -> set[str] | None:
+    """The IDs of the keys that are meant; None for all credentials."""
+    if consumer:
+        found = {key.key_id for key in app.store.all(consumer)}
+        if not found:
+            raise NotFound(f"There are no keys of the consumer {consumer!r} in the table {app.table.name}.")
+        return found
+    return _rolled(app, key_id) if key_id else None
+
+
+def _rolled(app: App, ref: str) -> set[str]:
+    """The ID of a key, and those of the keys that it was rolled from and to. A deleted key stands for itself."""
+    found, waiting = set[str](), [ref]
+    while waiting:
+        wanted = waiting.pop()
+        try:
+            key = app.store.find(wanted)
+        except NotFound:
+            found.add(wanted)
+            continue
+        found.add(key.key_id)
+        waiting += [each for each in (key.rolled_from, key.rolled_to) if each and each not in found]
+    return found
+
+
+def _row(by: By, names: tuple[str, ...], total: Sum, consumers: Mapping[str, str]) -> dict[str, Any]:
+    if by is By.KEY:
+        kind, name = names
+        is_jwt = kind == JWT
+        named: dict[str, Any] = {
+            "credential": kind or None,
+            "key_id": None if is_jwt else name or None,
+            "issuer": name or None if is_jwt else None,
+            "consumer": None if is_jwt else consumers.get(name),
+        }
+    else:
+        named = {by.value: names[0]}
+    classes = {name: total.by_class[name] for name in CLASSES}
+    return {**named, "requests": total.requests, **classes, "last_used": iso(total.last or None)}
+
+
+def _table(by: By, rows: Sequence[Mapping[str, Any]], start: int, end: int) -> Rows:
+    heads = ("REQUESTS", *(name.upper() for name in CLASSES))
+    if by is By.KEY:
+        shown = [[_credential(row), row["consumer"] or "", *_numbers(row), row["last_used"] or "never"] for row in rows]
+        return Rows(("CREDENTIAL", "CONSUMER", *heads, "LAST USED"), shown, (0, 2, 7, 1))
+    if by is By.DAY:
+        return Rows(("DAY", *heads, ""), _days(rows, start, end), (0, 1, 6))
+    if by is By.STATUS:
+        return Rows(("STATUS", "REQUESTS"), [[row["status"], f"{row['requests']:,}"] for row in rows])
+    return Rows(
+        ("ROUTE", *heads, "LAST USED"), [[row["route"], *_numbers(row), row["last_used"]] for row in rows], (0, 1)
+    )
+
+
+def _credential(row: Mapping[str, Any]) -> str:
+    return row["key_id"] or row["issuer"] or row["credential"] or "none"
+
+
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    return [f"{row[name]:,}" for name in ("requests", *CLASSES)]
+
+
+def _days(rows: Sequence[Mapping[str, Any]], start: int, end: int) -> list[list[str]]:
+    """A row with a bar for each day, also for those without requests."""
+    known = {row["day"]: row for row in rows}
+    most = max(row["requests"] for row in rows)
+    first, last = (datetime.fromtimestamp(second, UTC).date() for second in (start, end))
+    every = [str(first + timedelta(days=number)) for number in range(min((last - first).days + 1, _MOST_DAYS))]
+    empty = dict.fromkeys(("requests", *CLASSES), 0)
+    return [
+        [day, *_numbers(row), "#" * -(-row["requests"] * _BAR // most)]
+        for day in sorted({*every, *known})
+        for row in [known.get(day, empty)]
+    ]

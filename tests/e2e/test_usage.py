@@ -1,0 +1,74 @@
+"""From requests to `keys usage` and `keys list --unused-for`, on the local system."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from authorizer import api_key
+from local.deployment import STACK
+from local.system import KEYS, System
+from tests.e2e.conftest import Caller, Keys
+
+REQUESTS = 12
+"""The requests with each key. Most of them are answered from the authorizer cache."""
+
+
+def run(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command: list[Any] = [KEYS, *arguments, "--stack", STACK, "--output", "json"]
+    env = system.emulator.environment()
+    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def answer(system: System, *arguments: str) -> Any:
+    done = run(system, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def made(system: System) -> dict[str, list[str]]:
+    """The IDs of keys that were used, and of keys that were not. Each used key has permitted and refused requests."""
+    keys, caller = Keys(system), Caller(system.deployment.url)
+    used, silent = ([keys.create("--consumer", "usage-e2e") for _ in range(number)] for number in (3, 2))
+    for number in range(REQUESTS):
+        for key in used:
+            if number % 3:
+                assert caller.bearer(key["key"]).status == 200
+            else:
+                assert caller.send(f"Bearer {key['key']}", path="/reports", method="POST").status == 403
+    ids = {name: [key["key_id"] for key in found] for name, found in (("used", used), ("silent", silent))}
+    return {**ids, "digests": [api_key.digest(key["key"]) for key in (*used, *silent)]}
+
+
+def test_the_counts_are_right_by_key_and_class_for_hits_and_misses(system: System, made: dict[str, list[str]]) -> None:
+    rows = answer(system, "usage", "--consumer", "usage-e2e", "--by", "key", "--since", "1d")["rows"]
+    counts = {row["key_id"]: (row["2xx"], row["4xx"]) for row in rows}
+    assert counts == {
+        **dict.fromkeys(made["used"], (REQUESTS * 2 // 3, REQUESTS // 3)),
+        **dict.fromkeys(made["silent"], (0, 0)),
+    }
+    days = answer(system, "usage", "--key", made["used"][0])["rows"]
+    assert sum(row["requests"] for row in days) == REQUESTS
+
+
+def test_a_new_log_lists_no_key_as_unused_and_no_key_that_is_newer(system: System, made: dict[str, list[str]]) -> None:
+    refused = run(system, "list", "--unused-for", "90d", "--consumer", "usage-e2e")
+    assert (refused.returncode, refused.stdout) == (10, "")
+    found = answer(system, "list", "--unused-for", "90d", "--since-start", "--consumer", "usage-e2e")
+    assert (found["unused"], sorted(found["made_since"])) == ([], sorted(made["silent"]))
+
+
+def test_exactly_the_keys_that_no_request_used_since_the_log_began_are_unused(
+    system: System, made: dict[str, list[str]]
+) -> None:
+    keys, yesterday = Keys(system), int(time.time()) - 86_400
+    for digest in made["digests"]:
+        keys.update(digest, "SET created_at = :at", {":at": {"N": str(yesterday)}})
+    found = answer(system, "list", "--unused-for", "1h", "--since-start", "--consumer", "usage-e2e")
+    assert sorted(key["key_id"] for key in found["unused"]) == sorted(made["silent"])
+    assert found["made_since"] == []
