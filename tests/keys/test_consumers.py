@@ -1,7 +1,5 @@
 """The commands on consumers."""
 
-from typing import Any
-
 import pytest
 
 from authorizer import api_key
@@ -83,33 +81,16 @@ def test_new_data_goes_to_all_keys_of_the_consumer(keys: KeysCommand, count: int
     assert keys.json("list", "--consumer", "other")[0]["data"] == {"plan": "old"}
 
 
-class Failing:
-    """A client whose transactions fail after the first ones."""
-
-    def __init__(self, client: Any, transactions: int) -> None:
-        self._client = client
-        self.left = transactions
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "transact_write_items":
-            self.left -= 1
-            if self.left < 0:
-                raise ConnectionResetError
-        return getattr(self._client, name)
-
-
 def test_what_was_cut_off_is_done_by_the_same_command(keys: KeysCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "BATCH", 10)
     keys.run("consumer", "create", "acme", "--data", '{"plan":"old"}')
     add_keys(keys, 25)
-    working = keys.client
-    failing: Any = Failing(working, 2)
-    keys.client = failing
-    cut_off = keys.run("consumer", "update", "acme", "--data", '{"plan": "new"}')
+    left = [keys.client.transact_write_items] * 2
+    failing = keys.with_client(transact_write_items=lambda **arguments: left.pop()(**arguments))
+    cut_off = failing.run("consumer", "update", "acme", "--data", '{"plan": "new"}')
     assert cut_off.exit_code == 1
     assert "Keys updated: 10 of 25." in cut_off.stderr
     assert "run the same command again" in cut_off.stderr
-    keys.client = working
     assert plans(keys) == {"old", "new"}
     assert keys.json("consumer", "update", "acme", "--data", '{"plan": "new"}')["keys_updated"] == 15
     assert plans(keys) == {"new"}

@@ -3,7 +3,6 @@
 import itertools
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,6 @@ from keys.deployment.target import Resolved
 from tests.support.keys_command import KeysCommand
 
 
-@dataclass
-class Interfered:
-    """A client that calls a function just before the first write."""
-
-    client: Any
-    happens: Callable[[], object]
-    method: str = "transact_write_items"
-    always: bool = False
-    happened: bool = False
-
-    def __getattr__(self, name: str) -> Any:
-        if name == self.method and not self.happened:
-            self.happened = not self.always
-            self.happens()
-        return getattr(self.client, name)
-
-
 def run_interfered(
     keys: KeysCommand,
     happens: Callable[[], object],
@@ -44,10 +26,16 @@ def run_interfered(
     always: bool = False,
     method: str = "transact_write_items",
 ) -> Result:
-    client: Any = Interfered(keys.client, happens, method, always)
-    resolved = Resolved(Table(client, keys.table, lambda seconds: None), "mak", accept_imported=False)  # noqa: ARG005
-    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, resolve=lambda target, env: resolved)  # noqa: ARG005
-    return CliRunner().invoke(main, arguments, obj=app, catch_exceptions=False)
+    """Run a command, and call `happens` before its first use of this method of the client, or before each one."""
+    left = [happens]
+
+    def interfered(**values: Any) -> Any:
+        for happen in [happens] if always else left[:]:
+            left.clear()
+            happen()
+        return getattr(keys.client, method)(**values)
+
+    return keys.with_client(**{method: interfered}).run(*arguments)
 
 
 def refusal(code: str, message: str = "no") -> Callable[..., Any]:
@@ -114,16 +102,8 @@ def test_a_key_made_while_its_consumer_is_changed_is_changed_too(keys: KeysComma
 def test_whoever_is_always_too_late_is_told_so(keys: KeysCommand) -> None:
     key_id = keys.create()["key_id"]
 
-    class AlwaysInterfered(Interfered):
-        def __getattr__(self, name: str) -> Any:
-            self.happened = False
-            return super().__getattr__(name)
-
     flip = iter(["disable", "enable"] * 10)
-    client: Any = AlwaysInterfered(keys.client, lambda: keys.run(next(flip), key_id))
-    resolved = Resolved(Table(client, keys.table, lambda seconds: None), "mak", accept_imported=False)  # noqa: ARG005
-    app = App(clock=keys.clock, sleep=lambda seconds: None, env={}, resolve=lambda target, env: resolved)  # noqa: ARG005
-    result = CliRunner().invoke(main, ["roll", key_id], obj=app, catch_exceptions=False)
+    result = run_interfered(keys, lambda: keys.run(next(flip), key_id), "roll", key_id, always=True)
     assert result.exit_code == 4
     assert len(keys.json("list")) == 1
 

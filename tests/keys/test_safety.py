@@ -146,17 +146,12 @@ def test_a_change_of_a_version_without_numbers_is_not_lost(keys: KeysCommand) ->
 def test_an_update_writes_only_what_it_changes(keys: KeysCommand) -> None:
     calls: list[Any] = []
 
-    class Recording:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(keys.client, name)
-
-        def transact_write_items(self, **arguments: Any) -> Any:
-            calls.append(arguments)
-            return keys.client.transact_write_items(**arguments)
+    def record(**arguments: Any) -> Any:
+        calls.append(arguments)
+        return keys.client.transact_write_items(**arguments)
 
     key_id = keys.create()["key_id"]
-    client: Any = Recording()
-    KeysCommand(client, keys.table, keys.clock).run("update", key_id, "--description", "x")
+    keys.with_client(transact_write_items=record).run("update", key_id, "--description", "x")
     (write,) = calls[0]["TransactItems"]
     assert (
         write["Update"]["UpdateExpression"]
@@ -166,24 +161,16 @@ def test_an_update_writes_only_what_it_changes(keys: KeysCommand) -> None:
 
 def test_deleting_a_key_first_ends_it_with_an_entry(keys: KeysCommand) -> None:
     created = keys.create()
-    item: dict[str, Any] = {}
+    items: list[Any] = []
 
-    def look() -> None:
-        item.update(keys.items()[0] if "key_id" in keys.items()[0] else keys.items()[1])
+    def look(**arguments: Any) -> Any:
+        if "Delete" in arguments["TransactItems"][0]:
+            items.extend(item for item in keys.items() if "key_id" in item)
+        return keys.client.transact_write_items(**arguments)
 
-    class BeforeRemoval:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(keys.client, name)
-
-        def transact_write_items(self, **arguments: Any) -> Any:
-            if "Delete" in arguments["TransactItems"][0]:
-                look()
-            return keys.client.transact_write_items(**arguments)
-
-    client: Any = BeforeRemoval()
-    command = KeysCommand(client, keys.table, keys.clock)
+    command = keys.with_client(transact_write_items=look)
     assert command.run("delete", created["key_id"], "--reason", "ticket 9", "--yes").exit_code == 0
-    ended = Key.from_item(item)
+    ended = Key.from_item(items[0])
     assert (ended.revoked_at, ended.history[-1].what, ended.history[-1].reason) == (NOW, "deleted", "ticket 9")
     assert keys.json("list") == []
 

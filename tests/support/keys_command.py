@@ -11,6 +11,7 @@ from keys.cli.app import App
 from keys.cli.main import main
 from keys.core.table import Table
 from keys.deployment.target import Resolved, Target
+from tests.support.changed import Changed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,6 +45,11 @@ class KeysCommand:
         result = CliRunner().invoke(main, arguments, input=stdin, obj=self.app(), catch_exceptions=False)
         assert "Traceback" not in result.stderr
         return result
+
+    def with_client(self, **methods: Any) -> "KeysCommand":
+        """The command with a client that has these methods in the place of its own."""
+        client: Any = Changed(self.client, **methods)
+        return KeysCommand(client, self.table, self.clock)
 
     def json(self, *arguments: str, stdin: str = "") -> Any:
         """The JSON output of the command, which succeeded."""
