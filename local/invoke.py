@@ -123,7 +123,8 @@ def invoke(directory: Path, file: Path, function: str | None, way: str | None, i
     try:
         event = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StepError(f"{file} cannot be read as JSON: {error}. Example: make invoke EVENT=events/jwt.json") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StepError(f"{file} cannot be read as JSON: {why}. Example: make invoke EVENT=events/jwt.json") from None
     if not isinstance(event, dict):
         raise StepError(f"{file} is not an event, because it contains no JSON object.")
     name = function or ("Authorizer" if event.get("type") == "REQUEST" else "Me")

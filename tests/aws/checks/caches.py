@@ -59,7 +59,6 @@ def a_revoked_key_is_refused_within_the_bound(deployed: Deployed) -> None:
     "docs/operations.md",
     "Each stage has its own authorizer cache. Run the command for each stage that uses the authorizer",
     needs=("apigateway:DELETE", "logs:FilterLogEvents"),
-    not_on_emulator="it has no FlushStageAuthorizersCache",
 )
 def a_flush_ends_the_cached_decisions(deployed: Deployed) -> None:
     created = deployed.create_key()
