@@ -8,6 +8,7 @@ emulator's private functions through `wrapping.py` alone.
 from local.gateway import (
     access_log,
     cache_flush,
+    global_table,
     http_definition,
     http_request,
     insights,
@@ -28,6 +29,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *cache_flush.WRAPPERS,
     *insights.WRAPPERS,
     *streams.WRAPPERS,
+    *global_table.WRAPPERS,
     *access_log.WRAPPERS,
     *subscriptions.WRAPPERS,
 )

@@ -98,7 +98,8 @@ def test_a_stack_of_0_1_goes_over_with_its_keys_while_an_api_of_ones_own_stays(
 ) -> None:
     given = local_parameters() | {"SampleApi": "None", "TableRemovalPolicy": "Retain"}
     before = deploy_template(system.emulator, template_of_before(tmp_path), STACK, given, DIRECTORY / f"{STACK}.log")
-    key = create_key(system.emulator, before["ApiKeys"], "--consumer", "globex")["key"]
+    # This stack has the functions of this version, and their sample rules. The rules of the page are applied below.
+    key = create_key(system.emulator, before["ApiKeys"], "--consumer", "globex", "--scopes", "reports:write")["key"]
     mine = api_of_ones_own(system)
     assert report(mine, key) == (201, "globex")
 
