@@ -70,13 +70,15 @@ class Decider:
         """
         started = time.perf_counter()
         request = event if isinstance(event, dict) else {}
+        context = request.get("requestContext")
+        context = context if isinstance(context, dict) else {}
         identity: Identity | None = None
         outcome: dict[str, Any] | Exception
         try:
-            _check_api(request)
+            _check_api(request, context)
             identity = authenticate(self._authenticators, bearer_token(request))
             arn = request.get("methodArn") or request.get("routeArn")
-            outcome = self._respond(identity, arn, source_address(request))
+            outcome = self._respond(identity, arn, _source(context))
             decision = Decision("allow", None, identity.kind, identity.key_id)
         except Refusal as error:
             outcome = Unauthorized()
@@ -85,13 +87,13 @@ class Decider:
             outcome = Undecided()
             known = (identity.kind, identity.key_id) if identity else (None, None)
             decision = Decision("fail", _cause(error), *known)
-        self._record(decision, _request_id(request) or request_id, (time.perf_counter() - started) * 1000)
+        self._record(decision, _request_id(context) or request_id, (time.perf_counter() - started) * 1000)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
 
-def _check_api(event: Mapping[str, Any]) -> None:
+def _check_api(event: Mapping[str, Any], context: Mapping[str, Any]) -> None:
     """Refuse events of other kinds of authorizers.
 
     A TOKEN authorizer (API Gateway developer guide, "Input to a Lambda authorizer") sends one header without its name.
@@ -99,20 +101,17 @@ def _check_api(event: Mapping[str, Any]) -> None:
     """
     if event.get("type") == "TOKEN":
         raise Refusal(Reason.TOKEN_AUTHORIZER)
-    context = event.get("requestContext")
-    if isinstance(context, dict) and context.get("eventType") == "CONNECT":
+    if context.get("eventType") == "CONNECT":
         raise Refusal(Reason.WEBSOCKET_API)
 
 
-def source_address(event: Mapping[str, Any]) -> str | None:
+def _source(context: Mapping[str, Any]) -> str | None:
     """The address from which API Gateway received the request, or None. Headers such as X-Forwarded-For are not read.
 
-    `requestContext.identity.sourceIp` (REST APIs, and payload format 1.0) or `requestContext.http.sourceIp` (2.0). IAM
-    has no `aws:SourceIp` for a request through a VPC endpoint ("AWS global condition context keys"), which `vpceId`
-    tells.
+    `identity.sourceIp` (REST APIs, and payload format 1.0) or `http.sourceIp` (2.0). IAM has no `aws:SourceIp` for a
+    request through a VPC endpoint ("AWS global condition context keys"), which `vpceId` tells.
     """
-    context = event.get("requestContext")
-    found = context.get("http", context.get("identity")) if isinstance(context, dict) else None
+    found = context.get("http", context.get("identity"))
     address = found.get("sourceIp") if isinstance(found, dict) and not found.get("vpceId") else None
     return address if isinstance(address, str) and address else None
 
@@ -124,10 +123,7 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}:{code}" if isinstance(code, str) else type(error).__name__
 
 
-def _request_id(event: Mapping[str, Any]) -> str | None:
+def _request_id(context: Mapping[str, Any]) -> str | None:
     """API Gateway's extended request id, as in the access log. A client can choose `requestId`, so it comes second."""
-    context = event.get("requestContext")
-    if not isinstance(context, dict):
-        return None
     ids = (context.get("extendedRequestId"), context.get("requestId"))
     return next((request_id for request_id in ids if isinstance(request_id, str) and request_id), None)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from authorizer.access import EVERY_ROUTE, AccessRules
 from authorizer.api_key import PREFIX_PATTERN
@@ -16,53 +16,10 @@ LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 MOST_WAITING_SECONDS: Final = 8
 """Less than the function's timeout of 10 seconds, so that an outage is answered and logged before Lambda ends it."""
 
-
-class Settings(NamedTuple):
-    """All settings. Times are in seconds. The upper-case name of a setting is its environment variable."""
-
-    api_keys_table: str
-    """The DynamoDB table of the API keys."""
-    rules: AccessRules
-    """The access rules of the file."""
-    api_key_prefix: str = "mak"
-    """The first part of every API key."""
-    api_key_cache_seconds: float = 30
-    """How long the key cache keeps an API key that was found."""
-    api_key_timeout_seconds: float = 2
-    """The time limit of one lookup in DynamoDB, including its second attempt."""
-    accept_imported_keys: bool = False
-    """Whether tokens that are not in the product's key format are looked up in the table as well."""
-    jwt_leeway_seconds: float = 30
-    """The accepted clock difference between provider and function when the times of a token are checked."""
-    jwks_fresh_seconds: float = 600
-    """The age up to which signing keys count as fresh. The authorizer fetches them again at 80% of it."""
-    jwks_stale_seconds: float = 86_400
-    """The maximum age of the last fetched signing keys while the provider cannot be reached."""
-    jwks_cooldown_seconds: float = 10
-    """The time between two fetches that tokens without a matching signing key cause, after the first five."""
-    jwks_timeout_seconds: float = 2.5
-    """The time limit of one fetch of signing keys, including discovery."""
-    jwks_seed: str | None = None
-    """A file with a key set, for use until the first fetch succeeds. Its path is relative to this file. It requires
-    a single provider."""
-    simple_responses: bool = False
-    """Whether the authorizer returns the simple response of HTTP APIs, which allows every route. It excludes access
-    rules."""
-    data_encoding: DataEncoding = "json"
-    """How `data` is encoded in the context: JSON, or the base64url encoding of the JSON."""
-    max_policy_bytes: int = 8192
-    """The maximum size of a policy. Before you raise it, test on AWS that API Gateway accepts a policy of that size."""
-    powertools_log_level: str = "INFO"
-    """INFO: one line for each decision. WARNING: the line of an accepted or refused credential has only metrics."""
-    powertools_service_name: str = "authorizer"
-    """The `service` of log lines and metrics."""
-    powertools_metrics_namespace: str = "MultiAuth"
-    """The namespace of the metrics."""
-    stack_name: str | None = None
-    """The name of the stack, a dimension of the metrics."""
-    providers: tuple[Provider, ...] = ()
-    providers_from: str = "none"
-    """Where the providers are configured, for the log."""
+PARAMETER: Final = "an environment variable only"
+"""The template sets it, and the `keys` command reads it from the stack."""
+TUNED: Final = "an environment variable, or an entry of the file"
+IN_FILE: Final = "an entry of the file only"
 
 
 class Kind(NamedTuple):
@@ -89,41 +46,77 @@ def _truth(text: str) -> object:
 
 _BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool), _truth)
 _TEXT = Kind("a non-empty string", lambda value: isinstance(value, str) and value != "")
+_PREFIX = Kind(
+    "at most 20 lower-case letters and digits, starting with a letter, in parts separated by single underscores",
+    lambda value: PREFIX_PATTERN.match(value) is not None,
+)
+_LEVEL = Kind(f"one of {', '.join(LOG_LEVELS)}", lambda value: value in LOG_LEVELS, str.upper)
+_ENCODING = Kind('"json" or "base64url"', lambda value: value in ("json", "base64url"))
+# Lambda limits a response to 6 MB. A policy of 1 MB stays well below that.
+_POLICY_BYTES = Kind(
+    "an integer from 1,000 to 1,000,000", lambda value: type(value) is int and 1000 <= value <= 1_000_000
+)
 
-PARAMETERS: Final[Mapping[str, Kind]] = {
-    "api_keys_table": _TEXT,
-    "api_key_prefix": Kind(
-        "at most 20 lower-case letters and digits, starting with a letter, in parts separated by single underscores",
-        lambda value: PREFIX_PATTERN.match(value) is not None,
-    ),
-    "api_key_cache_seconds": _seconds(0, 3600),
-    "accept_imported_keys": _BOOLEAN,
-    "powertools_log_level": Kind(f"one of {', '.join(LOG_LEVELS)}", lambda value: value in LOG_LEVELS, str.upper),
-    "powertools_service_name": _TEXT,
-    "powertools_metrics_namespace": _TEXT,
-    "stack_name": _TEXT,
-}
-"""Environment variables only. The template sets them, and the `keys` command reads them from the stack."""
 
-TUNING: Final[Mapping[str, Kind]] = {
-    "api_key_timeout_seconds": _seconds(0.1, 8),
-    "jwt_leeway_seconds": _seconds(0, 300),
-    "jwks_fresh_seconds": _seconds(10, 86_400),
-    "jwks_stale_seconds": _seconds(0, 604_800),
-    "jwks_cooldown_seconds": _seconds(1, 600),
-    "jwks_timeout_seconds": _seconds(0.1, 8),
-    "jwks_seed": _TEXT,
-    "simple_responses": _BOOLEAN,
-    "data_encoding": Kind('"json" or "base64url"', lambda value: value in ("json", "base64url")),
-}
-"""Environment variables, or entries of the file."""
+class Settings(NamedTuple):
+    """All settings. Times are in seconds. The upper-case name of a setting is its environment variable.
 
-FILE_ONLY: Final[Mapping[str, Kind]] = {
-    "max_policy_bytes": Kind(
-        "an integer from 1,000 to 1,000,000", lambda value: type(value) is int and 1000 <= value <= 1_000_000
-    )
-}
-"""Entries of the file only. Lambda limits a response to 6 MB; a policy of 1 MB stays well below that."""
+    The annotation of a setting has the values that it accepts, and where it can be set.
+    """
+
+    api_keys_table: Annotated[str, _TEXT, PARAMETER]
+    """The DynamoDB table of the API keys."""
+    rules: AccessRules
+    """The access rules of the file."""
+    api_key_prefix: Annotated[str, _PREFIX, PARAMETER] = "mak"
+    """The first part of every API key."""
+    api_key_cache_seconds: Annotated[float, _seconds(0, 3600), PARAMETER] = 30
+    """How long the key cache keeps an API key that was found."""
+    api_key_timeout_seconds: Annotated[float, _seconds(0.1, 8), TUNED] = 2
+    """The time limit of one lookup in DynamoDB, including its second attempt."""
+    accept_imported_keys: Annotated[bool, _BOOLEAN, PARAMETER] = False
+    """Whether tokens that are not in the product's key format are looked up in the table as well."""
+    jwt_leeway_seconds: Annotated[float, _seconds(0, 300), TUNED] = 30
+    """The accepted clock difference between provider and function when the times of a token are checked."""
+    jwks_fresh_seconds: Annotated[float, _seconds(10, 86_400), TUNED] = 600
+    """The age up to which signing keys count as fresh. The authorizer fetches them again at 80% of it."""
+    jwks_stale_seconds: Annotated[float, _seconds(0, 604_800), TUNED] = 86_400
+    """The maximum age of the last fetched signing keys while the provider cannot be reached."""
+    jwks_cooldown_seconds: Annotated[float, _seconds(1, 600), TUNED] = 10
+    """The time between two fetches that tokens without a matching signing key cause, after the first five."""
+    jwks_timeout_seconds: Annotated[float, _seconds(0.1, 8), TUNED] = 2.5
+    """The time limit of one fetch of signing keys, including discovery."""
+    jwks_seed: Annotated[str | None, _TEXT, TUNED] = None
+    """A file with a key set, for use until the first fetch succeeds. Its path is relative to this file. It requires
+    a single provider."""
+    simple_responses: Annotated[bool, _BOOLEAN, TUNED] = False
+    """Whether the authorizer returns the simple response of HTTP APIs, which allows every route. It excludes access
+    rules."""
+    data_encoding: Annotated[DataEncoding, _ENCODING, TUNED] = "json"
+    """How `data` is encoded in the context: JSON, or the base64url encoding of the JSON."""
+    max_policy_bytes: Annotated[int, _POLICY_BYTES, IN_FILE] = 8192
+    """The maximum size of a policy. Before you raise it, test on AWS that API Gateway accepts a policy of that size."""
+    powertools_log_level: Annotated[str, _LEVEL, PARAMETER] = "INFO"
+    """INFO: one line for each decision. WARNING: the line of an accepted or refused credential has only metrics."""
+    powertools_service_name: Annotated[str, _TEXT, PARAMETER] = "authorizer"
+    """The `service` of log lines and metrics."""
+    powertools_metrics_namespace: Annotated[str, _TEXT, PARAMETER] = "MultiAuth"
+    """The namespace of the metrics."""
+    stack_name: Annotated[str | None, _TEXT, PARAMETER] = None
+    """The name of the stack, a dimension of the metrics."""
+    providers: tuple[Provider, ...] = ()
+    providers_from: str = "none"
+    """Where the providers are configured, for the log."""
+
+
+def _declared(where: str) -> Mapping[str, Kind]:
+    found: dict[str, Any] = {name: getattr(hint, "__metadata__", ()) for name, hint in Settings.__annotations__.items()}
+    return {name: metadata[0] for name, metadata in found.items() if where in metadata}
+
+
+PARAMETERS: Final = _declared(PARAMETER)
+TUNING: Final = _declared(TUNED)
+FILE_ONLY: Final = _declared(IN_FILE)
 
 
 def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:

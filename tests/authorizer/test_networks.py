@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authorizer.decision import source_address
+from authorizer.decision import Decider
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
 from authorizer.key_record import KeyRecord, MalformedRecord
@@ -16,6 +16,8 @@ from authorizer.networks import NetworkError, Networks
 from authorizer.policy import PolicyTooLarge, Responder
 from authorizer.refusal import Reason, Refusal
 from tests.authorizer.test_access import iam_permits
+from tests.authorizer.test_authentication import Answering
+from tests.support.events import Recorder
 from tests.support.rules_text import EVERY_ROUTE, rules_of
 
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:abc/v1"
@@ -126,8 +128,16 @@ def test_simple_responses_exclude_a_rule_with_networks() -> None:
     ],
 )
 def test_the_source_is_what_api_gateway_says_and_no_header(context: Any, address: str | None) -> None:
-    event = {"requestContext": context, "headers": {"X-Forwarded-For": "192.0.2.9", "Forwarded": "for=192.0.2.9"}}
-    assert source_address(event) == address
+    sources: list[str | None] = []
+
+    def respond(_identity: Identity, _arn: object, source: str | None) -> dict[str, Any]:
+        sources.append(source)
+        return {}
+
+    forwarded = {"X-Forwarded-For": "192.0.2.9", "Forwarded": "for=192.0.2.9"}
+    event = {"requestContext": context, "headers": {"Authorization": "Bearer key", **forwarded}}
+    Decider([Answering(KEY)], respond, Recorder().decision).decide(event)
+    assert sources == [address]
 
 
 @pytest.mark.parametrize(
