@@ -1,12 +1,17 @@
 """`python -m local`: `run` the whole system on this machine, get a `token` for it, or `invoke` a function."""
 
+import signal
+
+if __name__ == "__main__":
+    # Ctrl-C ends the program without a traceback while the modules below are imported. `main` sets other handlers.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import fcntl
 import itertools
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,9 @@
 """`make run`, before it starts anything."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,3 +23,18 @@ def test_a_file_of_rules_with_mistakes_is_named_with_each_of_them(tmp_path: Path
     with pytest.raises(StepError, match=r"auth\.toml has mistakes") as caught:
         read(file)
     assert [line.split(":")[0] for line in caught.value.details.splitlines()] == ["line 2", "line 3"]
+
+
+def test_ctrl_c_during_the_start_shows_no_traceback(tmp_path: Path) -> None:
+    """The module that takes long to import is replaced by one that presses Ctrl-C."""
+    (tmp_path / "botocore").mkdir()
+    pressed = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time\ntime.sleep(60)\n"
+    (tmp_path / "botocore" / "__init__.py").write_text(pressed, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "run"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
