@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from keys.core.errors import BadInput
+from keys.core.record import Key, imported_key_id
 from keys.transfer import formats, rows
 from keys.transfer.columns import options
 from keys.transfer.key_text import check_key, hint_of, looks_like_digest
-from keys.transfer.rows import KeyRow, Line
+from keys.transfer.rows import Line
 
 NOW = 1_800_000_000
 
@@ -29,12 +30,12 @@ def lines(
     return list(rows.read(formats.read(io.BytesIO(text.encode()), "", **more), chosen, "mak", NOW, lambda _text: None))
 
 
-def row(members: dict[str, Any], **more: Any) -> KeyRow:
+def row(members: dict[str, Any], **more: Any) -> Key:
     """The row of a JSON object with these members, a key and a consumer."""
     (line,) = lines([{"key": KEY, "consumer": "acme", **members}], **more)
     if line.problem:
         raise line.problem
-    assert isinstance(line.row, KeyRow)
+    assert isinstance(line.row, Key)
     return line.row
 
 
@@ -44,10 +45,10 @@ def test_a_row_has_all_that_the_file_says() -> None:
         "enabled": False, "created_at": 1_700_000_000, "expires_at": "2030-01-31T01:00:00+01:00",
         "revoked_at": 1_750_000_000_000,
     }  # fmt: skip
-    assert row(members) == KeyRow(
-        digest=DIGEST.hexdigest(), consumer="acme", description="of the old API", data='{"plan":"gold"}',
-        scopes=frozenset(["read", "write"]), tags={"env": "prod"}, enabled=False, created_at=1_700_000_000,
-        expires_at=1_896_048_000, revoked_at=1_750_000_000, hint="apik",
+    assert row(members) == Key(
+        digest=DIGEST.hexdigest(), key_id=imported_key_id(DIGEST.hexdigest()), consumer="acme", enabled=False,
+        description="of the old API", data='{"plan":"gold"}', scopes=frozenset(["read", "write"]), tags={"env": "prod"},
+        created_at=1_700_000_000, expires_at=1_896_048_000, revoked_at=1_750_000_000, hint="apik",
     )  # fmt: skip
 
 
@@ -62,8 +63,8 @@ def test_an_unknown_column_is_refused_until_it_is_mapped_or_ignored() -> None:
     with pytest.raises(BadInput, match="Unknown columns: 'ID'"):
         lines(own, maps=maps)
     (line,) = lines(own, maps=maps, ignore="id")
-    assert isinstance(line.row, KeyRow)
-    assert (line.row.consumer, line.row.data, line.row.tags) == ("Ann", '{"plan":"gold"}', None)
+    assert isinstance(line.row, Key)
+    assert (line.row.consumer, line.row.data, line.row.tags) == ("Ann", '{"plan":"gold"}', {})
 
 
 def test_an_unknown_member_of_one_json_object_costs_only_this_one() -> None:
@@ -77,7 +78,7 @@ def test_members_of_members_are_columns_as_soon_as_one_is_named() -> None:
     (line,) = lines([record], maps="owner.name=consumer")
     assert "Unknown columns: 'owner.id'" in str(line.problem)
     (line,) = lines([record], maps="owner.name=consumer", ignore="owner.id")
-    assert isinstance(line.row, KeyRow)
+    assert isinstance(line.row, Key)
     assert line.row.consumer == "Ann"
 
 
@@ -85,7 +86,7 @@ def test_a_constant_is_set_in_every_line_and_contradicts_no_column() -> None:
     keys = f"key\n{KEY}\n{KEY}x\n"
     both = lines(keys, sets=("consumer=acme", "scopes=read,write", "data.plan=gold", "expires_at=2030-01-01T00:00:00Z"))
     for line in both:
-        assert isinstance(line.row, KeyRow)
+        assert isinstance(line.row, Key)
         assert (line.row.consumer, line.row.data) == ("acme", '{"plan":"gold"}')
         assert line.row.scopes == frozenset(["read", "write"])
     with pytest.raises(BadInput, match="consumer has two values"):
@@ -130,7 +131,7 @@ def test_a_name_that_might_be_a_key_is_not_repeated() -> None:
 )
 def test_api_gateways_key_file_is_recognized(content: str, consumer: str) -> None:
     (line,) = lines(content)
-    assert isinstance(line.row, KeyRow)
+    assert isinstance(line.row, Key)
     assert line.row.consumer == consumer
 
 
@@ -159,21 +160,21 @@ def test_a_digest_is_read_however_it_is_written(written: str) -> None:
 @pytest.mark.parametrize(
     ("members", "enabled", "revoked_at"),
     [
-        ({}, None, None),
+        ({}, True, None),
         ({"enabled": "t"}, True, None),
         ({"enabled": "0"}, False, None),
         ({"disabled": "no"}, True, None),
         ({"enabled": True, "disabled": True}, False, None),
         ({"state": "Active"}, True, None),
         ({"state": "suspended"}, False, None),
-        ({"state": "deleted"}, None, NOW),
-        ({"revoked_at": True}, None, NOW),
-        ({"revoked_at": 0}, None, None),
-        ({"revoked_at": "2025-01-01T00:00:00Z"}, None, 1_735_689_600),
+        ({"state": "deleted"}, True, NOW),
+        ({"revoked_at": True}, True, NOW),
+        ({"revoked_at": 0}, True, None),
+        ({"revoked_at": "2025-01-01T00:00:00Z"}, True, 1_735_689_600),
     ],
 )
 def test_a_key_that_has_ended_stays_so_however_the_file_says_it(
-    members: dict[str, Any], enabled: bool | None, revoked_at: int | None
+    members: dict[str, Any], enabled: bool, revoked_at: int | None
 ) -> None:
     found = row(members)
     assert (found.enabled, found.revoked_at) == (enabled, revoked_at)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from keys.core.change import Write
 from keys.core.errors import Code, KeysError
 from keys.core.history import Author
-from keys.core.record import Consumer, Item, Key, consumer_pk
+from keys.core.record import Consumer, Item, Key, consumer_pk, imported_key_id
 from keys.core.table import WriteConflict
 from keys.transfer.dry_run import DryRunTable
 from keys.transfer.importing import Importer, Outcome, Summary
-from keys.transfer.rows import KeyRow, Line, Row
+from keys.transfer.rows import Line
 from tests.support.keys_command import NOW
 
 TESTER = Author("tester", "test")
@@ -66,10 +67,22 @@ def digest(number: int) -> str:
     return f"{number:064x}"
 
 
-def lines(*rows: tuple[int, str] | Row) -> list[Line]:
-    """Lines of keys, each from a number and a consumer, or of rows."""
-    made = [KeyRow(digest=digest(row[0]), consumer=row[1]) if isinstance(row, tuple) else row for row in rows]
-    return [Line(number, row) for number, row in enumerate(made, 1)]
+def file_key(number: int, consumer: str, **given: Any) -> Line:
+    """A line of a file that has these fields of a key."""
+    return Line(
+        0,
+        Key(digest=digest(number), key_id=imported_key_id(digest(number)), consumer=consumer, **given),
+        given=given.keys(),
+    )
+
+
+def lines(*rows: tuple[int, str] | Line | Key | Consumer) -> list[Line]:
+    """Lines of keys, each from a number and a consumer, or of records of an export."""
+    made = [file_key(*row) if isinstance(row, tuple) else row for row in rows]
+    return [
+        replace(row, number=number) if isinstance(row, Line) else Line(number, row)
+        for number, row in enumerate(made, 1)
+    ]
 
 
 def run(table: Any, given: Any, **more: Any) -> tuple[Summary, list[Any]]:
@@ -119,7 +132,7 @@ def test_the_transactions_of_one_consumer_follow_one_another_and_consumers_are_p
 
 
 def test_a_new_consumer_gets_the_data_of_its_first_key_and_others_inherit(table: Table) -> None:
-    first = KeyRow(digest=digest(1), consumer="new", data='{"plan":"gold"}')
+    first = file_key(1, "new", data='{"plan":"gold"}')
     table.add(consumer("old", data='{"plan":"free"}'))
     run(table, lines(first, (2, "new"), (3, "old")))
     assert [table.keys()[digest(number)].data for number in (1, 2, 3)] == ['{"plan":"gold"}'] * 2 + ['{"plan":"free"}']
@@ -128,7 +141,7 @@ def test_a_new_consumer_gets_the_data_of_its_first_key_and_others_inherit(table:
 
 def test_a_cancelled_transaction_is_taken_apart(table: Table) -> None:
     run(table, lines(*((number, "a") for number in range(5))))
-    other = KeyRow(digest=digest(1), consumer="a", scopes=frozenset(["read"]))
+    other = file_key(1, "a", scopes=frozenset(["read"]))
     summary, outcomes = run(table, lines((0, "a"), other, *((number, "a") for number in range(4, 8))))
     assert outcomes[0] is outcomes[2] is Outcome.ALREADY_THERE
     assert "another scopes" in str(outcomes[1])
@@ -147,9 +160,9 @@ def test_of_two_lines_with_the_same_key_the_first_one_is_imported(table: Table) 
 def test_a_disabled_consumer_gets_no_active_key(table: Table) -> None:
     table.add(consumer("off", enabled=False))
     active = Key(digest=digest(2), key_id="key_" + "0" * 16, consumer="off", data="{}", created_at=NOW)
-    revoked = KeyRow(digest=digest(3), consumer="off", revoked_at=NOW)
-    disabled = KeyRow(digest=digest(4), consumer="off", enabled=False)
-    expired = KeyRow(digest=digest(5), consumer="off", expires_at=NOW)
+    revoked = file_key(3, "off", revoked_at=NOW)
+    disabled = file_key(4, "off", enabled=False)
+    expired = file_key(5, "off", expires_at=NOW)
     _, outcomes = run(table, lines((1, "off"), active, revoked, disabled, expired))
     assert [outcome.code for outcome in outcomes if isinstance(outcome, KeysError)] == ["consumer_disabled"] * 2
     assert table.keys().keys() == {digest(3), digest(4), digest(5)}
@@ -215,12 +228,12 @@ def test_a_key_that_has_ended_in_the_table_is_not_restored(table: Table, end: st
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        (KeyRow(digest=digest(1), consumer="a", enabled=False), "the file says disabled"),
-        (KeyRow(digest=digest(1), consumer="a", revoked_at=NOW), "the file says revoked"),
-        (KeyRow(digest=digest(1), consumer="a", expires_at=NOW + 1), "another expires_at"),
+        (file_key(1, "a", enabled=False), "the file says disabled"),
+        (file_key(1, "a", revoked_at=NOW), "the file says revoked"),
+        (file_key(1, "a", expires_at=NOW + 1), "another expires_at"),
     ],
 )
-def test_a_line_that_would_end_an_active_key_is_refused(table: Table, row: KeyRow, told: str) -> None:
+def test_a_line_that_would_end_an_active_key_is_refused(table: Table, row: Line, told: str) -> None:
     run(table, lines((1, "a")))
     assert told in str(run(table, lines(row))[1][0])
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from authorizer.key_record import is_deleted
 from keys.core.change import check, put_new
 from keys.core.errors import Code, Conflict, KeysError, ServiceFailure
 from keys.core.history import Author
-from keys.core.record import Consumer, Deleted, Key, Record, State, consumer_pk, imported_key_id
+from keys.core.record import Consumer, Deleted, Key, Record, State, consumer_pk
 from keys.core.table import MAX_TRANSACTION, WriteConflict
-from keys.transfer.rows import KeyRow, Line, Row
+from keys.transfer.rows import Line
 
 if TYPE_CHECKING:
     from keys.core.change import Write
@@ -97,7 +97,7 @@ class Summary:
             self.restorable |= outcome is Outcome.DELETED and not isinstance(line.row, Deleted)
             if len(self.ended_lines) < MAX_LISTED:
                 self.ended_lines.append((line.number, outcome))
-        elif outcome is Outcome.IMPORTED and isinstance(line.row, (KeyRow, Key)):
+        elif outcome is Outcome.IMPORTED and isinstance(line.row, Key):
             self.not_active += not line.is_active
             if line.row.consumer not in self.new_consumers:
                 self.existing_consumers[line.row.consumer] = None
@@ -155,12 +155,12 @@ class Importer:
     ) -> None:
         if len(self._consumers) > MAX_CACHED_CONSUMERS:
             self._consumers.clear()
-        groups: dict[object, list[tuple[int, Row]]] = {}
+        groups: dict[object, list[tuple[int, Line]]] = {}
         for number, line in enumerate(window):
             if line.row:
-                group = line.row.consumer if isinstance(line.row, (KeyRow, Key)) else number // MAX_TRANSACTION
-                groups.setdefault(group, []).append((number, line.row))
-        futures = [pool.submit(self._import_group, rows, outcomes) for rows in groups.values()]
+                group = line.row.consumer if isinstance(line.row, Key) else number // MAX_TRANSACTION
+                groups.setdefault(group, []).append((number, line))
+        futures = [pool.submit(self._import_group, lines, outcomes) for lines in groups.values()]
         pending: set[Future[None]] = set(futures)
         try:
             while pending:
@@ -175,18 +175,18 @@ class Importer:
                 future.cancel()
             wait(futures)
 
-    def _import_group(self, rows: list[tuple[int, Row]], outcomes: list[Outcome | KeysError | None]) -> None:
+    def _import_group(self, lines: list[tuple[int, Line]], outcomes: list[Outcome | KeysError | None]) -> None:
         most = MAX_TRANSACTION - 1
-        for start in range(0, len(rows), most):
+        for start in range(0, len(lines), most):
             if not self._is_stopped:
-                self._import_batch(dict(rows[start : start + most]), outcomes)
+                self._import_batch(dict(lines[start : start + most]), outcomes)
 
-    def _import_batch(self, rows: dict[int, Row], outcomes: list[Outcome | KeysError | None]) -> None:
+    def _import_batch(self, lines: dict[int, Line], outcomes: list[Outcome | KeysError | None]) -> None:
         """Write the rows in one transaction. After a cancellation, those that can be written are tried again."""
         waits = 0
-        while rows:
-            consumer, holder = self._holder(rows, outcomes)
-            records = {number: self._record(row, consumer) for number, row in rows.items()}
+        while lines:
+            consumer, holder = self._holder(lines, outcomes)
+            records = {number: self._record(line, consumer) for number, line in lines.items()}
             try:
                 self._table.write([*holder, *map(put_new, records.values())])
             except WriteConflict as conflict:
@@ -197,8 +197,8 @@ class Importer:
                         self._consumers.pop(_pk(consumer), None)
                         continue
                     number = numbers[place - len(holder)]
-                    row = rows.pop(number)
-                    outcomes[number] = self._compare(row, records[number], item or self._table.get(_pk(row)) or {})
+                    line, record = lines.pop(number), records[number]
+                    outcomes[number] = self._compare(line, record, item or self._table.get(_pk(record)) or {})
                 if not conflict.failed:
                     self._wait(waits, conflict.throttled)
                     waits += 1
@@ -216,13 +216,13 @@ class Importer:
         self._summary.new_consumers.update(each.name for each in created)
 
     def _holder(
-        self, rows: dict[int, Row], outcomes: list[Outcome | KeysError | None]
+        self, lines: dict[int, Line], outcomes: list[Outcome | KeysError | None]
     ) -> tuple[Consumer | None, list[Write]]:
         """The consumer of the keys, and its member of their transaction: a check that it is enabled, or its creation.
 
-        For a disabled consumer, only keys that are not active can be written. The others are removed from `rows`.
+        For a disabled consumer, only keys that are not active can be written. The others are removed from `lines`.
         """
-        keys = [row for row in rows.values() if isinstance(row, (KeyRow, Key))]
+        keys = [line.row for line in lines.values() if isinstance(line.row, Key)]
         if not keys:
             return None, []
         name = keys[0].consumer
@@ -232,40 +232,33 @@ class Importer:
             item = self._table.get(pk)
             if item is None:
                 event = self._author.event("created", self._clock())
-                new = Consumer(name=name, data=keys[0].data or "{}", created_at=event.at).changed(event)
+                new = Consumer(name=name, data=keys[0].data, created_at=event.at).changed(event)
                 return new, [put_new(new)]
             consumer = self._consumers[pk] = Consumer.from_item(item)
         if consumer.enabled:
             return consumer, [check(consumer)]
-        for number, row in list(rows.items()):
-            record = self._record(row, consumer)
+        for number, line in list(lines.items()):
+            record = self._record(line, consumer)
             if isinstance(record, Key) and record.state(self._clock()) is State.ACTIVE:
                 existing = self._table.get(record.digest)
                 refusal = Conflict(Code.CONSUMER_DISABLED, consumer=name)
-                outcomes[number] = self._compare(row, record, existing) if existing else refusal
-                del rows[number]
+                outcomes[number] = self._compare(line, record, existing) if existing else refusal
+                del lines[number]
         return consumer, []
 
-    def _record(self, row: Row, consumer: Consumer | None) -> Key | Consumer | Deleted:
-        if isinstance(row, Key) and consumer and consumer.stored:
-            return dataclasses.replace(row, consumer_networks=consumer.networks)
-        if not isinstance(row, KeyRow):
+    def _record(self, line: Line, consumer: Consumer | None) -> Key | Consumer | Deleted:
+        """What the line writes. A key without data gets that of its consumer, and each key the networks of it."""
+        row = cast("Key | Consumer | Deleted", line.row)
+        if not isinstance(row, Key) or consumer is None:
             return row
+        if line.given is None:
+            return dataclasses.replace(row, consumer_networks=consumer.networks) if consumer.stored else row
         event = self._author.event("imported", self._clock())
-        return Key(
-            digest=row.digest,
-            key_id=imported_key_id(row.digest),
-            consumer=row.consumer,
-            description=row.description,
-            data=row.data or (consumer.data if consumer else "{}"),
-            scopes=row.scopes or frozenset(),
-            consumer_networks=consumer.networks if consumer else frozenset(),
-            tags=row.tags or {},
-            enabled=row.enabled is not False,
+        return dataclasses.replace(
+            row,
+            data=row.data if "data" in line.given else consumer.data,
+            consumer_networks=consumer.networks,
             created_at=event.at if row.created_at is None else row.created_at,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-            hint=row.hint,
         ).changed(event)
 
     def _wait(self, waits: int, throttled: str | None) -> None:
@@ -273,7 +266,7 @@ class Importer:
             raise ServiceFailure(Code.THROTTLED, reason=throttled) if throttled else Conflict(Code.TOO_MANY_CHANGES)
         self._sleep(min(10, 0.1 * 2**waits) * random.uniform(0.5, 1))  # noqa: S311 - not for cryptography
 
-    def _compare(self, row: Row, record: Key | Consumer | Deleted, item: Item) -> Outcome | KeysError:
+    def _compare(self, line: Line, record: Key | Consumer | Deleted, item: Item) -> Outcome | KeysError:
         """The outcome of a line whose item exists. `record`: what the line would have written."""
         if is_deleted(item):
             return Outcome.DELETED
@@ -286,12 +279,12 @@ class Importer:
         if isinstance(existing, Consumer):
             return _conflict("consumer", _differing(record, existing))
         state = existing.state(self._clock())
-        contradictions = _contradictions(row, existing, state) if isinstance(row, (KeyRow, Key)) else []
+        contradictions = _contradictions(record, line.given, existing, state) if isinstance(record, Key) else []
         if state in (State.REVOKED, State.EXPIRED) and not contradictions:
             return Outcome(state.value)
-        if isinstance(row, Deleted):
+        if isinstance(record, Deleted):
             return Conflict(f"Conflict: the file has this key as deleted, but it exists {_WHERE}. It was not changed.")
-        differing = _differing(record, existing) if isinstance(row, Key) else contradictions
+        differing = _differing(record, existing) if line.given is None else contradictions
         return _conflict("key", differing) if differing else Outcome.ALREADY_THERE
 
 
@@ -323,19 +316,16 @@ def _windows(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield window
 
 
-def _contradictions(row: KeyRow | Key, existing: Key, state: State) -> list[str]:
-    """The names of the values in the file that differ from the table. Missing values do not differ."""
-    values = {
-        "consumer": (row.consumer, existing.consumer),
-        "data": (row.data, existing.data),
-        "scopes": (row.scopes, existing.scopes),
-        "tags": (row.tags, existing.tags),
-        "expires_at": (row.expires_at, existing.unrolled_expires_at if existing.rolled_to else existing.expires_at),
-    }
-    names = [name for name, (given, stored) in values.items() if given is not None and given != stored]
-    if row.revoked_at is not None and existing.revoked_at is None:
+def _contradictions(key: Key, given: Set[str] | None, existing: Key, state: State) -> list[str]:
+    """The names of the values in the file that differ from the table. Values that the file lacks do not differ."""
+    compared = [name for name in ("data", "scopes", "tags") if given is None or name in given]
+    names = [name for name in ["consumer", *compared] if getattr(key, name) != getattr(existing, name)]
+    expires_at = existing.unrolled_expires_at if existing.rolled_to else existing.expires_at
+    if key.expires_at not in (None, expires_at):
+        names.append("expires_at")
+    if key.revoked_at is not None and existing.revoked_at is None:
         names.append("state (the file says revoked)")
-    elif row.enabled is False and state is State.ACTIVE:
+    elif not key.enabled and state is State.ACTIVE:
         names.append("state (the file says disabled)")
     return names
 
@@ -352,5 +342,5 @@ def _conflict(what: str, names: list[str]) -> Conflict:
     return Conflict(f"Conflict: this {what} exists {_WHERE} with another {', '.join(names)}. It was not changed.")
 
 
-def _pk(row: Row | None) -> str:
+def _pk(row: Key | Consumer | Deleted | None) -> str:
     return row.pk if isinstance(row, Consumer) else row.digest if row else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,39 +30,20 @@ _EXPORTED: Final = {
 """The members of each type of record in an export with digests."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRow:
-    """A key to import. None: the file has no value. Times in seconds since 1970."""
-
-    digest: str
-    consumer: str
-    description: str = ""
-    data: str | None = None
-    scopes: frozenset[str] | None = None
-    tags: dict[str, str] | None = None
-    enabled: bool | None = None
-    created_at: int | None = None
-    expires_at: int | None = None
-    revoked_at: int | None = None
-    hint: str | None = None
-
-
-Row = KeyRow | Key | Consumer | Deleted
-"""A key to import, or a record of an export, which is stored unchanged."""
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A record of the file: its number, and its row or the problem with it.
+    """A record of the file: its number, and what it stores or the problem with it.
 
+    `given`: the fields that the file has of a key to import; None for a record of an export, which is stored unchanged.
     `is_active`: the key is neither revoked, disabled nor expired. `is_other_format`: it is not in the product's key
     format, as far as the file shows. `is_plain`: the key itself is in the file. `is_digest_like`: it has the form of a
     SHA-256.
     """
 
     number: int
-    row: Row | None = None
+    row: Key | Consumer | Deleted | None = None
     problem: KeysError | None = None
+    given: Set[str] | None = None
     is_active: bool = True
     is_other_format: bool = False
     is_plain: bool = False
@@ -82,11 +63,11 @@ def read(file: InputFile, options: Options, prefix: str, now: float, report: Cal
             if isinstance(record, BadInput):
                 raise record
             values = columns.values(record)
-            row = _row(values, prefix, options, int(now))
+            row, given = _row(values, prefix, options, int(now))
         except KeysError as error:
             yield Line(number, problem=error)
             continue
-        if not isinstance(row, (KeyRow, Key)):
+        if not isinstance(row, Key):
             yield Line(number, row)
             continue
         key = values.get("key")
@@ -95,17 +76,25 @@ def read(file: InputFile, options: Options, prefix: str, now: float, report: Cal
         yield Line(
             number,
             row,
-            is_active=row.enabled is not False and not is_over,
+            given=given,
+            is_active=row.enabled and not is_over,
             is_other_format=not (shown and api_key.has_prefix(shown, prefix)),
             is_plain=key is not None,
             is_digest_like=key is not None and looks_like_digest(key),
         )
 
 
-def _row(values: dict[str, Any], prefix: str, options: Options, now: int) -> Row:
-    kind = values.get("type")
-    if kind is None:
+def _row(
+    values: dict[str, Any], prefix: str, options: Options, now: int
+) -> tuple[Key | Consumer | Deleted, Set[str] | None]:
+    """What is stored, and `Line.given`."""
+    if values.get("type") is None:
         return _key(values, prefix, options, now)
+    return _exported(values, now), None
+
+
+def _exported(values: dict[str, Any], now: int) -> Key | Consumer | Deleted:
+    kind = values["type"]
     if kind not in _EXPORTED:
         raise BadInput("type must be key, consumer or deleted, as in `keys export --with-digests`.")
     if surplus := values.keys() - _EXPORTED[kind]:
@@ -126,29 +115,29 @@ def _row(values: dict[str, Any], prefix: str, options: Options, now: int) -> Row
     return key
 
 
-def _key(values: Mapping[str, Any], prefix: str, options: Options, now: int) -> KeyRow:
+def _key(values: Mapping[str, Any], prefix: str, options: Options, now: int) -> tuple[Key, Set[str]]:
     consumer = fields.check_name(_text(values, "consumer") or "")
-    scopes = _scopes(values["scopes"]) if "scopes" in values else None
     key, digest, hint = _text(values, "key"), _text(values, "sha256"), _text(values, "hint")
     if (key is None) == (digest is None):
         raise BadInput("A line must have either key or sha256.")
+    digest = fields.parse_digest(digest or "") if key is None else api_key.digest(check_key(key, prefix))
+    scopes = _scopes(values["scopes"]) if "scopes" in values else None
     enabled, revoked_at = _end(values, options, now)
     created_at = _time(values, "created_at", options)
-    return KeyRow(
-        digest=fields.parse_digest(digest or "") if key is None else api_key.digest(check_key(key, prefix)),
-        consumer=consumer,
-        description=fields.check_description(" ".join((_text(values, "description") or "").split())),
-        data=fields.data_text(json_object(values["data"], "data"), consumer, scopes or frozenset())
-        if "data" in values
-        else None,
-        scopes=scopes,
-        tags=fields.check_tags(json_object(values["tags"], "tags")) if "tags" in values else None,
-        enabled=enabled,
-        created_at=created_at,
-        expires_at=_expiry(values, options, created_at),
-        revoked_at=revoked_at,
-        hint=hint_of(hint, prefix) if key is None and hint else make_hint(key, prefix) if key else None,
-    )
+    found = {
+        "description": fields.check_description(" ".join((_text(values, "description") or "").split())),
+        "scopes": scopes,
+        "tags": fields.check_tags(json_object(values["tags"], "tags")) if "tags" in values else None,
+        "enabled": enabled,
+        "created_at": created_at,
+        "expires_at": _expiry(values, options, created_at),
+        "revoked_at": revoked_at,
+        "hint": hint_of(hint, prefix) if key is None and hint else make_hint(key, prefix) if key else None,
+    }
+    if "data" in values:
+        found["data"] = fields.data_text(json_object(values["data"], "data"), consumer, scopes or frozenset())
+    given: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+    return Key(digest=digest, key_id=imported_key_id(digest), consumer=consumer, **given), given.keys()
 
 
 def _end(values: Mapping[str, Any], options: Options, now: int) -> tuple[bool | None, int | None]:
