@@ -9,6 +9,7 @@ are removed.
 import argparse
 import ast
 import compileall
+import importlib.util
 import os
 import py_compile
 import shutil
@@ -57,6 +58,9 @@ def main() -> None:
 
 def install(requirements: Path, platform: str | None, output: Path) -> None:
     """Install the wheels of a requirements file, for a platform or, if it is None, for this machine."""
+    if importlib.util.find_spec("pip") is None:
+        name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        sys.exit(f"{sys.executable} has no pip. Put a {name} with pip before it on PATH.")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     command = [*pip, "install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
     command += ["--require-hashes", "--requirement", str(requirements), "--target", str(output)]

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import venv
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def test_a_runtime_that_is_not_installed_is_named() -> None:
     assert done.returncode
     assert "python3.99 is not on PATH" in done.stderr
     assert "PythonRuntime" in done.stderr
+
+
+def test_a_python_without_pip_is_named(tmp_path: Path) -> None:
+    """Such as the one of a virtual environment of uv."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    command = [python, "artifact/build.py", "--architecture", "arm64", "--package", "authorizer", str(tmp_path)]
+    done = subprocess.run(command, cwd="src", capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert f"{python} has no pip" in done.stderr
 
 
 def test_of_pips_settings_only_those_reach_the_build_that_say_where_packages_come_from(
