@@ -186,6 +186,13 @@ def env() -> int:
 def _read_outputs() -> dict[str, str]:
     """:raises StepError: no system is running."""
     try:
+        with only_one():
+            pass  # Nobody holds the lock. A run that was killed leaves its outputs.
+    except StepError:
+        pass
+    else:
+        raise StepError(NOT_RUNNING)
+    try:
         outputs: dict[str, str] = json.loads(OUTPUTS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise StepError(NOT_RUNNING) from None

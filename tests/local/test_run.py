@@ -1,5 +1,7 @@
 """`make run`, before it starts anything."""
 
+import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -38,3 +40,22 @@ def test_ctrl_c_during_the_start_shows_no_traceback(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_the_outputs_of_a_run_that_was_killed_are_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / ".local"
+    folder.mkdir()
+    outputs = {"endpoint_url": "http://127.0.0.1:1", "access_key": "LOCAL0"}
+    (folder / "outputs.json").write_text(json.dumps(outputs), encoding="utf-8")
+
+    def env() -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "local", "env"]
+        variables = os.environ | {"PYTHONPATH": str(Path.cwd())}
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+
+    killed = env()
+    assert (killed.returncode, killed.stdout) == (1, "")
+    assert "No local system is running" in killed.stderr
+    with (folder / "run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "AWS_ENDPOINT_URL=http://127.0.0.1:1" in env().stdout
