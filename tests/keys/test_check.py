@@ -69,14 +69,20 @@ def event(method: str, path: str, kind: str = "Api", auth: str | None = None) ->
     return f"{{ Type: {kind}, Properties: {{ Method: {method}, Path: '{path}'{member} }} }}"
 
 
-ME = f"F: {FUNCTION % ('{ Me: ' + event('get', '/me') + ' }')}"
+def function(*events: str) -> str:
+    """A function with these events."""
+    return f"F: {FUNCTION % ('{ ' + ', '.join(f'E{n}: {each}' for n, each in enumerate(events)) + ' }')}"
+
+
+ME = function(event("get", "/me"))
+ADMIN = rule("GET /admin/x", "credentials = ['jwt']")
 
 
 class TestCheck:
     def test_each_route_is_listed_with_who_may_call_it(self, check: Check) -> None:
         rules = rule("* /*", "scopes = ['api']") + rule("GET /orders/{id}")
-        events = f"{{ A: {event('get', '/orders/{id}')}, B: {event('any', '/me')} }}"
-        answer = check(rules, f"F: {FUNCTION % events}")
+        resources = function(event("get", "/orders/{id}"), event("any", "/me"))
+        answer = check(rules, resources)
         assert answer.exit_code == 0, answer.output
         assert answer.stdout.splitlines() == [
             "ANY /me                  any accepted credential with the scope api (line 1)",
@@ -86,7 +92,7 @@ class TestCheck:
         assert f"auth.toml: {looked_at}: no mistakes found" in answer.stderr
 
     def test_a_rule_for_a_part_of_a_route_is_listed_below_it(self, check: Check) -> None:
-        rules = rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
+        rules = rule("* /*") + ADMIN
         answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/{proxy+}') + ' }')}")
         assert answer.stdout.splitlines() == [
             "GET /{proxy+}            any accepted credential (line 1)",
@@ -94,11 +100,8 @@ class TestCheck:
         ]
 
     def test_a_route_that_no_rule_matches_is_refused(self, check: Check) -> None:
-        events = f"{{ A: {event('get', '/me')}, B: {event('get', '/b')} }}"
-        assert (
-            "GET /b                   no credential: no rule matches"
-            in check(rule("GET /me"), f"F: {FUNCTION % events}").stdout
-        )
+        resources = function(event("get", "/me"), event("get", "/b"))
+        assert "GET /b                   no credential: no rule matches" in check(rule("GET /me"), resources).stdout
 
     def test_a_route_without_an_authorizer_is_open_and_no_rule_matches_it(self, check: Check) -> None:
         method = "AWS::ApiGatewayV2::Route, Properties: { ApiId: x, RouteKey: GET /me, AuthorizationType: NONE }"
@@ -107,9 +110,8 @@ class TestCheck:
         assert "GET /me                  anyone: it has no authorizer" in answer.stdout
 
     def test_a_rule_for_a_route_that_another_authorizer_guards_is_a_mistake(self, check: Check) -> None:
-        routes = {"/a": None, "/b": "NONE", "/c": "AWS_IAM"}
-        events = ", ".join(f"E{n}: {event('get', path, auth=auth)}" for n, (path, auth) in enumerate(routes.items()))
-        answer = check("".join(rule(f"GET {path}") for path in routes), f"F: {FUNCTION % ('{ ' + events + ' }')}")
+        resources = function(event("get", "/a"), event("get", "/b", auth="NONE"), event("get", "/c", auth="AWS_IAM"))
+        answer = check(rule("GET /a") + rule("GET /b") + rule("GET /c"), resources)
         assert answer.exit_code == 2
         assert "GET /b                   anyone: it has no authorizer" in answer.stdout
         assert "GET /c                   another authorizer: IAM" in answer.stdout
@@ -169,9 +171,7 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
         assert "nope.yaml cannot be read: No such file or directory.\n" in answer.stderr
 
     def test_a_route_with_the_stage_is_corrected(self, check: Check) -> None:
-        answer = check(
-            rule("GET /v1/me") + rule("GET /v1/b"), f"F: {FUNCTION % ('{ A: ' + event('get', '/me') + ' }')}"
-        )
+        answer = check(rule("GET /v1/me") + rule("GET /v1/b"), function(event("get", "/me")))
         assert (
             "GET /v1/me matches no route with this authorizer. A route does not include the stage. "
             "If v1 is the stage, write GET /me." in answer.stderr
@@ -206,9 +206,9 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
 
     def test_rules_that_match_no_common_route_do_not_conflict(self, check: Check) -> None:
         rules = rule("GET /a/{id}", "credentials = ['jwt']") + rule("GET /{id}/b", "credentials = ['api_key']")
-        events = f"{{ A: {event('get', '/a/x')}, B: {event('get', '/c/b')} }}"
-        assert check(rules, f"F: {FUNCTION % events}").exit_code == 0
-        assert check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', '/a/b') + ' }')}").exit_code == 2
+        resources = function(event("get", "/a/x"), event("get", "/c/b"))
+        assert check(rules, resources).exit_code == 0
+        assert check(rules, function(event("get", "/a/b"))).exit_code == 2
         assert "no credential can satisfy both" in check(rules).stderr
 
     def test_two_values_of_a_claim_that_might_be_a_list_are_a_note(self, check: Check) -> None:
@@ -251,15 +251,15 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
     @pytest.mark.parametrize(
         ("rules", "path", "told"),
         [
-            (rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']"), "/{proxy+}", True),
-            (rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']"), "/admin/x", False),
-            (rule("GET /me") + rule("GET /admin/x", "credentials = ['jwt']"), "/{proxy+}", False),
+            (rule("* /*") + ADMIN, "/{proxy+}", True),
+            (rule("* /*") + ADMIN, "/admin/x", False),
+            (rule("GET /me") + ADMIN, "/{proxy+}", False),
         ],
     )
     def test_other_spellings_of_a_path_are_a_note_if_a_route_receives_them(
         self, rules: str, path: str, told: bool, check: Check
     ) -> None:
-        answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', path) + ' }')}")
+        answer = check(rules, function(event("get", path)))
         note = "line 4: GET /admin/x: the route GET /{proxy+} also receives other spellings of this path, such as GET "
         case = "/%61dmin/x, other case, or a part after a semicolon. They match only line 1: * /*."
         assert (note + case in answer.stderr) == told
@@ -277,20 +277,18 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
         self, wide: str, narrow: str, path: str, odd: str, check: Check
     ) -> None:
         rules = rule(f"GET {wide}") + rule(f"GET {narrow}", "credentials = ['jwt']")
-        answer = check(rules, f"F: {FUNCTION % ('{ A: ' + event('get', path) + ' }')}")
+        answer = check(rules, function(event("get", path)))
         assert f"line 4: GET {narrow}: the route GET {path} also receives other spellings of this path" in answer.stderr
         assert f"such as GET {odd}, " in answer.stderr
 
     def test_the_default_route_of_an_http_api_receives_other_spellings(self, check: Check) -> None:
-        rules = rule("$default") + rule("* /*") + rule("GET /admin/x", "credentials = ['jwt']")
-        events = f"{{ A: {event('get', '/admin/x', 'HttpApi')}, B: {{ Type: HttpApi }} }}"
+        rules = rule("$default") + rule("* /*") + ADMIN
+        resources = function(event("get", "/admin/x", "HttpApi"), "{ Type: HttpApi }")
         note = "line 7: GET /admin/x: the route $default also receives other spellings"
-        assert note in check(rules, f"F: {FUNCTION % events}").stderr
+        assert note in check(rules, resources).stderr
 
     def test_the_rules_of_one_authorizer_can_be_compared_with_several_apis(self, check: Check, tmp_path: Path) -> None:
-        (tmp_path / "other.yaml").write_text(
-            written(f"G: {FUNCTION % ('{ B: ' + event('get', '/orders', 'HttpApi') + ' }')}"), encoding="utf-8"
-        )
+        (tmp_path / "other.yaml").write_text(written(function(event("get", "/orders", "HttpApi"))), encoding="utf-8")
         rules = rule("GET /me") + rule("GET /orders")
         assert "line 4: GET /orders matches no route" in check(rules, ME).stderr
         both = check(rules, ME, "--template", "other.yaml")
