@@ -5,8 +5,8 @@ from hypothesis import given
 
 from authorizer.route import Route
 from keys.core.errors import BadInput
+from keys.deployment.endpoint import overlap
 from keys.deployment.rules import parse_request
-from keys.deployment.rules_check import overlap
 from tests.authorizer.test_glob import matched, patterns
 
 

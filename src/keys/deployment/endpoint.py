@@ -15,6 +15,8 @@ _PARAMETER: Final = re.compile(r"(\{[^{}]+\})")
 _SEGMENT: Final = "\0"
 _REST: Final = "\1"
 """Characters of the value of a path parameter: any but a slash, and any. No pattern has them, so only `*` matches."""
+_ANY: Final = "\2"
+"""What a wildcard matches: any characters, or none."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -54,31 +56,46 @@ class Endpoint:
         """Whether a rule with this route matches at least one of its requests."""
         if self.method == DEFAULT or self.method not in route.methods:
             return self.method in route.methods
-        places = _past_wildcards(route.path, {0})
-        for part in self._parts():
-            if part in (_SEGMENT, _REST):
-                # One or more characters.
-                more, places = _after(route.path, places, part), set()
-                while more - places:
-                    places |= more
-                    more = _after(route.path, more, part)
-            else:
-                for letter in part:
-                    places = _after(route.path, places, letter)
-        return len(route.path) in places
+        return _meets(route.path, self._parts())
 
     def _parts(self) -> Iterator[str]:
         for part in _PARAMETER.split(self.path.removeprefix("/")):
             yield (_REST if "+}" in part else _SEGMENT) if part.startswith("{") else part
 
 
+def overlap(one: Route, other: Route) -> bool:
+    """Whether some request matches both routes."""
+    parts = re.split(f"({_ANY})", other.path.replace("*", _ANY))
+    return not set(one.methods).isdisjoint(other.methods) and _meets(one.path, parts)
+
+
+def _meets(pattern: str, parts: Iterable[str]) -> bool:
+    """Whether a pattern matches some text of these parts, each of which is a text or stands for some characters.
+
+    It keeps the set of positions in the pattern that the parts so far can reach.
+    """
+    places = _past_wildcards(pattern, {0})
+    for part in parts:
+        if part in (_SEGMENT, _REST, _ANY):
+            more, places = _after(pattern, places, part), places if part == _ANY else set()
+            while more - places:
+                places = places | more
+                more = _after(pattern, more, part)
+        else:
+            for letter in part:
+                if not places:
+                    return False
+                places = _after(pattern, places, letter)
+    return len(pattern) in places
+
+
 def _after(pattern: str, places: set[int], letter: str) -> set[int]:
-    """The positions in a pattern after one more character of a text: this one, or one of a path parameter."""
+    """The positions in a pattern after one more character of a text: this one, or any that it stands for."""
     after = set[int]()
     for place in places - {len(pattern)}:
         if pattern[place] == "*":
             after.add(place)
-        elif pattern[place] == letter or letter == _REST or (letter == _SEGMENT and pattern[place] != "/"):
+        elif letter in (pattern[place], _REST, _ANY) or (letter == _SEGMENT and pattern[place] != "/"):
             after.add(place + 1)
     return _past_wildcards(pattern, after)
 

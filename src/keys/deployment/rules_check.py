@@ -6,14 +6,13 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from authorizer import glob
 from authorizer.access import AccessRules, Rule
 from authorizer.claims import write_path
 from authorizer.route import DEFAULT, Route
 from keys.deployment import requirement
-from keys.deployment.endpoint import ApiRoutes, Endpoint
+from keys.deployment.endpoint import ApiRoutes, Endpoint, overlap
 from keys.deployment.guard import OPEN, Caller, Guard
 
 FEW: Final = 5
@@ -150,15 +149,14 @@ def _stage(route: Route, endpoints: Sequence[Endpoint]) -> str:
 
 
 def _answers(rules: Sequence[Rule], endpoints: Iterable[Endpoint]) -> list[RouteAnswer]:
-    groups: dict[tuple[object, ...], RouteAnswer] = {}
+    groups: dict[Any, list[Endpoint]] = {}
     for endpoint in endpoints:
         met = [rule for rule in rules if endpoint.is_met(rule.route)] if endpoint.is_guarded else []
         whole = tuple(rule for rule in met if endpoint.is_covered(rule.route))
         part = tuple(rule for rule in met if rule not in whole)
         key = endpoint.api, endpoint.path, endpoint.guard, endpoint.when, whole, part
-        before = groups[key].endpoints if key in groups else ()
-        groups[key] = RouteAnswer((*before, endpoint), whole, part)
-    return list(groups.values())
+        groups.setdefault(key, []).append(endpoint)
+    return [RouteAnswer(tuple(found), whole, part) for (*_, whole, part), found in groups.items()]
 
 
 def _conflicts(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> tuple[list[str], list[str]]:
@@ -196,12 +194,14 @@ def _spellings(rules: Sequence[Rule], endpoints: Sequence[Endpoint]) -> Iterator
     """
     greedy = [endpoint for endpoint in endpoints if endpoint.is_greedy]
     for rule in rules if greedy else ():
+        asked = (rule.conditions, rule.alternatives)
+        wider = [each for each in rules if (each.conditions, each.alternatives) != asked]
+        wider = [each for each in wider if overlap(each.route, rule.route)]
         bypasses = (
             (odd, other, through)
             for odd in _encoded(rule.route)
-            for other in rules
-            if overlap(other.route, rule.route) and overlap(other.route, odd)
-            if (other.conditions, other.alternatives) != (rule.conditions, rule.alternatives)
+            for other in wider
+            if overlap(other.route, odd)
             for through in greedy
             if through.method == DEFAULT or through.is_met(odd)
         )
@@ -225,16 +225,3 @@ def _encoded(route: Route) -> Iterator[Route]:
 
 def _place(rule: Rule) -> str:
     return f"{rule.where}: {rule.route}"
-
-
-def overlap(one: Route, other: Route) -> bool:
-    """Whether some request matches both routes."""
-    if set(one.methods).isdisjoint(other.methods):
-        return False
-    if "*" not in one.path or "*" not in other.path:
-        return glob.matches(one.path, other.path) or glob.matches(other.path, one.path)
-    # A wildcard of one matches all between the ends of the other, so only their beginnings or ends can differ.
-    (one_first, *_, one_last), (other_first, *_, other_last) = one.path.split("*"), other.path.split("*")
-    return (one_first.startswith(other_first) or other_first.startswith(one_first)) and (
-        one_last.endswith(other_last) or other_last.endswith(one_last)
-    )
