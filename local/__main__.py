@@ -272,6 +272,8 @@ def _added(system: System, others: Deploying) -> Iterator[Log]:
     except StepError as error:
         print(f"{error.what}\n{error.details}", flush=True)
         return
+    if "usage" in outputs:
+        print("The stack of usage is deployed. To see who used which key: .venv/bin/keys usage", flush=True)
     if "events" in outputs:
         print("The stack of events is deployed. To see all events: .venv/bin/keys audit", flush=True)
         yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event, MOST_EVENTS)

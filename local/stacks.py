@@ -45,6 +45,7 @@ def deploy_usage(emulator: Endpoint, _table: str, directory: Path) -> dict[str, 
 
 STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {
     "events": deploy_events,
+    "usage": deploy_usage,
 }
 """The optional stacks that `make run` knows, by name."""
 

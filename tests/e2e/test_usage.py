@@ -11,8 +11,10 @@ import pytest
 
 from authorizer import api_key
 from local.deployment import STACK
+from local.session import client
+from local.stacks import deploy_usage
 from local.system import KEYS, System
-from tests.e2e.conftest import Caller, Keys
+from tests.e2e.conftest import DIRECTORY, Caller, Keys
 
 REQUESTS = 12
 """The requests with each key. Most of them are answered from the authorizer cache."""
@@ -46,20 +48,20 @@ def made(system: System) -> dict[str, list[str]]:
 
 
 def test_the_counts_are_right_by_key_and_class_for_hits_and_misses(system: System, made: dict[str, list[str]]) -> None:
-    rows = answer(system, "usage", "--consumer", "usage-e2e", "--by", "key", "--since", "1d")["rows"]
+    rows = answer(system, "usage", "--consumer", "usage-e2e", "--by", "key", "--since", "1d", "--from-log")["rows"]
     counts = {row["key_id"]: (row["2xx"], row["4xx"]) for row in rows}
     assert counts == {
         **dict.fromkeys(made["used"], (REQUESTS * 2 // 3, REQUESTS // 3)),
         **dict.fromkeys(made["silent"], (0, 0)),
     }
-    days = answer(system, "usage", "--key", made["used"][0])["rows"]
+    days = answer(system, "usage", "--key", made["used"][0], "--from-log")["rows"]
     assert sum(row["requests"] for row in days) == REQUESTS
 
 
 def test_a_new_log_lists_no_key_as_unused_and_no_key_that_is_newer(system: System, made: dict[str, list[str]]) -> None:
-    refused = run(system, "list", "--unused-for", "90d", "--consumer", "usage-e2e")
+    refused = run(system, "list", "--from-log", "--unused-for", "90d", "--consumer", "usage-e2e")
     assert (refused.returncode, refused.stdout) == (10, "")
-    found = answer(system, "list", "--unused-for", "90d", "--since-start", "--consumer", "usage-e2e")
+    found = answer(system, "list", "--from-log", "--unused-for", "90d", "--since-start", "--consumer", "usage-e2e")
     assert (found["unused"], sorted(found["made_since"])) == ([], sorted(made["silent"]))
 
 
@@ -69,6 +71,63 @@ def test_exactly_the_keys_that_no_request_used_since_the_log_began_are_unused(
     keys, yesterday = Keys(system), int(time.time()) - 86_400
     for digest in made["digests"]:
         keys.update(digest, "SET created_at = :at", {":at": {"N": str(yesterday)}})
-    found = answer(system, "list", "--unused-for", "1h", "--since-start", "--consumer", "usage-e2e")
+    found = answer(system, "list", "--from-log", "--unused-for", "1h", "--since-start", "--consumer", "usage-e2e")
     assert sorted(key["key_id"] for key in found["unused"]) == sorted(made["silent"])
     assert found["made_since"] == []
+
+
+@pytest.fixture(scope="module")
+def stack(system: System) -> dict[str, str]:
+    """The outputs of the stack of usage."""
+    return deploy_usage(system.emulator, system.deployment.table, DIRECTORY)
+
+
+def counted(system: System, key_id: str, requests: int) -> dict[str, Any]:
+    """The usage of a key when it has so many requests, or after 60 seconds."""
+    end = time.monotonic() + 60
+    while True:
+        found: dict[str, Any] = answer(system, "usage", "--key", key_id)
+        if found["requests"] >= requests or time.monotonic() > end:
+            return found
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_stack_counts_requests_and_the_commands_have_the_last_use(
+    system: System, caller: Caller, keys: Keys
+) -> None:
+    used, silent = keys.create(), keys.create()["key_id"]
+    for path, method in (("/me", "GET"), ("/me", "GET"), ("/reports", "POST")):
+        caller.send(f"Bearer {used['key']}", path=path, method=method)
+    caller.bearer("nonsense")
+    found = counted(system, used["key_id"], 3)
+    assert (found["source"], found["rows"][0]["2xx"], found["rows"][0]["4xx"]) == ("the table of usage", 2, 1)
+    last = {key["key_id"]: key["last_used"] for key in answer(system, "list")}
+    assert (last[used["key_id"]], last[silent]) == (found["rows"][0]["day"], None)
+    assert answer(system, "show", used["key_id"])["last_used"].startswith(found["rows"][0]["day"])
+
+
+def test_a_batch_that_cannot_be_counted_waits_in_the_queue_and_is_replayed(
+    system: System, stack: dict[str, str], caller: Caller, keys: Keys
+) -> None:
+    functions, sqs = client(system.emulator, "lambda"), client(system.emulator, "sqs")
+    name, made = stack["UsageFunctionName"], keys.create()
+
+    def set_table(table: str) -> None:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"USAGE_TABLE": table}})
+
+    set_table("missing")
+    caller.bearer(made["key"])
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        waiting = sqs.get_queue_attributes(
+            QueueUrl=stack["FailuresQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
+        )["Attributes"]["ApproximateNumberOfMessages"]
+        if waiting != "0":
+            break
+    assert "keys usage --replay" in run(system, "list", "--unused-for", "90d", "--since-start").stderr
+    assert answer(system, "usage", "--key", made["key_id"])["requests"] == 0
+    set_table(stack["UsageTableName"])
+    replayed = answer(system, "usage", "--replay", "--yes")
+    assert replayed["lines"] >= 1
+    assert answer(system, "usage", "--key", made["key_id"])["requests"] == 1
+    assert run(system, "usage", "--replay", "--yes").returncode == 8

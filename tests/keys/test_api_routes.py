@@ -377,3 +377,25 @@ class TestReading:
     def test_a_template_that_sam_refuses_is_refused(self, resources: str, tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=r"api\.yaml"):
             read(tmp_path, resources)
+
+
+class TestAccessLogs:
+    STAGE = "{{ Type: AWS::Serverless::Api, Properties: {{ StageName: v1, AccessLogSetting: {{ Format: '{}' }} }} }}"
+
+    @pytest.mark.parametrize(
+        "path", ["template.yaml", "examples/rest-api/template.yaml", "examples/http-api/template.yaml"]
+    )
+    def test_the_format_of_the_sample_api_and_of_the_examples_lacks_nothing(self, path: str) -> None:
+        assert api_routes.read([Path(path)], {}).log_notes == {}
+
+    def test_a_format_that_does_not_name_the_key_is_named(self, tmp_path: Path) -> None:
+        form = '{"status":"$context.status","credential":"$context.authorizer.credential"}'
+        found = read(
+            tmp_path,
+            f"""
+Api: {self.STAGE.format(form)}
+F: {FUNCTION % f"{{ A: {event('get', '/a', more=', RestApiId: !Ref Api')} }}"}
+""",
+        )
+        lacks = '"keyId":"$context.authorizer.key_id", "issuer":"$context.authorizer.issuer"'
+        assert list(found.log_notes.values()) == [f"the format of its access log lacks {lacks}"]

@@ -315,6 +315,7 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
             "mistakes": ["line 4: GET /else matches no route with this authorizer"],
             "notes": [],
             "unread": [],
+            "access_logs": [],
             "unchecked": [],
         }
 

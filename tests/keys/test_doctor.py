@@ -27,6 +27,7 @@ from keys.deployment.stack import Deployment, find
 from keys.deployment.target import Resolved, Target, resolve
 from tests.support.changed import Changed
 from tests.support.deployed_function import (
+    ARN,
     CHANGED,
     SETTINGS_ERROR,
     DeployedFunction,
@@ -36,6 +37,7 @@ from tests.support.deployed_function import (
     undecided,
 )
 from tests.support.keys_command import KeysCommand
+from tests.support.logged_apis import Group, LoggedApis
 from tests.support.rules_text import auth_toml
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, jwk, key_set
 
@@ -463,3 +465,17 @@ class TestFind:
 def test_a_table_does_not_identify_a_deployment(dynamodb: "DynamoDBClient") -> None:
     with pytest.raises(BadInput, match="A table does not identify a deployment"):
         find(Resolved(Table(dynamodb, "t"), None, None))
+
+
+class TestAccessLogs:
+    def test_each_stage_is_named_with_what_usage_needs(self, examined: Any) -> None:
+        apis = LoggedApis(groups={"access": Group(0)}, function=ARN)
+        apis.log("rest1", "v1", "access")
+        apis.log("rest1", "v2", "access", '{"status": "$context.status"}')
+        findings = examined(apis=apis)
+        assert one(findings, "access log of API rest1, stage v1").state is State.OK
+        lacks = one(findings, "access log of API rest1, stage v2")
+        assert (lacks.state, '"keyId":"$context.authorizer.key_id"' in lacks.detail) == (State.NOTE, True)
+
+    def test_without_permission_it_is_not_checked(self, examined: Any) -> None:
+        assert "lambda:GetPolicy" in one(examined(), "access log").detail

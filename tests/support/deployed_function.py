@@ -49,22 +49,45 @@ REFUSED = refused("unknown_key")
 SETTINGS_ERROR = Raised("SettingsError", "API_KEYS_TABLE is missing")
 
 
+class _Either:
+    """The first of two fakes that has a method."""
+
+    def __init__(self, *fakes: Any) -> None:
+        self._fakes = fakes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(next(fake for fake in self._fakes if hasattr(fake, name)), name)
+
+
 @dataclass
 class DeployedFunction:
-    """`key` and `jwt`: the answers to an API key and to a JWT. `starts`: (time, line) of the newest log stream."""
+    """`key` and `jwt`: the answers to an API key and to a JWT. `starts`: (time, line) of the newest log stream.
+
+    `apis`: a `LoggedApis`. None: the caller may not read the function's policy.
+    """
 
     dynamodb: "DynamoDBClient"
     key: Any = REFUSED
     jwt: Any = field(default_factory=lambda: refused("unknown_signing_key"))
     starts: tuple[tuple[int, Mapping[str, Any]], ...] = ()
     log_error: str | None = None
+    apis: Any = None
     sent: list[dict[str, Any]] = field(default_factory=list)
 
     def deployment(self, variables: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> Deployment:
         return Deployment("s", ARN, variables, parameters or {}, self._client)
 
     def _client(self, service: str) -> Any:
+        if self.apis is not None and service in ("apigateway", "apigatewayv2"):
+            return self.apis
+        if self.apis is not None and service == "logs":
+            return _Either(self, self.apis)
         return self.dynamodb if service == "dynamodb" else self
+
+    def get_policy(self, FunctionName: str) -> Any:  # noqa: N803 - boto3's spelling
+        if self.apis is not None:
+            return self.apis.get_policy(FunctionName)
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "GetPolicy")
 
     def get_function_configuration(self, **_arguments: str) -> Any:
         return {

@@ -65,6 +65,7 @@ class LoggedApis:
     usage_table: str | None = None
     subscribed: set[str] = field(default_factory=set)
     waiting: int = 0
+    function: str = FUNCTION
     queries: list[str] = field(default_factory=list)
     _results: dict[str, Any] = field(default_factory=dict)
 
@@ -96,7 +97,7 @@ class LoggedApis:
         return {"Attributes": {"ApproximateNumberOfMessages": str(self.waiting)}}
 
     def get_policy(self, FunctionName: str) -> Any:  # noqa: N803 - boto3's spelling
-        assert FunctionName == FUNCTION
+        assert FunctionName == self.function
         if not self.permitted:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "GetPolicy")
         statements = [

@@ -247,6 +247,9 @@ REF: Final = Parsed("key_id", _ref)
 PREFIX: Final = Parsed("text", fields.check_prefix)
 
 reason_option: Final = click.option("--reason", type=DESCRIPTION, help="The reason, which the history records.")
+from_log_option: Final = click.option(
+    "--from-log", is_flag=True, help="Read the access logs, also if there is a stack of usage."
+)
 yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

@@ -16,6 +16,7 @@ from keys.cli.commands import (
     NAME,
     REF,
     Command,
+    from_log_option,
     given_options,
     prefix_option,
     reason_option,
@@ -75,6 +76,7 @@ def create(app: App, consumer: str, given: dict[str, Any], expires_in: int | Non
     metavar="ID",
     help="With --unused-for: an API whose requests may be unknown. Repeatable.",
 )
+@from_log_option
 @usage_stack_option
 @click.pass_obj
 def list_keys(
@@ -86,6 +88,7 @@ def list_keys(
     unused_for: int | None,
     since_start: bool,
     without_apis: tuple[str, ...],
+    from_log: bool,
     usage_stack: str | None,
 ) -> Result:
     """List the keys of one consumer or of all consumers.
@@ -98,8 +101,8 @@ def list_keys(
     With --unused-for, the JSON output is an object: `unused` has the keys, `since` the time, and apart are those about
     which nothing is known. A use is a request that was accepted: the access log does not name refused keys.
     """
-    if unused_for is None and (since_start or without_apis):
-        raise BadInput("--since-start and --without-api need --unused-for.")
+    if unused_for is None and (since_start or without_apis or from_log):
+        raise BadInput("--since-start, --without-api and --from-log need --unused-for.")
     if unused_for is not None and state is None:
         state = State.ACTIVE
     now = app.clock()
@@ -116,7 +119,13 @@ def list_keys(
         from keys.cli.usage_commands import unused_result
 
         return unused_result(
-            app, keys, unused_for, from_start=since_start, without_apis=without_apis, usage_stack=usage_stack
+            app,
+            keys,
+            unused_for,
+            from_start=since_start,
+            without_apis=without_apis,
+            from_log=from_log,
+            usage_stack=usage_stack,
         )
     data = [output.key_object(key, now) for key in keys]
     if not keys:

@@ -10,7 +10,7 @@ import click
 
 from keys.cli import output
 from keys.cli.app import App, note
-from keys.cli.commands import DURATION, NAME, REF, Command, usage_stack_option, yes_option
+from keys.cli.commands import DURATION, NAME, REF, Command, from_log_option, usage_stack_option, yes_option
 from keys.cli.exits import Exit
 from keys.cli.progress import counting
 from keys.cli.result import Result, Rows
@@ -28,16 +28,14 @@ _BAR: Final = 30
 _MOST_DAYS: Final = 400
 
 
-def source(app: App, usage_stack: str | None, by: By | None = None) -> Usage:
+def source(app: App, usage_stack: str | None, *, from_log: bool) -> Usage:
     """Where the usage of this deployment's keys is read: the table of usage if there is one, else the access logs.
-
-    Only the access logs have routes.
 
     :raises KeysError: see `App.deployment` and `usage_table.find`.
     """
     deployment = app.deployment
     logs = access_logs.find(deployment.client, deployment.function, app.clock())
-    if by is not By.ROUTE:
+    if not from_log:
         table = usage_table.find(
             app.resolved, usage_stack, logs, lambda: (key.key_id for key in app.store.all()), app.sleep
         )
@@ -59,6 +57,7 @@ def source(app: App, usage_stack: str | None, by: By | None = None) -> Usage:
     type=click.Choice([by.value for by in By]),
     help="What requests are counted by.  [default: key; with --key, day]",
 )
+@from_log_option
 @click.option("--replay", is_flag=True, help="Count the requests again that the stack of usage could not count.")
 @click.option("--forget", is_flag=True, help="Delete what the stack of usage has of the key that --key names.")
 @usage_stack_option
@@ -70,6 +69,7 @@ def usage(
     consumer: str | None,
     since: int,
     by: str | None,
+    from_log: bool,
     replay: bool,
     forget: bool,
     usage_stack: str | None,
@@ -91,7 +91,7 @@ def usage(
     if not since:
         raise BadInput("--since must be longer than 0.")
     chosen = By(by) if by else (By.DAY if key_id else By.KEY)
-    found, now = source(app, usage_stack, chosen), int(app.clock()) + 1
+    found, now = source(app, usage_stack, from_log=from_log or chosen is By.ROUTE), int(app.clock()) + 1
     if not found.began:
         missing = "; ".join(map(str, found.unread)) or "No API is permitted to invoke the authorizer"
         raise NotKnown(f"There is no access log to read. {missing}. See docs/usage.md.")
@@ -128,12 +128,13 @@ def unused_result(
     from_start: bool,
     without_apis: Collection[str],
     usage_stack: str | None,
+    from_log: bool,
 ) -> Result:
     """The result of `list --unused-for`.
 
     :raises NotKnown: it cannot be known which keys are unused.
     """
-    found, now = source(app, usage_stack), int(app.clock())
+    found, now = source(app, usage_stack, from_log=from_log), int(app.clock())
     answer = usages.unused(
         found, keys, start=now - seconds, now=now + 1, from_start=from_start, without_apis=without_apis
     )

@@ -108,11 +108,13 @@ def problem_of(settings: Mapping[str, Any]) -> str | None:
         return "it has no access log"
     if not _GROUP.fullmatch(settings["destinationArn"]):
         return "its access log is not in CloudWatch Logs"
-    missing = missing_members(settings.get("format", ""))
-    if missing:
-        lines = ", ".join(f'"{name}":"{FORMAT[name]}"' for name in missing)
-        return f"the format of its access log lacks {lines}"
-    return None
+    return format_problem(settings.get("format", ""))
+
+
+def format_problem(form: str) -> str | None:
+    """What the format of an access log lacks for usage; None if it lacks nothing."""
+    lines = ", ".join(f'"{name}":"{FORMAT[name]}"' for name in missing_members(form))
+    return f"the format of its access log lacks {lines}" if lines else None
 
 
 def missing_members(form: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from authorizer.route import DEFAULT
 from keys.core.errors import BadInput
+from keys.deployment.access_logs import format_problem
 from keys.deployment.endpoint import ApiRoutes, Endpoint
 from keys.deployment.guard import OPEN, Guard, attached
 from keys.deployment.intrinsics import Case, as_text, cases
@@ -43,6 +44,7 @@ def read(paths: Sequence[Path], parameters: Mapping[str, str], names: Collection
         unread = dict(template.unread)
         for _, reading in by_case:
             unread |= reading.routes.unread
+            found.log_notes |= reading.routes.log_notes
         where = "" if len(paths) == 1 else f"{path}: "
         found.include(_merged(by_case), {f"{where}{place}": why for place, why in unread.items()})
     return found
@@ -81,6 +83,8 @@ class _Reading:
             "AWS::ApiGatewayV2::Api": self._api,
             "AWS::ApiGateway::Method": self._method,
             "AWS::ApiGatewayV2::Route": self._route,
+            "AWS::ApiGateway::Stage": self._stage,
+            "AWS::ApiGatewayV2::Stage": self._stage,
         }
 
     def read(self) -> _Reading:
@@ -139,6 +143,12 @@ class _Reading:
             self.routes.unread[name] = WEBSOCKET
         else:
             self._add_key(name, api, properties.get("RouteKey"), self._attached(properties))
+
+    def _stage(self, name: str, properties: Mapping[str, Any]) -> None:
+        settings = mapping(properties.get("AccessLogSetting") or properties.get("AccessLogSettings"))
+        form = settings.get("Format")
+        if isinstance(form, str) and (problem := format_problem(form)):
+            self.routes.log_notes[name] = problem
 
     def _attached(self, properties: Mapping[str, Any]) -> Guard:
         """The guard of a method or route with these properties."""

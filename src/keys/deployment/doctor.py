@@ -21,7 +21,7 @@ from authorizer.settings import DEFAULT_FILE, Settings
 from keys.core.record import Key
 from keys.core.survey import Survey, survey
 from keys.core.table import Table
-from keys.deployment import probe, rules
+from keys.deployment import access_logs, probe, rules
 from keys.deployment.probe import Answer
 from keys.deployment.target import DEFAULT_PREFIX
 from keys.deployment.words import plural
@@ -95,7 +95,28 @@ def examine(deployment: Deployment, clock: Callable[[], float], fetch: Fetch | N
     findings += _table(settings, deployment, clock)
     findings.append(_rules(settings, deployment.environment.get("AUTH_CONFIG") or DEFAULT_FILE))
     findings += _ends(settings, deployment)
+    findings += _access_logs(deployment, clock())
     return findings
+
+
+def _access_logs(deployment: Deployment, now: float) -> Iterator[Finding]:
+    """Whether usage can be read from the access log of each API. An access log is optional, so nothing is wrong."""
+    check = "access log"
+    try:
+        found = access_logs.find(deployment.client, deployment.function, now)
+    except ClientError as error:
+        if not error.response["Error"]["Code"].startswith("AccessDenied"):
+            raise
+        needed = "lambda:GetPolicy, apigateway:GET and logs:DescribeLogGroups"
+        yield _note(check, f"not checked: your credentials lack the permissions {needed}")
+        return
+    for log in found.read:
+        yield _ok(f"{check} of API {log.api}, stage {log.stage}", f"keys usage reads it: {log.group}")
+    for each in found.unread:
+        stage = f", stage {each.stage}" if each.stage else ""
+        yield _note(f"{check} of API {each.api}{stage}", f"keys usage cannot read it: {each.reason} (docs/usage.md)")
+    if not found.read and not found.unread:
+        yield _note(check, "no API is permitted to invoke the function by its policy, so keys usage finds none")
 
 
 def _unread_settings(error: SettingsError, deployment: Deployment) -> list[Finding]:

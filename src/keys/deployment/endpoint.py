@@ -106,11 +106,15 @@ def _past_wildcards(pattern: str, places: set[int]) -> set[int]:
 
 
 class ApiRoutes:
-    """The routes of APIs. `unread`: places that might have routes but cannot be read, and why."""
+    """The routes of APIs. `unread`: places that might have routes but cannot be read, and why.
+
+    `log_notes`: stages whose access log does not say who used which key, and what its format lacks.
+    """
 
     def __init__(self) -> None:
         self._endpoints = set[Endpoint]()
         self.unread: dict[str, str] = {}
+        self.log_notes: dict[str, str] = {}
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
