@@ -31,16 +31,12 @@ def authenticate(authenticators: Iterable[Authenticator], token: str) -> Identit
     failure: Exception | None = None
     for authenticator in authenticators:
         try:
-            identity = authenticator.authenticate(token)
+            if (identity := authenticator.authenticate(token)) is not None:
+                return identity
         except Refusal:
             if failure is None:
                 raise
             break
         except Exception as error:
             failure = failure or error
-            continue
-        if identity is not None:
-            return identity
-    if failure is not None:
-        raise failure
-    raise Refusal(Reason.UNRECOGNISED)
+    raise failure or Refusal(Reason.UNRECOGNISED)

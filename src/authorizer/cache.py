@@ -38,6 +38,3 @@ class ExpiringCache(Generic[V]):
         self._entries.move_to_end(name)
         if len(self._entries) > self._most:
             self._entries.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._entries)

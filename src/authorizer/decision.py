@@ -20,9 +20,6 @@ class Unauthorized(Exception):
 class Undecided(Exception):
     """The credential could not be checked. The client receives 503."""
 
-    def __init__(self) -> None:
-        super().__init__("The credential could not be checked. The log line of this decision has the reason.")
-
 
 class Decision(NamedTuple):
     """What is logged of a decision. `outcome`: allow, refuse or fail. `reason`: a code, or the error that failed it.
@@ -84,7 +81,7 @@ class Decider:
             outcome = Unauthorized()
             decision = Decision("refuse", error.reason, error.kind, error.key_id, error.issuer, error.kid)
         except Exception as error:
-            outcome = Undecided()
+            outcome = Undecided("The credential could not be checked. The log line of this decision has the reason.")
             known = (identity.kind, identity.key_id) if identity else (None, None)
             decision = Decision("fail", _cause(error), *known)
         self._record(decision, _request_id(context) or request_id, (time.perf_counter() - started) * 1000)

@@ -85,14 +85,15 @@ class HttpsFetch:
     def _get(self, url: SplitResult, remaining: Remaining) -> bytes:
         proxy = self._proxy(url)
         with self._connect(proxy or url, remaining) as connected:
+            timed = _TimedSocket(connected, remaining)
             if proxy:
-                _tunnel(connected, url, proxy, remaining)
+                _tunnel(timed, url, proxy)
             if url.scheme == "http":
-                return _document(connected, url, remaining)
+                return _document(timed, url)
             connected.settimeout(remaining())
             self._tls = self._tls or _trusting(None)
             with self._tls.wrap_socket(connected, server_hostname=url.hostname) as secured:
-                return _document(secured, url, remaining)
+                return _document(_TimedSocket(secured, remaining), url)
 
     def _proxy(self, url: SplitResult) -> SplitResult | None:
         proxies = self._proxies() if url.scheme == "https" else {}
@@ -171,7 +172,7 @@ def _seconds_until(deadline: float) -> float:
     return seconds
 
 
-def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, remaining: Remaining) -> None:
+def _tunnel(timed: _TimedSocket, url: SplitResult, proxy: SplitResult) -> None:
     """Open a tunnel to the server through the proxy (RFC 9110, section 9.3.6)."""
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
     server = f"{host}:{url.port or 443}"
@@ -179,24 +180,22 @@ def _tunnel(connected: socket.socket, url: SplitResult, proxy: SplitResult, rema
     if proxy.username is not None:
         credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
         headers["Proxy-Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
-    answer = _request(connected, "CONNECT", server, headers, remaining)
+    answer = _request(timed, "CONNECT", server, headers)
     if answer.status != 200:
         raise FetchError(f"status {answer.status} from the proxy")
 
 
-def _request(
-    connected: socket.socket, method: str, target: str, headers: dict[str, str], remaining: Remaining
-) -> HTTPResponse:
+def _request(timed: _TimedSocket, method: str, target: str, headers: dict[str, str]) -> HTTPResponse:
     connection = HTTPConnection("")
     connection.response_class = _Response
-    connection.sock = _TimedSocket(connected, remaining)
+    connection.sock = timed
     connection.request(method, target, headers=_HEADERS | headers)
     return connection.getresponse()
 
 
-def _document(connected: socket.socket, url: SplitResult, remaining: Remaining) -> bytes:
+def _document(timed: _TimedSocket, url: SplitResult) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    response = _request(connected, "GET", target, {"Host": url.netloc}, remaining)
+    response = _request(timed, "GET", target, {"Host": url.netloc})
     if response.status != 200:
         raise FetchError(f"status {response.status}")
     codings = response.getheader("Content-Encoding", "").lower().replace(",", " ").split()

@@ -199,13 +199,17 @@ def test_a_clock_that_was_set_back_does_not_prolong_a_key() -> None:
     assert table.reads == 2
 
 
-def test_memory_is_bounded_in_number() -> None:
+def test_the_least_recently_used_keys_are_read_again_when_the_cache_is_full() -> None:
     table = Table()
     keys = store(table, Clock())
     for number in range(MOST_FOUND + 10):
         table.items[str(number)] = {"key_id": {"S": "k"}, "consumer": {"S": "c"}, "enabled": {"BOOL": True}}
         keys.find(str(number))
-    assert len(keys._found) == MOST_FOUND
+    reads = table.reads
+    keys.find("10")
+    assert table.reads == reads
+    keys.find("9")
+    assert table.reads == reads + 1
 
 
 def test_a_failure_is_not_remembered() -> None:

@@ -89,7 +89,8 @@ class Session:
 
     def modules(self) -> dict[str, str]:
         """The file of each imported module. This program is not imported."""
-        imported = {name: module for name, module in list(sys.modules.items()) if name != "__main__"}
+        this = sys.modules["__main__"]
+        imported = {name: module for name, module in list(sys.modules.items()) if module is not this}
         return {name: file for name, module in imported.items() if (file := getattr(module, "__file__", None))}
 
     def _fetch(self, url: str, _seconds: float) -> bytes:
