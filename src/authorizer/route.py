@@ -40,7 +40,9 @@ class Route(NamedTuple):
         method, space, path = text.partition(" ")
         if not space or not path.startswith("/") or " " in path:
             raise RouteError(f'must be a method and a path that starts with a slash, such as "GET /me", not {text!r}')
-        _check_method(method)
+        if method not in (*METHODS, "*"):
+            remedy = "write * for any method" if method.upper() == "ANY" else f"write one of {' '.join(METHODS)}, or *"
+            raise RouteError(f"has the method {method!r}: {remedy}")
         if len(path) > MAX_LENGTH:
             raise RouteError(f"has more than {MAX_LENGTH} characters, which API Gateway does not accept in a policy")
         if path == "/":
@@ -65,12 +67,6 @@ class Route(NamedTuple):
 def resource(method: str, path: str) -> str:
     """The part of an IAM resource after the stage, such as `GET/orders/*`."""
     return DEFAULT if method == DEFAULT else f"{method}/{path}"
-
-
-def _check_method(method: str) -> None:
-    if method not in (*METHODS, "*"):
-        remedy = "write * for any method" if method.upper() == "ANY" else f"write one of {' '.join(METHODS)}, or *"
-        raise RouteError(f"has the method {method!r}: {remedy}")
 
 
 def _pattern(segment: str, *, last: bool = False) -> str:

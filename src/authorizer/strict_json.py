@@ -44,14 +44,11 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(text: str) -> float:
+    """Read a number. JSON has no NaN and no Infinity, and Python reads a number that is too large as infinite."""
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError("a number is too large")
+        raise ValueError("a number is not finite")
     return number
 
 
-def _refuse_number(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_refuse_number, parse_float=_finite)
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_finite, parse_float=_finite)
