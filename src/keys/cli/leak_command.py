@@ -189,8 +189,8 @@ def _result(app: App, inputs: _Inputs) -> Result:
         "found": [_object(one, now) for one in shown],
         "unknown": len(elsewhere),
         "unknown_prefixes": prefixes,
-        "revoked": [one.key.ref for one in shown if one.key and one.fate is Fate.REVOKED],
-        "left": [one.key.ref if one.key else one.digest for one in left],
+        "revoked": [one.ref for one in found.having(Fate.REVOKED)],
+        "left": [one.ref for one in left],
         "unreadable": inputs.unreadable,
     }
     code = Exit.STILL_LIVE if left or elsewhere else Exit.BAD_INPUT if inputs.unreadable else Exit.DONE
@@ -213,7 +213,7 @@ def _result(app: App, inputs: _Inputs) -> Result:
 
 def _row(found: FoundKey, now: float) -> tuple[str, ...]:
     return (
-        found.key.ref if found.key else found.digest,
+        found.ref,
         found.key.consumer if found.key else "",
         f"{_status(found, now)}{f': {found.problem}' if found.problem else ''}",
         found.begins,

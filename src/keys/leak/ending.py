@@ -44,12 +44,16 @@ class FoundKey:
     begins: str
     digest: str
     prefix: str | None
-    is_certain: bool
+    is_certain: bool = False
     places: list[tuple[str, int]] = field(default_factory=list)
     times: int = 0
     key: Key | None = None
     fate: Fate = Fate.NOT_KNOWN
     problem: str | None = None
+
+    @property
+    def ref(self) -> str:
+        return self.key.ref if self.key else self.digest
 
 
 class FoundKeys:
@@ -61,13 +65,13 @@ class FoundKeys:
     def add(self, hit: Hit, place: str, *, is_certain: bool = True) -> None:
         """:raises BadInput: there are more than `MAX_KEYS` distinct keys."""
         digest = api_key.digest(hit.key)
-        found = self.by_digest.get(digest)
-        if found is None:
+        if digest not in self.by_digest:
             if len(self.by_digest) >= MAX_KEYS:
                 raise BadInput(f"There are more than {MAX_KEYS:,} distinct keys. Search fewer texts at a time.")
             prefix = hit.prefix if hit.is_ours else None
             begins = make_hint(hit.key, prefix) if prefix else f"{hit.key[:4]}..."
-            found = self.by_digest[digest] = FoundKey(begins, digest, prefix, is_certain)
+            self.by_digest[digest] = FoundKey(begins, digest, prefix)
+        found = self.by_digest[digest]
         found.times += 1
         found.is_certain |= is_certain
         if len(found.places) < MAX_PLACES and (place, hit.line) not in found.places:
@@ -75,11 +79,8 @@ class FoundKeys:
 
     def having(self, *fates: Fate) -> list[FoundKey]:
         """The keys with one of these fates. Secrets that are not in the table and might be of others do not count."""
-        return [
-            found
-            for found in self.by_digest.values()
-            if found.fate in fates and (found.is_certain or found.fate is not Fate.ELSEWHERE)
-        ]
+        found = (one for one in self.by_digest.values() if one.fate in fates)
+        return [one for one in found if one.is_certain or one.fate is not Fate.ELSEWHERE]
 
 
 class Ending:
@@ -102,11 +103,8 @@ class Ending:
         except Exception as error:
             self._failed(found, error)
         else:
-            if found.key is None:
-                found.fate = Fate.ELSEWHERE
-            else:
-                usable = found.key.state(self._clock()) in (State.ACTIVE, State.DISABLED)
-                found.fate = Fate.LIVE if usable else Fate.ENDED
+            usable = found.key and found.key.state(self._clock()) in (State.ACTIVE, State.DISABLED)
+            found.fate = Fate.LIVE if usable else Fate.ENDED if found.key else Fate.ELSEWHERE
 
     def revoke(self, found: FoundKey, reason: str | None) -> None:
         """Revoke a live key. A failure is in `problem`.

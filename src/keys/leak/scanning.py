@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -123,9 +124,7 @@ class Search:
 
 def keys_in(text: str) -> list[str]:
     """The keys in the product's format that stand in a text."""
-    encoded = text.encode("utf-8", "replace")
-    found = (_key(encoded, body.start()) for body in _BODY.finditer(encoded))
-    return [key.decode() for key in found if key]
+    return [hit.key for hit in Search().hits(io.BytesIO(text.encode("utf-8", "replace")))]
 
 
 def compiled(pattern: str) -> re.Pattern[bytes]:
