@@ -182,16 +182,11 @@ class Consumers:
         :raises NotFound: there is no consumer with this name.
         """
         event = self._session.event("updated", reason)
-        consumer, is_new = self._change(name, event, changes)
         copied = {COPIED[name]: value for name, value in changes.items() if name in COPIED}
         if not copied:
+            consumer, is_new = self._change(name, event, changes)
             return ConsumerChange(consumer, 0, is_new)
-
-        def change(items: Sequence[Item]) -> int:
-            return self._session.change_keys(items, event, lambda key: _differing(key, copied))
-
-        count = self._each_key(name, change, progress, checking)
-        return ConsumerChange(consumer, count, is_new or bool(count))
+        return self._change_with_keys(name, event, changes, lambda key: _differing(key, copied), progress, checking)
 
     def set_enabled(
         self, name: str, enabled: bool, reason: str | None = None,
@@ -207,18 +202,13 @@ class Consumers:
 
         :raises NotFound: there is no consumer with this name.
         """
-        event = self._session.event("enabled" if enabled else "disabled", reason)
-        consumer, is_new = self._change(name, event, {"enabled": enabled})
 
         def changes(key: Key) -> Mapping[str, Any]:
             stays = key.revoked_at is not None or not (key.disabled_with_consumer if enabled else key.enabled)
             return {} if stays else {"enabled": enabled, "disabled_with_consumer": not enabled}
 
-        def change(items: Sequence[Item]) -> int:
-            return self._session.change_keys(items, event, changes, check(consumer) if enabled else None)
-
-        count = self._each_key(name, change, progress, checking)
-        return ConsumerChange(consumer, count, is_new or bool(count))
+        event = self._session.event("enabled" if enabled else "disabled", reason)
+        return self._change_with_keys(name, event, {"enabled": enabled}, changes, progress, checking, wakes=enabled)
 
     def delete(
         self, name: str, with_keys: bool, reason: str | None = None,
@@ -242,7 +232,8 @@ class Consumers:
         def delete(items: Sequence[Item]) -> int:
             if not with_keys:
                 # The index did not have them yet.
-                self._restore(name, before)
+                if before is not None and before.enabled:
+                    self._change(name, self._session.event("enabled", "It has keys."), {"enabled": True})
                 raise Conflict(Code.CONSUMER_HAS_KEYS, consumer=name, count=len(items))
             return self._session.delete_keys(items, event)
 
@@ -267,6 +258,17 @@ class Consumers:
         if not consumer.enabled:
             raise Conflict(Code.CONSUMER_DISABLED, consumer=name)
         return consumer, check(consumer)
+
+    def _change_with_keys(
+        self, name: str, event: Event, changes: Mapping[str, Any], of_keys: KeyChanges,
+        progress: Report, checking: Report, *, wakes: bool = False,
+    ) -> ConsumerChange:  # fmt: skip
+        consumer, is_new = self._change(name, event, changes)
+        holder = check(consumer) if wakes else None
+        count = self._each_key(
+            name, lambda items: self._session.change_keys(items, event, of_keys, holder), progress, checking
+        )
+        return ConsumerChange(consumer, count, is_new or bool(count))
 
     def _change(self, name: str, event: Event, changes: Mapping[str, Any]) -> tuple[Consumer, bool]:
         """The consumer as it is stored after the change, and whether it was changed."""
@@ -294,10 +296,6 @@ class Consumers:
 
         self._table.retry_conflicts(attempt)
         return self.find(name)
-
-    def _restore(self, name: str, before: Consumer | None) -> None:
-        if before is not None and before.enabled:
-            self._change(name, self._session.event("enabled", "It has keys."), {"enabled": True})
 
     def _each_key(self, name: str, change: Callable[[Sequence[Item]], int], progress: Report, checking: Report) -> int:
         """Call `change` for all keys of the consumer, in batches: those in the index, then those that one consistent
