@@ -237,19 +237,25 @@ OWN = "id,user,api_key,plan,valid_until,revoked_at,is_active\n" + "".join(
 )
 
 
+def write_table(file: Path, system: str, query: str) -> None:
+    """Write the result of a query on the filled tables of a system as CSV."""
+    schema, fill, _table = SYSTEMS[system]
+    database = sqlite3.connect(":memory:")
+    database.executescript(schema)
+    fill(database)
+    cursor = database.execute(query)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(column[0] for column in cursor.description)
+        writer.writerows(cursor)
+    database.close()
+
+
 @pytest.fixture
 def folder(keys: KeysCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with all files that the page names."""
-    for name, (schema, fill, table) in SYSTEMS.items():
-        database = sqlite3.connect(":memory:")
-        database.executescript(schema)
-        fill(database)
-        cursor = database.execute(QUERIES[table])
-        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(column[0] for column in cursor.description)
-            writer.writerows(cursor)
-        database.close()
+    for name, (_schema, _fill, table) in SYSTEMS.items():
+        write_table(tmp_path / name, name, QUERIES[table])
     gateway = [[api_gateway_key("live", enabled=True)], [api_gateway_key("disabled", enabled=False)]]
     keys.create(consumer="of-the-backup")
     files = {
@@ -312,16 +318,7 @@ def test_every_system_of_the_page_is_tested() -> None:
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("file", ["kong.csv", "unkey.csv", "sanctum.csv", "better-auth.csv"])
 def test_a_whole_table_without_the_query_of_the_page_is_refused(keys: KeysCommand, file: str, tmp_path: Path) -> None:
-    schema, fill, table = SYSTEMS[file]
-    database = sqlite3.connect(":memory:")
-    database.executescript(schema)
-    fill(database)
-    cursor = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - a name of this file
-    with (tmp_path / "table.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(column[0] for column in cursor.description)
-        writer.writerows(cursor)
-    database.close()
+    write_table(tmp_path / "table.csv", file, f"SELECT * FROM {SYSTEMS[file][2]}")  # noqa: S608 - a name of this file
     result = keys.run("import", "table.csv")
     assert result.exit_code == 2
     assert "column" in result.stderr

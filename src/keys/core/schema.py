@@ -100,8 +100,7 @@ TAGS: Final = Form(
 )
 HISTORY: Final = Form(
     list,
-    lambda events: [{**event.to_map(), "at": iso(event.at)} for event in events],
-    history.parse,
+    parse=history.parse,
     from_stored=history.parse,
     to_stored=lambda events: [event.to_map() for event in events],
 )

@@ -12,7 +12,7 @@ from authorizer import api_key
 from keys.core import fields
 from keys.core.errors import BadInput, KeysError
 from keys.core.record import Consumer, Deleted, Key, State, imported_key_id, make_hint
-from keys.transfer.columns import ACTIVE_STATES, Columns, Options, json_object
+from keys.transfer.columns import ACTIVE_STATES, Columns, Options
 from keys.transfer.formats import InputFile
 from keys.transfer.key_text import check_key, hint_of, looks_like_digest
 
@@ -127,7 +127,7 @@ def _key(values: Mapping[str, Any], prefix: str, options: Options, now: int) -> 
     found = {
         "description": fields.check_description(" ".join((_text(values, "description") or "").split())),
         "scopes": scopes,
-        "tags": fields.check_tags(json_object(values["tags"], "tags")) if "tags" in values else None,
+        "tags": fields.check_tags(values["tags"]) if "tags" in values else None,
         "enabled": enabled,
         "created_at": created_at,
         "expires_at": _expiry(values, options, created_at),
@@ -135,7 +135,7 @@ def _key(values: Mapping[str, Any], prefix: str, options: Options, now: int) -> 
         "hint": hint_of(hint, prefix) if key is None and hint else make_hint(key, prefix) if key else None,
     }
     if "data" in values:
-        found["data"] = fields.data_text(json_object(values["data"], "data"), consumer, scopes or frozenset())
+        found["data"] = fields.data_text(values["data"], consumer, scopes or frozenset())
     given: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
     return Key(digest=digest, key_id=imported_key_id(digest), consumer=consumer, **given), given.keys()
 
