@@ -51,6 +51,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySyste
     return BySystem(config, log)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak-seconds", type=float, default=300, help="how long tests/artifact/test_soak.py runs")
+
+
 def pytest_collection_finish() -> None:
     """Exclude the imported modules from garbage collection, which is faster."""
     gc.collect()

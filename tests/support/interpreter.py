@@ -2,6 +2,7 @@
 
 import base64
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -105,6 +106,11 @@ class Artifact:
         """The number of threads."""
         number: int = self._ask("threads")[0]
         return number
+
+    def memory(self) -> int:
+        """The resident memory of the process in bytes."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
