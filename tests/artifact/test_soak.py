@@ -23,8 +23,9 @@ from tests.support.fault_server import Behaviour, FaultServer
 from tests.support.interpreter import Artifact, running
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, base64url, claims, key_set
 
-LONGEST_STEP: Final = 12.0
-"""The seconds by which the function's clock advances between two events, at most."""
+BUSY: Final = 30
+"""The seconds of a calm phase with forged tokens. Until a fetch, there are none: they cause fetches, so otherwise the
+keys would never be so old that a fetch is due, and others must not notice a forged token just then."""
 SECRET: Final = "a-claim-that-must-not-be-logged"
 API_KEY_CACHE: Final = 30
 COOLDOWN: Final = 10
@@ -98,6 +99,9 @@ class World:
     pairs: list[SigningPair] = field(default_factory=list)
     changed_at: float = NOW
     is_enabled: bool = True
+    is_calm: bool = False
+    busy_until: float = 0
+    requests: int = 0
 
     def __post_init__(self) -> None:
         self.pairs.append(SigningPair("k0", self.now - 3600))
@@ -116,14 +120,24 @@ class World:
             connection.answer(key_set(*(pair.jwk() for pair in self.pairs if pair.removed_at is None)))
 
     def enter(self, phase: "Phase") -> None:
-        """Change the state of the backends. At random, the provider rotates its keys and a key of the table changes."""
+        """Change the state of the backends. At random, the provider rotates its keys, and few tokens are forged."""
         self.the_table.set(self.now, works=phase.table_works)
         self.the_provider.set(self.now, works=phase.provider_works)
         self.latency, self.fault = phase.latency, phase.fault
         if phase.provider_works and self.chance.random() < 0.7:
             self.rotate()
-        if self.chance.random() < 0.5:
-            self.toggle()
+        self.is_calm = self.chance.random() < 0.5
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.is_calm and self.now > self.busy_until
+
+    def pass_time(self) -> None:
+        if self.is_quiet and self.server.requests > self.requests:
+            self.busy_until = self.now + BUSY
+        self.requests = self.server.requests
+        longest = self.chance.choice((0.5, 0.5, 40)) if not self.is_calm else 20 if self.is_quiet else 1
+        self.now += self.chance.uniform(0, longest)
 
     def rotate(self) -> None:
         """Publish another key. Remove the one before the last."""
@@ -226,7 +240,9 @@ def sample(world: World) -> Sample:
         "TOKEN": {"type": "TOKEN", "authorizationToken": f"Bearer {VALID}", "methodArn": f"{ARN}/v1/GET/me"},
         "WebSocket": request(VALID, chance) | {"requestContext": {"eventType": "CONNECT", "connectionId": "x"}},
     }
-    name = chance.choice((*tokens, "valid JWT", "valid key", *odd))
+    name = chance.choice((*tokens, *odd))
+    if chance.random() < (1 if world.is_quiet else 0.3):
+        name = chance.choice(("valid JWT", "valid JWT without kid", "valid key", "changing key"))
     if name in odd:
         return name, odd[name], refused
     text, outcomes = tokens[name]
@@ -246,12 +262,12 @@ class Phase(NamedTuple):
 
 PHASES: Final = (
     Phase("both work", events=300),
-    Phase("the provider is slow", latency=0.45),
+    Phase("the provider is slow", latency=0.45, events=200),
     Phase("the table fails", table_works=False),
     Phase("the provider closes the connection", provider_works=False),
     Phase("the provider is busy", provider_works=False, fault=faults.status("503 Busy")),
     Phase("both work after an outage", events=300),
-    Phase("the provider is very slow", latency=0.9),
+    Phase("the provider is very slow", latency=1.3, events=200),
     Phase("both fail", table_works=False, provider_works=False, fault=faults.body(b"<html>")),
     Phase("the table fails alone", table_works=False, latency=0.1),
 )
@@ -270,8 +286,10 @@ def soak(world: World, function: Artifact, seconds: float) -> dict[str, Any]:
     for phase in itertools.cycle(PHASES):
         world.enter(phase)
         for _ in range(phase.events):
-            world.now += world.chance.uniform(0, LONGEST_STEP)
+            world.pass_time()
             function.set_clock(world.now)
+            if world.chance.random() < 0.03:
+                world.toggle()
             name, event, outcomes = sample(world)
             decision = function.decide(event)
             outcome, reason = decision.outcome

@@ -23,6 +23,8 @@ def read(**env: str) -> Settings:
 def test_a_table_is_enough_for_api_keys_only() -> None:
     settings = read()
     assert (settings.api_keys_table, settings.api_key_prefix, settings.providers) == ("keys", "mak", ())
+    # Otherwise, no rule would apply, and any token would be looked up.
+    assert (settings.simple_responses, settings.accept_imported_keys) == (False, False)
 
 
 def test_empty_variables_are_as_good_as_none() -> None:
