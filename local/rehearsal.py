@@ -16,6 +16,8 @@ from keys.deployment.verification import JwtSettings, verify_jwt
 from local.apis import Api, ApiRoute, call
 
 _LEEWAY_SECONDS: Final = 30
+_SOURCE = "127.0.0.1"
+"""The address of the calls, where the rules have networks."""
 HTTP_NOTE: Final = (
     "  A refused credential on an HTTP API is a 500 here. AWS documents no status for it (not tried on AWS).\n"
     "  The reason is in the log in both cases."
@@ -93,7 +95,7 @@ def expected(route: ApiRoute, caller: Caller, access: AccessRules | None) -> tup
 
 def _said(access: AccessRules, identity: Identity, request: str) -> tuple[int | None, str]:
     try:
-        explanation = rules.explain(access, identity, rules.parse_request(request))
+        explanation = rules.explain(access, identity, rules.parse_request(request), _SOURCE)
     except (BadInput, RouteError) as error:
         return None, f"unknown: {error}"
     except Refusal as error:

@@ -20,7 +20,7 @@ GATEWAY_RESPONSES = {
         "401",
         {
             "Access-Control-Expose-Headers": "'WWW-Authenticate'",
-            "WWW-Authenticate": '\'Bearer realm="api", error="invalid_token"\'',
+            "WWW-Authenticate": "'Bearer realm=\"api\"'",
         },
         {
             "title": "Unauthorized",

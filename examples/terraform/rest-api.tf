@@ -39,7 +39,7 @@ locals {
         "Cache-Control"                 = "'no-store'"
         "Access-Control-Allow-Origin"   = "'*'"
         "Access-Control-Expose-Headers" = "'WWW-Authenticate'"
-        "WWW-Authenticate"              = "'Bearer realm=\"api\", error=\"invalid_token\"'"
+        "WWW-Authenticate"              = "'Bearer realm=\"api\"'"
       }
       body = {
         type      = "about:blank"

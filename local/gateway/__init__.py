@@ -15,6 +15,7 @@ from local.gateway import (
     rest_definition,
     rest_request,
     sessions,
+    source_network,
     streams,
     subscriptions,
 )
@@ -22,6 +23,8 @@ from local.gateway.wrapping import Wrapper, wrap
 
 WRAPPERS: tuple[Wrapper, ...] = (
     *sessions.WRAPPERS,
+    # Before the other wrappers of the same functions, which then call these.
+    *source_network.WRAPPERS,
     *rest_definition.WRAPPERS,
     *rest_request.WRAPPERS,
     *http_definition.WRAPPERS,

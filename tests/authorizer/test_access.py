@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from authorizer.access import KEPT_GRANTS, AccessRules, Rule
 from authorizer.claims import Claim
 from authorizer.conditions import KINDS, Conditions
-from authorizer.grant import Grant
+from authorizer.grant import STAGE_ARN_BYTES, Grant
 from authorizer.identity import Identity
 from authorizer.networks import Networks
 from authorizer.policy import PolicyTooLarge, Responder
@@ -249,6 +249,7 @@ def rule(route: str, **asked: Any) -> Rule:
 ADMIN = frozenset({"admin"})
 OFFICE = Networks.parse(["203.0.113.0/24", "2001:db8::/32"])
 HOME = Networks.parse(["198.51.100.0/24"])
+HALF = Networks.parse(["203.0.113.0/25"])
 OUTWARD = ("*%*..*", "*%2E*", "*%2e*", "*/..*", "*\\*")
 SPELLINGS = ("*%*..*", "*%2E*", "*%2e*", "*/*/", "*/.", "*/..*", "*/./*", "*//*", "*\\*")
 INNER = ("*%*..*", "*%2E*", "*%2e*", "*/..*", "*/./*", "*//*", "*\\*")
@@ -257,6 +258,11 @@ EVERYTHING = ("$default", *(f"{method}/*" for method in METHODS))
 
 @example([rule("* /*"), rule("GET /a", scopes=ADMIN)], KEY, "HEAD/a", "192.0.2.1")
 @example([rule("GET /*"), rule("GET /a", networks=OFFICE)], KEY, "GET/a", "192.0.2.1")
+@example([rule("GET /a", networks=OFFICE), rule("* /a", networks=HALF)], KEY, "GET/a", "203.0.113.200")
+@example([rule("GET /a", networks=OFFICE), rule("* /a", networks=HOME)], KEY, "GET/a", "203.0.113.7")
+@example(
+    [Rule(Route("GET", "a"), conditions(networks=HALF), (conditions(networks=OFFICE),))], KEY, "GET/a", "203.0.113.200"
+)
 @example([rule("* /*"), rule("GET /a", networks=OFFICE)], KEY, "HEAD/a", "203.0.113.7")
 @example([rule("GET /a", networks=OFFICE), rule("GET /*", networks=HOME)], KEY, "GET/a", "203.0.113.7")
 @given(rule_lists, identities, requests, sources)
@@ -408,12 +414,14 @@ def test_a_resource_that_api_gateway_would_not_take_is_not_sent() -> None:
         Responder(rules).respond(KEY, f"{STAGE}{'x' * 100}/GET/me")
 
 
+@example([rule("POST /a", networks=OFFICE), rule("POST /b", networks=OFFICE), rule("POST /a*")], KEY)
+@example([rule("POST /a", networks=OFFICE), rule("POST /*", networks=HOME), rule("GET /a", networks=HALF)], KEY)
 @given(rule_lists, identities)
 def test_no_policy_is_larger_than_the_bound(rules: list[Rule], identity: Identity) -> None:
     access_rules = AccessRules(rules, 100_000)
     document = Responder(access_rules).respond(identity, f"{STAGE}/GET/me", "192.0.2.1")["policyDocument"]
     grant = access_rules.permissions(identity)[0]
-    assert grant.policy_bytes(len(STAGE)) <= access_rules.largest_policy_bytes()
+    assert grant.policy_bytes(STAGE_ARN_BYTES) <= access_rules.largest_policy_bytes()
     within = grant if identity.networks is None else grant.within(identity.networks)
     assert len(json.dumps(document)) <= within.policy_bytes(len(STAGE))
 

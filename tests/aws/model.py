@@ -47,9 +47,7 @@ def answer(status: int, body: Mapping[str, object], **headers: str) -> Answer:
 def problem(status: int, **others: str) -> Answer:
     headers = {"Content_Type": "application/problem+json", "Cache_Control": "no-store"}
     headers |= {"Access_Control_Allow_Origin": "*"}
-    headers |= {401: {"WWW_Authenticate": 'Bearer realm="api", error="invalid_token"'}, 503: {"Retry_After": "5"}}.get(
-        status, {}
-    )
+    headers |= {401: {"WWW_Authenticate": 'Bearer realm="api"'}, 503: {"Retry_After": "5"}}.get(status, {})
     return answer(status, {"type": "about:blank", **PROBLEMS[status], **others, "requestId": "r"}, **headers)
 
 
@@ -59,6 +57,7 @@ class Key:
     scopes: frozenset[str]
     table: str
     data: object
+    networks: str = "0.0.0.0/0,::/0"
     revoked_at: float | None = None
 
 
@@ -186,6 +185,8 @@ class Request:
             return problem(503)
         if not (key and model.decide(token, key)) and token != JWT:
             return problem(401)
+        if key and "0.0.0.0/0" not in key.networks:
+            return problem(403)
         if key:
             model.access_log.append({"keyId": key.key_id, "credential": "api_key", "requestId": f"r-{key.key_id}"})
         return self._permitted(method, path, key)
@@ -244,7 +245,8 @@ class Model:
         options = dict(zip(arguments[::2], arguments[1::2], strict=True))
         table = self.alone_table if stack is self.alone else "keys"
         scopes = frozenset(options["--scopes"].split(",")) if "--scopes" in options else frozenset()
-        self.keys_by_text[text] = Key(key_id, scopes, table, json.loads(options.get("--data", "{}")))
+        networks = options.get("--networks", Key.networks)
+        self.keys_by_text[text] = Key(key_id, scopes, table, json.loads(options.get("--data", "{}")), networks)
         return {"key": text, "key_id": key_id}
 
     def keys(self, command: str, *arguments: str, stack: Stack | None = None) -> Any:

@@ -61,14 +61,23 @@ class Caller:
         self.url = url
 
     def send(
-        self, *authorization: str, path: str = "/me", method: str = "GET", header: str = "Authorization"
+        self,
+        *authorization: str,
+        path: str = "/me",
+        method: str = "GET",
+        header: str = "Authorization",
+        source: str = "127.0.0.1",
+        forwarded_for: str | None = None,
     ) -> "Answer":
+        """Send a request from an address of this machine."""
         url = urlsplit(self.url + path)
-        connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=30, source_address=(source, 0))
         try:
             connection.putrequest(method, url.path)
             for value in authorization:
                 connection.putheader(header, value)
+            if forwarded_for:
+                connection.putheader("X-Forwarded-For", forwarded_for)
             connection.endheaders()
             return Answer(connection.getresponse())
         finally:

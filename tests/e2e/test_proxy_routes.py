@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from keys.core import Author, Store, Table
 from local.build import FOLDER
 from local.deployment import (
     deploy_template,
@@ -36,6 +37,10 @@ any = [
 route = "GET /admin/whoami"
 credentials = ["jwt"]
 claims = { groups = "admins" }
+
+[[rule]]
+route = "GET /office/*"
+networks = ["127.0.0.1/32"]
 """
 STACK = "proxy-authorizer"
 PLAIN = (("GET", "/me"), ("POST", "/reports"), ("GET", "/admin/whoami"), ("HEAD", "/admin/whoami"), ("PUT", "/a/b/c"))
@@ -115,6 +120,11 @@ def cache(request: pytest.FixtureRequest, system: System, proxy: Proxy) -> Itera
     set_cache_seconds(gateway, proxy.api_id, 30)
 
 
+@pytest.fixture
+def cached(system: System, proxy: Proxy) -> None:
+    set_cache_seconds(client(system.emulator, "apigateway"), proxy.api_id, 300)
+
+
 @pytest.mark.parametrize("order", [1, -1], ids=["in this order", "in reverse"])
 @pytest.mark.parametrize("credential", EXPECTED)
 @pytest.mark.usefixtures("cache")
@@ -137,3 +147,38 @@ def test_no_other_spelling_reaches_what_is_refused(
     paths = ["/me", *ODD][::order]
     statuses = {path: proxy.caller.send(f"Bearer {token}", path=path).status for path in paths}
     assert statuses == {"/me": 201} | dict.fromkeys(ODD, 403)
+
+
+def decisions(system: System, key_id: str) -> int:
+    """How many decisions the authorizer of this API has made about a key."""
+    group = client(system.emulator, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    name = next(each["OutputValue"] for each in group if each["OutputKey"] == "AuthorizerLogGroup")
+    events = client(system.emulator, "logs").filter_log_events(logGroupName=name)["events"]
+    return sum(f'"{key_id}"' in event["message"] for event in events)
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize("first", ["127.0.0.1", "127.0.0.2"])
+def test_one_cached_policy_permits_one_address_and_refuses_another(first: str, system: System, proxy: Proxy) -> None:
+    made = create_key(system.emulator, proxy.table, "--consumer", "acme")
+    for source in (first, "127.0.0.1", "127.0.0.2"):
+        inside = source == "127.0.0.1"
+        paths = {"/me": 201, "/office/x": 201 if inside else 403, "/office//x": 403, "/x/../office/x": 403}
+        for path, status in paths.items():
+            assert proxy.caller.send(f"Bearer {made['key']}", path=path, source=source).status == status
+    assert decisions(system, made["key_id"]) == 1
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_key_with_networks_is_accepted_from_them_alone_whatever_a_header_says(system: System, proxy: Proxy) -> None:
+    store = Store(Table(client(system.emulator, "dynamodb"), proxy.table), Author("tester", "test"))
+    made = store.create(consumer="acme", prefix="mak", networks=frozenset(["127.0.0.2/32"]))
+    send = proxy.caller.send
+    for source, spoofed, status in (
+        ("127.0.0.2", None, 201),
+        ("127.0.0.1", None, 403),
+        ("127.0.0.1", "127.0.0.2", 403),
+        ("127.0.0.2", "127.0.0.1", 201),
+    ):
+        assert send(f"Bearer {made.secret}", source=source, forwarded_for=spoofed).status == status
+    assert decisions(system, made.key.key_id) == 1

@@ -519,3 +519,46 @@ def test_each_path_is_reported_that_is_not_a_plain_name_and_each_required_claim(
 @pytest.mark.parametrize(("count", "text"), [(0, "0 keys"), (1, "1 key"), (2, "2 keys"), (1_000, "1,000 keys")])
 def test_a_noun_is_in_the_singular_only_for_one(count: int, text: str) -> None:
     assert plural(count, "key") == text
+
+
+TWO_ROUTES = """
+A: { Type: AWS::Serverless::Function, Properties: { Runtime: python3.13, Handler: a.b, Events: {
+  R: { Type: Api, Properties: { Path: /reports, Method: GET } },
+  W: { Type: Api, Properties: { Path: /reports, Method: POST } } } } }
+"""
+READ, WRITE = rule("GET /reports", "scopes = ['reports:read']"), rule("POST /reports", "any_scopes = ['w', 'x']")
+
+
+def test_the_challenge_of_a_403_is_told_where_only_a_missing_scope_can_refuse(check: Check) -> None:
+    answer = " ".join(check(READ + WRITE, TWO_ROUTES).stderr.split())
+    assert 'WWW-Authenticate: Bearer error="insufficient_scope", scope="reports:read w x"' in answer
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        READ,
+        rule("GET /reports") + rule("POST /reports"),
+        READ + rule("POST /reports", "credentials = ['jwt']\nscopes = ['w']"),
+        READ + rule("POST /reports", "scopes = ['w']\nnetworks = ['203.0.113.0/24']"),
+        READ + rule("POST /reports", "any = [{ scopes = ['w'] }, { claims = { plan = 'gold' } }]"),
+    ],
+)
+def test_no_challenge_is_told_where_something_else_can_refuse(check: Check, rules: str) -> None:
+    assert "insufficient_scope" not in check(rules, TWO_ROUTES).output
+
+
+def test_no_challenge_is_told_for_a_route_that_accepts_any_spelling(check: Check) -> None:
+    greedy = TWO_ROUTES.replace("Path: /reports, Method: POST", "Path: '/{proxy+}', Method: POST")
+    assert "insufficient_scope" not in check(READ + rule("POST /*", "scopes = ['w']"), greedy).output
+
+
+def test_networks_are_told_and_two_rules_without_a_common_one_are_a_mistake(check: Check) -> None:
+    office, home = "networks = ['203.0.113.0/24']", "networks = ['198.51.100.0/24']"
+    told = check(rule("GET /reports", office) + rule("POST /reports", office), TWO_ROUTES)
+    assert "any accepted credential from 203.0.113.0/24" in told.stdout
+    both = rule("* /reports", office)
+    answer = check(both + rule("POST /reports", home), TWO_ROUTES)
+    assert answer.exit_code == 2
+    assert "no credential can satisfy both: a request comes from only one network" in answer.stderr
+    assert check(both + rule("POST /reports", "networks = ['203.0.113.0/25']"), TWO_ROUTES).exit_code == 0

@@ -159,8 +159,8 @@ def _result(verdict: Verdict, explanation: Explanation | None, pairs: Pairs, **m
 def _explanation_pairs(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.request:
         yield "Route", str(explanation.request)
-        unknown = ", for a request whose address is not known. Networks decide: add --source-ip"
-        yield "Permitted", f"{'yes' if explanation.permitted else 'no'}{unknown if explanation.networks else ''}"
+        hint = "no, for a request whose address is not known. Networks decide: add --source-ip"
+        yield "Permitted", "yes" if explanation.permitted else hint if explanation.networks else "no"
     for rule, refused_by in explanation.rules:
         yield (
             "Rule",

@@ -22,7 +22,7 @@ from keys.cli.progress import counting
 from keys.cli.result import Told, cause, telling
 from keys.core.errors import BadInput, KeysError, MalformedItem
 from keys.core.history import Author
-from keys.core.record import Consumer, Deleted, Key, Record
+from keys.core.record import Consumer, Deleted, Key
 from keys.core.schema import iso
 from keys.deployment.words import plural
 from keys.transfer import exporting, formats, rows
@@ -70,9 +70,9 @@ def import_keys(
     """Import existing keys of any format from a CSV or JSON file.
 
     Required columns or members: consumer, and either key (16 to 512 visible ASCII characters) or sha256 (hexadecimal or
-    base64). Optional: description, data, scopes, tags, enabled, disabled, state, created_at, expires_at, lifetime,
-    revoked_at, hint. Every other column must be mapped or ignored by its name: --map plan=data.plan reads a column as a
-    member of data. The same works for tags.
+    base64). Optional: description, data, scopes, networks, tags, enabled, disabled, state, created_at, expires_at,
+    lifetime, revoked_at, hint. Every other column must be mapped or ignored by its name: --map plan=data.plan reads a
+    column as a member of data. The same works for tags.
 
     The API key file and `get-api-keys` of Amazon API Gateway, and `keys export --with-digests`, need no --map. For
     other systems, see "Import from other systems" in docs/keys.md.
@@ -240,11 +240,11 @@ class _Run:
         """The lines, as long as the authorizer reads what restricts their keys; see `App.require_reader`."""
         checked = set[str]()
         for line in lines:
-            row = line.row
-            restricting = {each.name: None for each in row.fields() if each.since} if isinstance(row, Record) else {}
-            given = {name: None for name in restricting if getattr(row, name) and name not in checked}
-            if given and self._has_table and isinstance(row, Record):
-                self._app.require_reader(type(row), given)
+            kind = Consumer if isinstance(line.row, Consumer) else Key
+            restricting = {each.name for each in kind.fields() if each.since} - checked
+            given = {name: None for name in restricting if getattr(line.row, name, None)}
+            if given and self._has_table:
+                self._app.require_reader(kind, given)
                 checked.update(given)
             yield line
 

@@ -12,6 +12,7 @@ from authorizer.access import AccessRules, Rule
 from authorizer.claims import write_path
 from authorizer.route import DEFAULT, Route
 from keys.deployment import requirement
+from keys.deployment.challenge import insufficient_scope
 from keys.deployment.endpoint import ApiRoutes, Endpoint, overlap
 from keys.deployment.guard import OPEN, Caller, Guard
 
@@ -101,6 +102,7 @@ def examine(rules: AccessRules, api: ApiRoutes, *, simple_responses: bool = Fals
             *_attached_wrongly(others, simple_responses),
             *_greedy(endpoints),
             *_spellings(rules.rules, endpoints),
+            *insufficient_scope(rules.rules, api),
         ],
         api.unread,
         unchecked,

@@ -12,12 +12,12 @@ from typing import Any, Final
 from keys.core.errors import BadInput
 
 COLUMNS: Final = (
-    *("consumer", "key", "sha256", "description", "data", "scopes", "tags", "enabled", "disabled", "state"),
+    *("consumer", "key", "sha256", "description", "data", "scopes", "networks", "tags", "enabled", "disabled", "state"),
     *("created_at", "expires_at", "lifetime", "revoked_at", "hint"),
 )
 EXPORT_COLUMNS: Final = (
     *("type", "name", "key_id", "rolled_from", "rolled_to", "unrolled_expires_at"),
-    *("networks", "consumer_networks", "disabled_with_consumer", "history", "deleted_at", "created_by", "last_change"),
+    *("consumer_networks", "disabled_with_consumer", "history", "deleted_at", "created_by", "last_change"),
 )
 """Further members of an export with digests, whose records have a `type`."""
 

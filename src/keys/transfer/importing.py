@@ -318,7 +318,7 @@ def _windows(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 def _contradictions(key: Key, given: Set[str] | None, existing: Key, state: State) -> list[str]:
     """The names of the values in the file that differ from the table. Values that the file lacks do not differ."""
-    compared = [name for name in ("data", "scopes", "tags") if given is None or name in given]
+    compared = [name for name in ("data", "scopes", "networks", "tags") if given is None or name in given]
     names = [name for name in ["consumer", *compared] if getattr(key, name) != getattr(existing, name)]
     expires_at = existing.unrolled_expires_at if existing.rolled_to else existing.expires_at
     if key.expires_at not in (None, expires_at):

@@ -127,6 +127,7 @@ def _key(values: Mapping[str, Any], prefix: str, options: Options, now: int) -> 
     found = {
         "description": fields.check_description(" ".join((_text(values, "description") or "").split())),
         "scopes": scopes,
+        "networks": fields.parse_networks(_members(values["networks"], "networks")) if "networks" in values else None,
         "tags": fields.check_tags(values["tags"]) if "tags" in values else None,
         "enabled": enabled,
         "created_at": created_at,
@@ -190,16 +191,20 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
 
 
 def _scopes(value: object) -> frozenset[str]:
+    return fields.parse_scopes(_members(value, "scopes"))
+
+
+def _members(value: object, name: str) -> list[str]:
     """From a list, or a string: a JSON list, PostgreSQL's `{a,b}`, or separated by spaces or commas."""
     if isinstance(value, str):
         if value.startswith("["):
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError):
-                raise BadInput("scopes is not JSON.") from None
+                raise BadInput(f"{name} is not JSON.") from None
         else:
             inner = value.strip("{}").replace('"', "") if re.fullmatch(r"\{.*\}", value) else value
             value = re.split(r"[ ,]+", inner.strip(" ,"))
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise BadInput("scopes must be a list of strings, or a string with spaces or commas between the scopes.")
-    return fields.parse_scopes(text for text in value if text)
+        raise BadInput(f"{name} must be a list of strings, or a string with spaces or commas between the {name}.")
+    return [text for text in value if text]
