@@ -18,6 +18,11 @@ from local.rie import executable
 from tests.support import lambda_image
 from tests.support.events import EVENTS, EXPECTED, EXPECTED_OF_ME, load
 
+# No server answers for the sample provider, which could have published a newer key set.
+OF_INVOKE = [
+    (file, *(("503", "KeysUnavailable") if reason == "unknown_signing_key" else (outcome, reason)))
+    for file, outcome, reason in EXPECTED
+]
 REASONS = {
     "docker": None if has_docker() else "no Docker daemon answers",
     "rie": None if executable() else "the Runtime Interface Emulator is a Linux program for x86_64 and arm64",
@@ -45,7 +50,7 @@ def functions(stand_in: str | None) -> Iterator[Invoker]:
 
 
 @BY_EVERY_WAY
-@pytest.mark.parametrize(("file", "outcome", "reason"), EXPECTED, ids=[row[0] for row in EXPECTED])
+@pytest.mark.parametrize(("file", "outcome", "reason"), OF_INVOKE, ids=[row[0] for row in OF_INVOKE])
 def test_the_authorizer_answers_an_event_as_its_table_says(
     file: str, outcome: str, reason: str | None, way: str, functions: Invoker
 ) -> None:
