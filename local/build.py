@@ -20,7 +20,11 @@ FOR_LAMBDA: Final = Path(".local/build-lambda") if HOST_WHEELS else FOLDER
 """The build for this interpreter and Lambda, which containers run."""
 
 _COMMON: Final = ("samconfig.toml", "src/artifact", "src/authorizer")
-_SOURCES: Final = {"template.yaml": ("src/me",), "stacks/events/template.yaml": ("src/key_events", "src/keys/core")}
+_SOURCES: Final = {
+    "template.yaml": ("src/me",),
+    "stacks/events/template.yaml": ("src/key_events", "src/keys/core"),
+    "stacks/usage/template.yaml": ("src/usage", "src/keys/core"),
+}
 """What a template's functions are built from, beside `_COMMON`."""
 
 
