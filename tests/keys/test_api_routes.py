@@ -251,6 +251,11 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
         with pytest.raises(BadInput, match="has no parameter Stag"):
             read(tmp_path, f"F: {FUNCTION % '{}'}", Stag="prod")
 
+    def test_a_value_that_the_parameter_does_not_accept_is_refused(self, tmp_path: Path) -> None:
+        head = "Parameters: { Size: { Type: Number, MaxValue: 9, Default: 1 } }\n"
+        with pytest.raises(BadInput, match="does not accept Size=10: it must be at most 9"):
+            read(tmp_path, f"F: {FUNCTION % '{}'}", head, Size="10")
+
 
 class TestAttachment:
     @pytest.mark.parametrize(

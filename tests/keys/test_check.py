@@ -346,6 +346,10 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
         assert answer.exit_code == 2
         assert "nowhere.toml" in answer.stderr
 
+    def test_a_parameter_that_is_given_twice_is_refused(self, check: Check) -> None:
+        answer = check('[[rule]]\nroute = "GET /a"\n', API, "--parameter", "Stage=a", "--parameter", "Stage=b")
+        assert (answer.exit_code, answer.stderr) == (2, "Error: --parameter Stage is given twice.\n")
+
 
 class TestRequirement:
     @pytest.mark.parametrize(

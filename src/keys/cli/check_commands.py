@@ -80,7 +80,7 @@ def check(
         raise BadInput(f"{error}\nFILE is the auth.toml file. Specify the template with --template.") from None
     if not template_paths and not apis and Path("template.yaml").is_file():
         template_paths = (Path("template.yaml"),)
-    routes = _routes(app, template_paths, dict(map(_assignment, parameters)), names, apis)
+    routes = _routes(app, template_paths, _assignments(parameters), names, apis)
     found = rules_check.examine(read.rules, routes, simple_responses=bool(read.settings.get("simple_responses")))
     kept = app.deployment.parameters if app.target.stack else {}
     mistakes = [*found.mistakes, *file_notes.clashes(kept, read)]
@@ -124,11 +124,16 @@ def _routes(
     return found
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise BadInput(f"--parameter {text}: write NAME=VALUE.")
-    return name, value
+def _assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--parameter {text}: write NAME=VALUE.")
+        if name in found:
+            raise BadInput(f"--parameter {name} is given twice.")
+        found[name] = value
+    return found
 
 
 def _summary(looked_at: str, found: RulesCheck, count: int, sources: list[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keys.core.errors import BadInput
+from keys.deployment.parameter import refusal
 
 INSTALL: Final = "pip install '.[templates]'"
 MAX_TEMPLATE_BYTES: Final = 1_000_000
@@ -146,6 +147,8 @@ def _language_extensions(decoded: dict[str, Any], path: Path, given: Mapping[str
     for name, value in given.items():
         if not isinstance(parameters, dict) or not isinstance(parameters.get(name), dict):
             raise BadInput(f"{path} has no parameter {name}.")
+        if why := refusal(parameters[name], value):
+            raise BadInput(f"{path} does not accept {name}={value}: {why}.")
         parameters[name]["Default"] = value
     if LANGUAGE_EXTENSIONS not in str(decoded.get("Transform")):
         return decoded
