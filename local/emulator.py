@@ -64,6 +64,7 @@ def running_emulator(directory: Path) -> Iterator[Emulator]:
     access_key = f"LOCAL{secrets.token_hex(20).upper()}"
     log = directory / "emulator.log"
     temporary = directory / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)  # A run that was killed leaves its files, such as private keys.
     temporary.mkdir(parents=True, exist_ok=True)
     temporary.chmod(0o700)
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:

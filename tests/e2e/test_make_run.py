@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 
 from local.__main__ import only_one
+from local.emulator import running_emulator
 from local.step import StepError
 
 OUTPUTS = Path(".local/outputs.json")
@@ -215,3 +216,11 @@ with running_emulator(pathlib.Path({str(tmp_path)!r})):
     while processes(tmp_path) and time.monotonic() < ends_at:
         time.sleep(0.05)
     assert not processes(tmp_path)
+
+
+def test_what_a_killed_emulator_left_is_deleted_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / "tmp" / "private.pem"
+    left.parent.mkdir()
+    left.touch()
+    with running_emulator(tmp_path):
+        assert not left.exists()
