@@ -1,14 +1,13 @@
 """The conditions of access rules: one class for each member of a rule that limits it.
 
-A class knows all about its condition: how it is read, whether an identity satisfies it, and how it is told.
+A class knows how its condition is read, whether an identity satisfies it, and what refuses an identity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from authorizer.claims import Claim, write_path
+from authorizer.claims import write_path
 from authorizer.identity import SCOPE_PATTERN, Identity
 
 if TYPE_CHECKING:
@@ -60,10 +59,6 @@ class Condition:
         """What refuses an identity that does not satisfy it, for an operator. It has no value of a claim."""
         return self.NAME
 
-    def words(self) -> str:
-        """The condition, as it follows `a credential`."""
-        raise NotImplementedError
-
 
 class Credentials(Condition):
     """The credential is of one of these kinds."""
@@ -87,9 +82,6 @@ class Credentials(Condition):
 
     def refusal(self, identity: Identity) -> str:
         return f"credentials ({', '.join(sorted(self.values))}; this is {identity.kind})"
-
-    def words(self) -> str:
-        return f"that is {either(sorted(self.values))}"
 
 
 class Scopes(Condition):
@@ -116,9 +108,6 @@ class Scopes(Condition):
     def refusal(self, identity: Identity) -> str:
         return f"{self.NAME} ({', '.join(sorted(self.missing(identity)))})"
 
-    def words(self) -> str:
-        return f"with the scope{'s' if len(self.values) > 1 else ''} {' and '.join(sorted(self.values))}"
-
 
 class AnyScopes(Scopes):
     """The credential has at least one of these scopes."""
@@ -131,9 +120,6 @@ class AnyScopes(Scopes):
 
     def missing(self, _identity: Identity) -> frozenset[str]:
         return frozenset(self.values)
-
-    def words(self) -> str:
-        return f"with the scope {either(sorted(self.values))}"
 
 
 class Consumers(Condition):
@@ -149,9 +135,6 @@ class Consumers(Condition):
     def holds(self, identity: Identity) -> bool:
         return identity.kind == "api_key" and identity.sub in self.values
 
-    def words(self) -> str:
-        return f"of {either(sorted(self.values))}"
-
 
 class Issuers(Condition):
     """The credential is a JWT of one of these issuers."""
@@ -165,9 +148,6 @@ class Issuers(Condition):
 
     def holds(self, identity: Identity) -> bool:
         return identity.issuer in self.values
-
-    def words(self) -> str:
-        return f"of {either(sorted(self.values))}"
 
 
 class Claims(Condition):
@@ -187,11 +167,6 @@ class Claims(Condition):
     def refusal(self, identity: Identity) -> str:
         lacking = (write_path(claim.path) for claim in self.values if not claim.is_in(identity.data))
         return f"claims ({', '.join(lacking)})"
-
-    def words(self) -> str:
-        return " and ".join(
-            f"with {write_path(claim.path)} {either(map(_written, claim.values))}" for claim in self.values
-        )
 
 
 class FromNetworks(Condition):
@@ -215,9 +190,6 @@ class FromNetworks(Condition):
 
     def holds(self, _identity: Identity) -> bool:
         return True
-
-    def words(self) -> str:
-        return f"from {either(self.values.blocks)}"
 
 
 CONDITIONS: Final[tuple[type[Condition], ...]] = (
@@ -250,15 +222,3 @@ def lacking(conditions: Conditions, identity: Identity) -> frozenset[str] | None
 def networks(conditions: Conditions) -> Networks | None:
     """The networks that requests must come from, or None if they can come from anywhere."""
     return next((condition.values for condition in conditions if isinstance(condition, FromNetworks)), None)
-
-
-def either(texts: Iterable[str]) -> str:
-    return " or ".join(texts)
-
-
-def claim_words(claim: Claim) -> str:
-    return f"with {write_path(claim.path)} {either(map(_written, claim.values))}"
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)

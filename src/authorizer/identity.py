@@ -67,12 +67,8 @@ class Identity:
 
         :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """
-        context = self._contexts.get(encoding)
-        if context is None:
-            context = self._contexts[encoding] = self._new_context(encoding)
-        return context
-
-    def _new_context(self, encoding: DataEncoding) -> dict[str, str]:
+        if (kept := self._contexts.get(encoding)) is not None:
+            return kept
         data = _JSON.encode(self.data)
         if encoding == "base64url":
             data = base64.urlsafe_b64encode(data.encode()).rstrip(b"=").decode()
@@ -85,6 +81,7 @@ class Identity:
             context["scope"] = " ".join(sorted(self.scopes))
         if context_bytes(context) > MAX_CONTEXT_BYTES:
             raise Refusal(Reason.IDENTITY_TOO_LARGE, self.kind, self.key_id)
+        self._contexts[encoding] = context
         return context
 
 

@@ -20,7 +20,6 @@ from authorizer.conditions import (
     FromNetworks,
     Issuers,
     Scopes,
-    claim_words,
 )
 
 SCALARS: Final = frozenset({("iss",), ("sub",), ("azp",), ("client_id",), ("jti",), ("token_use",)})
@@ -88,12 +87,14 @@ class Requirement:
         who = {frozenset({"api_key"}): "an API key", frozenset({"jwt"}): "a JWT"}.get(
             self.kinds, "any accepted credential"
         )
-        of = [kind(common).words() for kind in (Consumers, Issuers) if (common := self.both(kind))]
-        asked = [Scopes(self.scopes).words()] if self.scopes else []
-        asked += [AnyScopes(scopes).words() for scopes in dict.fromkeys(self.of(AnyScopes)) if not scopes & self.scopes]
-        asked += map(claim_words, self.claims)
+        of = [f"of {_either(sorted(common))}" for kind in (Consumers, Issuers) if (common := self.both(kind))]
+        scopes = sorted(self.scopes)
+        asked = [f"with the scope{'s' if len(scopes) > 1 else ''} {' and '.join(scopes)}"] if scopes else []
+        choices = dict.fromkeys(self.of(AnyScopes))
+        asked += [f"with the scope {_either(sorted(each))}" for each in choices if not each & self.scopes]
+        asked += [f"with {write_path(claim.path)} {_either(map(_written, claim.values))}" for claim in self.claims]
         networks = self.both(FromNetworks)
-        origin = [FromNetworks(networks).words()] if networks else []
+        origin = [f"from {_either(networks.blocks)}"] if networks else []
         return " ".join([who, *of, *([" and ".join(asked)] if asked else []), *origin])
 
     def _pairs(self) -> Iterator[tuple[Claim, Claim]]:
@@ -141,3 +142,11 @@ def who(rules: Sequence[Rule]) -> str:
 
 def _are_disjoint(one: Claim, other: Claim) -> bool:
     return one.accepted.isdisjoint(other.accepted)
+
+
+def _either(texts: Iterable[str]) -> str:
+    return " or ".join(texts)
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
