@@ -50,7 +50,7 @@ def test_the_methods_of_a_rest_api_have_their_authorizers() -> None:
         "GET": {"authorizationType": "CUSTOM", "authorizerId": "1"},
         "PUT": {"authorizationType": "CUSTOM", "authorizerId": "2"},
         "POST": {"authorizationType": "COGNITO_USER_POOLS", "authorizerId": "3"},
-        "DELETE": {"authorizationType": "AWS_IAM"},
+        "DELETE": {"authorizationType": "AWS_IAM", "apiKeyRequired": True},
         "OPTIONS": {"authorizationType": "NONE"},
         "HEAD": {"authorizationType": "NONE", "apiKeyRequired": True},
         "PATCH": {"authorizationType": "CUSTOM", "authorizerId": "4"},
@@ -80,20 +80,34 @@ def test_the_methods_of_a_rest_api_have_their_authorizers() -> None:
 
 
 def test_the_routes_of_an_http_api_have_their_authorizers() -> None:
-    authorizers = [
+    authorizers: list[dict[str, Any]] = [
         {"AuthorizerId": "1", "Name": "ours", "AuthorizerType": "REQUEST", "AuthorizerUri": uri(FUNCTION)},
         {"AuthorizerId": "2", "Name": "idp", "AuthorizerType": "JWT"},
+    ]
+    tenant = {
+        "IdentitySource": ["$request.header.X-Tenant"],
+        "AuthorizerType": "REQUEST",
+        "AuthorizerUri": uri(FUNCTION),
+    }
+    authorizers += [
+        {"AuthorizerId": "3", "Name": "uncached", **tenant},
+        {"AuthorizerId": "4", "Name": "cached", "AuthorizerResultTtlInSeconds": 60, **tenant},
     ]
     routes = [
         {"RouteKey": "GET /a", "AuthorizationType": "CUSTOM", "AuthorizerId": "1"},
         {"RouteKey": "GET /b", "AuthorizationType": "JWT", "AuthorizerId": "2"},
+        {"RouteKey": "GET /c", "AuthorizationType": "CUSTOM", "AuthorizerId": "3"},
+        {"RouteKey": "GET /d", "AuthorizationType": "CUSTOM", "AuthorizerId": "4"},
         {"RouteKey": "$default"},
     ]
     api = {"Name": "x", "ProtocolType": "HTTP", "RouteSelectionExpression": "$request.method"}
     answers = {"get_api": api, "get_authorizers": {"Items": authorizers}, "get_routes": {"Items": routes}}
-    assert guards({"get_rest_api": None}, answers) == {
+    found = guards({"get_rest_api": None}, answers)
+    assert found.pop("GET /d").startswith("this authorizer | the authorizer cached has the identity source")
+    assert found == {
         "$default": "anyone",
         "GET /a": "this authorizer",
+        "GET /c": "this authorizer",
         "GET /b": "another authorizer: the JWT authorizer idp",
     }
 
