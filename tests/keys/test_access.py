@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from keys.cli.app import App
 from keys.cli.main import main
+from keys.core.table import Table
+from keys.deployment.stack import Deployment
+from keys.deployment.target import Resolved
 from tests.support.keys_command import KeysCommand
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
@@ -184,6 +187,28 @@ class TestExplain:
         answer = run("explain", "--jwt", "-", "--jwks", str(jwks), stdin=token(), env=self.ENV)
         assert answer.exit_code == 2
         assert "key set is invalid" in answer.stderr
+
+
+def test_an_explanation_with_the_local_system_uses_its_deployed_file(
+    dynamodb: "DynamoDBClient", table_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of `make run RULES=mine.toml`, with the user pool, and not the sample file of the checkout."""
+    monkeypatch.chdir(tmp_path)
+    code = tmp_path / ".local/deployed/Authorizer/authorizer"
+    code.mkdir(parents=True)
+    (tmp_path / ".local/outputs.json").write_text("{}", encoding="utf-8")
+    (code / "auth.toml").write_text('[[rule]]\nroute = "GET /mine"\n', encoding="utf-8")
+    deployed = Deployment("multi-auth-local", "arn", {"AUTH_CONFIG": "auth.toml"}, {}, lambda _service: None)
+    app = App(
+        clock=lambda: NOW,
+        env={},
+        resolve=lambda _target, _env: Resolved(Table(dynamodb, table_name), "mak", False),
+        find_deployment=lambda _resolved: deployed,
+    )
+    command = ["explain", "--jwt", "-", "--route", "GET /mine"]
+    answer = CliRunner().invoke(main, command, input=token(claims()), obj=app, catch_exceptions=False)
+    assert "Using the access rules of auth.toml in the local system." in answer.stderr
+    assert ": GET /mine: satisfied\n" in answer.stdout
 
 
 def test_an_explanation_without_a_stack_uses_the_file_of_this_checkout() -> None:

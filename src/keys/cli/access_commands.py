@@ -27,6 +27,7 @@ from keys.core.errors import BadInput
 from keys.core.schema import iso
 from keys.deployment import rules, verification
 from keys.deployment.rules import Explanation
+from keys.deployment.target import Source
 from keys.deployment.verification import JwtSettings, Verdict
 from keys.deployment.words import plural
 
@@ -205,7 +206,8 @@ def _access_rules(app: App, path: Path | None) -> AccessRules:
     """
     if path is None:
         path = rules.FUNCTION_CODE / (app.settings.get("AUTH_CONFIG") or DEFAULT_FILE)
-        note(f"Using the access rules of {path.name} in this checkout.")
+        where = "the local system" if app.source is Source.LOCAL else "this checkout"
+        note(f"Using the access rules of {path.name} in {where}.")
     return rules.read_file(path).rules
 
 

@@ -28,7 +28,7 @@ from keys.core.table import Table
 from keys.deployment import stack, target
 from keys.deployment.logs import Logs
 from keys.deployment.stack import Deployment
-from keys.deployment.target import DEFAULT_PREFIX, Resolved, Source, Target, is_at_least
+from keys.deployment.target import DEFAULT_PREFIX, LOCAL_CODE, Resolved, Source, Target, is_at_least
 
 SAMPLE: Final = 5_000
 """How many keys are read to find the prefix of a table's keys."""
@@ -96,10 +96,17 @@ class App:
     def settings(self) -> Mapping[str, str]:
         """The authorizer's environment variables: of `--stack`, else of this process, else of the local system.
 
+        The `AUTH_CONFIG` of the local system is the path of the deployed file, which differs from that of the checkout.
+
         :raises KeysError: see `stack.find`.
         """
-        is_local = self.source is Source.LOCAL and not any(self.env.get(name) for name in _SETTINGS)
-        return self.deployment.environment if self.source is Source.STACK or is_local else self.env
+        if self.source is Source.STACK:
+            return self.deployment.environment
+        if self.source is not Source.LOCAL or any(self.env.get(name) for name in _SETTINGS):
+            return self.env
+        found = self.deployment.environment
+        deployed = (LOCAL_CODE / found.get("AUTH_CONFIG", "")).absolute()
+        return {**found, "AUTH_CONFIG": str(deployed)} if deployed.is_file() else found
 
     @property
     def logs(self) -> Logs:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 LOCAL_OUTPUTS: Final = Path(".local/outputs.json")
+LOCAL_CODE: Final = Path(".local/deployed/Authorizer/authorizer")
+"""The authorizer's code in the local system, with the rules of `make run RULES=FILE` and its user pool."""
 LOCAL_STACK: Final = "multi-auth-local"
 DEFAULT_PREFIX: Final = "mak"
 MAX_CONNECTIONS: Final = 32
