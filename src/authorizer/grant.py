@@ -152,17 +152,20 @@ class Grants:
             groups.setdefault(lists[0][0] if len(lists) == len(lists[0]) == 1 else place, []).append(place)
         size = 0
         for members in groups.values():
-            twice = [place for place in members if self._meets_another(place, places)]
-            statements = 1 + (bool(twice) and len(members) > 1)
-            condition = _condition_bytes(chain.from_iterable(limits[members[0]]))
-            size += statements * (_STATEMENT_BYTES + condition)
-            size += _resources_bytes([self._resource(*place) for place in twice], STAGE_ARN_BYTES)
+            met = [place for place in members if self._is_among(self._relations.overlaps, place, places)]
+            # Where a rule has a wider path, this one is in no Allow: the wider one is allowed or denied.
+            outer = [place for place in members if not self._is_among(self._relations.covers, place, places)]
+            statements = 1 if len(members) == 1 else bool(outer) + bool(met)
+            size += statements * (_STATEMENT_BYTES + _condition_bytes(chain.from_iterable(limits[members[0]])))
+            both = [self._resource(*place) for place in outer if place in met]
+            size += _resources_bytes(both, STAGE_ARN_BYTES)
         return size
 
-    def _meets_another(self, place: tuple[str, int], places: set[tuple[str, int]]) -> bool:
-        """Whether another path with the same method overlaps this one."""
+    @staticmethod
+    def _is_among(related: Sequence[int], place: tuple[str, int], places: set[tuple[str, int]]) -> bool:
+        """Whether another path with the same method is related to this one."""
         method, bit = place
-        others = self._relations.overlaps[bit.bit_length() - 1] & ~bit
+        others = related[bit.bit_length() - 1] & ~bit
         return any((method, 1 << number) in places for number in glob.members(others))
 
     def _resource(self, method: str, bit: int) -> str:

@@ -415,6 +415,7 @@ def test_a_resource_that_api_gateway_would_not_take_is_not_sent() -> None:
 
 
 @example([rule("POST /a", networks=OFFICE), rule("POST /b", networks=OFFICE), rule("POST /a*")], KEY)
+@example([rule("POST /a/*", networks=OFFICE), rule("POST /*/b"), rule("POST /c", networks=OFFICE)], KEY)
 @example([rule("POST /a", networks=OFFICE), rule("POST /*", networks=HOME), rule("GET /a", networks=HALF)], KEY)
 @given(rule_lists, identities)
 def test_no_policy_is_larger_than_the_bound(rules: list[Rule], identity: Identity) -> None:

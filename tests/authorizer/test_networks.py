@@ -189,9 +189,11 @@ def rules_with(count: int, networks: str, *, settings: str = "") -> str:
     return settings + "\n".join(rules)
 
 
-def test_forty_three_rules_that_share_a_list_fit() -> None:
-    rules = rules_of(rules_with(43, "'203.0.113.0/24', '198.51.100.0/24'"))
-    assert len(policy(rules)["Statement"]) == 1
+@pytest.mark.parametrize(("wider", "statements"), [("", 1), ("[[rule]]\nroute = '* /*'\n", 3)])
+def test_forty_three_rules_that_share_a_list_fit_also_under_a_wider_rule(wider: str, statements: int) -> None:
+    rules = rules_of(wider + rules_with(43, "'203.0.113.0/24', '198.51.100.0/24'"))
+    assert len(policy(rules)["Statement"]) == statements
+    assert len(json.dumps(policy(rules))) <= rules.largest_policy_bytes() <= 8192
 
 
 def own_networks(count: int) -> str:
