@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,3 +63,13 @@ def test_no_line_of_the_log_has_a_part_of_a_skipped_line(
     secret = "mak_secret"
     handler.lambda_handler(event(line(NOON, f"Bearer {secret}")), None)
     assert secret not in "".join(capsys.readouterr())
+
+
+def test_the_sample_event_is_counted_as_its_page_says(dynamodb: DynamoDBClient, handler: Any) -> None:
+    make_table(dynamodb)
+    sample = json.loads(Path("events/usage/batch.json").read_text(encoding="utf-8"))
+    answer = handler.lambda_handler(sample, None)
+    assert (answer["lines"], answer["skipped"]) == (5, 1)
+    days = {each["subject"]["S"]: each for each in dynamodb.scan(TableName=NAME)["Items"] if "used_at" in each}
+    assert days.keys() == {f"key#{KEY}", "key#key_9z8Y7x6W5v4U3t2S", "issuer#https://issuer.example/"}
+    assert (days[f"key#{KEY}"]["2xx"], days[f"key#{KEY}"]["4xx"]) == ({"N": "1"}, {"N": "1"})
