@@ -24,6 +24,9 @@ from keys.deployment.logs import Logs
 from keys.deployment.usage import API_KEY, CLASSES, JWT, By, LogUsage, NotKnown, Sum, Unused, Usage
 from keys.deployment.words import plural
 
+_REMEDY: Final = (
+    "Give each API the access log of the examples (docs/usage.md), or with a stack of usage, specify --from-log."
+)
 _BAR: Final = 30
 _MOST_DAYS: Final = 400
 
@@ -94,7 +97,7 @@ def usage(
     found, now = source(app, usage_stack, from_log=from_log or chosen is By.ROUTE), int(app.clock()) + 1
     if not found.began:
         missing = "; ".join(map(str, found.unread)) or "No API is permitted to invoke the authorizer"
-        raise NotKnown(f"There is no access log to read. {missing}. See docs/usage.md.")
+        raise NotKnown(f"{found.name[0].upper()}{found.name[1:]} has no requests. {missing}. {_REMEDY}")
     start = max(now - since, min(found.began, now))
     only = _key_ids(app, key_id, consumer)
     note(f"Reading {found.name} since {iso(start)}.")
