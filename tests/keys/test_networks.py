@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from authorizer.key_record import KeyRecord
 from keys.cli.main import main
-from keys.core import BadInput, Store
+from keys.core import BadInput, MalformedItem, Store
 from keys.core.record import Key
 from keys.deployment.target import Resolved
 from tests.support.keys_command import KeysCommand
@@ -69,6 +69,19 @@ def test_there_is_a_most_of_networks_that_a_policy_has_room_for() -> None:
     assert len(form.parse(",".join(f"203.0.{2 * number}.0/24" for number in range(20)))) == 20
     with pytest.raises(BadInput, match="at most 20 networks"):
         form.parse(",".join(f"203.0.{2 * number}.0/24" for number in range(21)))
+
+
+def test_no_key_is_made_for_a_consumer_whose_limit_cannot_be_read(keys: KeysCommand, store: Store) -> None:
+    store.consumers.create("acme")
+    keys.client.update_item(
+        TableName=keys.table,
+        Key={"pk": {"S": "consumer#acme"}},
+        UpdateExpression="SET networks = :n",
+        ExpressionAttributeValues={":n": {"S": OFFICE}},
+    )
+    with pytest.raises(MalformedItem, match="networks is malformed"):
+        made(store)
+    assert list(store.all()) == []
 
 
 def imported(keys: KeysCommand, text: str, **version: str) -> tuple[int, str]:

@@ -123,7 +123,13 @@ class Record:
 
     @classmethod
     def _read(cls, item: Item, **known: Any) -> Self:
-        """The record of an item. A malformed attribute counts as absent."""
+        """The record of an item. A malformed attribute counts as absent, unless it restricts a key.
+
+        :raises MalformedItem: an attribute that restricts a key is malformed. Without it, a key could do more.
+        """
+        for each in cls.fields():
+            if each.since and each.attribute in item and each.form.read(item[each.attribute]) is None:
+                raise MalformedItem(f"{each.attribute} is malformed", item["pk"].get("S", ""))
         found = {
             each.name: value
             for each in cls.fields()
