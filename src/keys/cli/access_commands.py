@@ -163,10 +163,8 @@ def _explanation_pairs(explanation: Explanation) -> Iterator[tuple[str, str]]:
         hint = "no, for a request whose address is not known. Networks decide: add --source-ip"
         yield "Permitted", "yes" if explanation.permitted else hint if explanation.networks else "no"
     for rule, refused_by in explanation.rules:
-        yield (
-            "Rule",
-            f"{rule.where}: {rule.route}: {'refused by ' if refused_by else 'satisfied'}{'; '.join(refused_by)}",
-        )
+        verdict = f"refused by {'; '.join(refused_by)}" if refused_by else "satisfied"
+        yield "Rule", f"{rule.where}: {rule.route}: {verdict}"
     if not explanation.rules:
         yield "Rule", _NO_RULE
     for statement in explanation.policy["Statement"]:
