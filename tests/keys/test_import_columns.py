@@ -271,7 +271,10 @@ def test_an_invalid_value_is_refused_without_the_key(name: str, values: list[Any
         assert KEY not in str(error.value)
 
 
-@pytest.mark.parametrize("members", [{"sha256": "$2b$10$abc"}, {"sha256": "ab" * 32, "hint": "a b"}])
+@pytest.mark.parametrize(
+    "members",
+    [{"sha256": "$2b$10$abc"}, {"sha256": hashlib.sha256(b"").hexdigest()}, {"sha256": "ab" * 32, "hint": "a b"}],
+)
 def test_an_invalid_digest_or_hint_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         row({"key": None, **members})

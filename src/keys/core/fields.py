@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import unicodedata
@@ -35,6 +36,7 @@ _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7b\x7d\x7e]{1,128}"
 """RFC 6749, section 3.3, without the characters that lists are separated by: a list must not become one scope."""
 _TAG_NAME = re.compile(r"[\w .:/=+@-]{1,128}")
 _DIGEST_NAME = re.compile(r"sha-?256[:$=-]", re.IGNORECASE)
+_EMPTY: Final = hashlib.sha256(b"").hexdigest()
 _HEX_DIGEST = re.compile(r"(?:0x|\\x)?([0-9a-f]{64})", re.IGNORECASE)
 _BASE64_DIGEST = re.compile(r"[0-9A-Za-z+/_-]{43}=?")
 _OTHER_HASHES: Final = {"$2": "a bcrypt", "$argon2": "an Argon2", "$pbkdf2": "a PBKDF2", "pbkdf2_": "a PBKDF2"}
@@ -103,9 +105,15 @@ def parse_digest(text: str) -> str:
     """A SHA-256 in lowercase hexadecimal, from hexadecimal (with or without `0x` or `\\x`), base64 or base64url. A
     prefix such as `sha256:` is ignored.
 
-    :raises BadInput: it is none of these.
+    :raises BadInput: it is none of these, or that of an empty text: the file had no key in that place.
     """
-    text = _DIGEST_NAME.sub("", text.strip())
+    digest = _parse_digest(_DIGEST_NAME.sub("", text.strip()))
+    if digest == _EMPTY:
+        raise BadInput(Code.HASH_OF_OTHER_KIND, kind="an empty text's")
+    return digest
+
+
+def _parse_digest(text: str) -> str:
     if match := _HEX_DIGEST.fullmatch(text):
         return match[1].lower()
     for start, name in _OTHER_HASHES.items():
