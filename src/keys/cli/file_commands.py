@@ -345,13 +345,10 @@ class _Run:
 
     def _show_json(self, **more: str) -> None:
         summary = self.summary
+        counts = ("imported", "not_active", "already_there", "ended", "failed")
         output.print_json(
             {
-                "imported": summary.imported,
-                "not_active": summary.not_active,
-                "already_there": summary.already_there,
-                "ended": summary.ended,
-                "failed": summary.failed,
+                **{name: getattr(summary, name) for name in counts},
                 # Without a table, it is not known which consumers exist.
                 "new_consumers": len(summary.new_consumers) if self._has_table else None,
                 "existing_consumers": len(summary.existing_consumers) if self._has_table else None,
