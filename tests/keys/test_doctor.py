@@ -67,6 +67,7 @@ def examined(dynamodb: "DynamoDBClient", table_name: str) -> Any:
         documents: Mapping[str, bytes | None] | None = None,
         variables: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
+        stack: str = "s",
         **function: Any,
     ) -> list[Finding]:
         def fetch(url: str, _seconds: float) -> bytes:
@@ -77,7 +78,8 @@ def examined(dynamodb: "DynamoDBClient", table_name: str) -> Any:
 
         settings = {"API_KEYS_TABLE": table_name, "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": URL}
         deployed = DeployedFunction(**{"dynamodb": dynamodb, **function})
-        return examine(deployed.deployment({**settings, **(variables or {})}, parameters), lambda: NOW, fetch)
+        deployment = deployed.deployment({**settings, **(variables or {})}, parameters)
+        return examine(replace(deployment, stack=stack), lambda: NOW, fetch)
 
     return examine_with
 
@@ -295,6 +297,9 @@ class TestVersions:
         line = {**self.LINE, "detail": "identity providers: 2, from auth.toml; access rules: 3"}
         found = one(examined(starts=((CHANGED, line),)), "identity providers")
         assert state_and(found, "started with identity providers: 2, from auth.toml") == (State.NOTE, True)
+        assert "run doctor in the checkout that was deployed" in found.detail
+        local = one(examined(starts=((CHANGED, line),), stack="multi-auth-local"), "identity providers")
+        assert "make run added its user pool" in local.detail
         same = examined(starts=((CHANGED, self.LINE),))
         assert not [finding for finding in same if finding.check == "identity providers"]
 

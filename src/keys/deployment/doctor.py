@@ -23,7 +23,7 @@ from keys.core.survey import Survey, survey
 from keys.core.table import Table
 from keys.deployment import access_logs, probe, rules
 from keys.deployment.probe import Answer
-from keys.deployment.target import DEFAULT_PREFIX
+from keys.deployment.target import DEFAULT_PREFIX, LOCAL_STACK
 from keys.deployment.words import plural
 
 if TYPE_CHECKING:
@@ -227,7 +227,9 @@ def _versions(deployment: Deployment, configuration: dict[str, Any], providers: 
     if started == "identity providers" and count.partition(",")[0] != str(providers):
         checked = f"the {plural(providers, 'identity provider')} of this checkout's settings"
         detail = f"the function started with {start.detail}, and only {checked} were checked"
-        yield _note("identity providers", f"{detail}: run doctor in the checkout that was deployed")
+        is_local = deployment.stack == LOCAL_STACK
+        why = "make run added its user pool to a copy" if is_local else "run doctor in the checkout that was deployed"
+        yield _note("identity providers", f"{detail}: {why}")
 
 
 def _provider(provider: Provider, fetch: Fetch | None) -> Iterator[Finding]:
