@@ -33,10 +33,13 @@ class RulesFigures:
 
 
 def many_rules(count: int) -> tuple[AccessRules, Identity]:
-    """Return `count` rules, each with its own route and scope, and an identity with half of the scopes."""
+    """Return `count` rules, each with its own route and scope, and an identity with half of the scopes.
+
+    The scopes are short, so that they fit into the context.
+    """
     text = "[settings]\nmax_policy_bytes = 1_000_000\n" + "\n".join(
         f'[[rule]]\nroute = "{_METHODS[number % 4]} /service-{number // 8}/things/{{id}}/part-{number}"\n'
-        f'scopes = ["service-{number // 8}:{_METHODS[number % 4].lower()}-{number}"]'
+        f'scopes = ["s{number}"]'
         for number in range(count)
     )
     rules = auth_file.parse(text).rules
