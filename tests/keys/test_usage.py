@@ -199,6 +199,7 @@ class TestUnused:
     def test_a_log_without_lines_lists_nothing(self, command: UsageCommand, apis: LoggedApis) -> None:
         apis.groups[GROUP].lines.clear()
         assert "no line" in not_known(command.run("list", "--unused-for", "90d", "--since-start"))
+        assert unused(command, "--without-api", "rest1")["unused"] == []
 
     @pytest.mark.parametrize("status", ["Failed", "Timeout", "Cancelled"])
     def test_a_query_that_does_not_complete_lists_nothing(

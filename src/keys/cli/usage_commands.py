@@ -31,7 +31,7 @@ _BAR: Final = 30
 _MOST_DAYS: Final = 400
 
 
-def source(app: App, usage_stack: str | None, *, from_log: bool) -> Usage:
+def source(app: App, usage_stack: str | None, *, from_log: bool, may_be_silent: Collection[str] = ()) -> Usage:
     """Where the usage of this deployment's keys is read: the table of usage if there is one, else the access logs.
 
     :raises KeysError: see `App.deployment` and `usage_table.find`.
@@ -44,7 +44,7 @@ def source(app: App, usage_stack: str | None, *, from_log: bool) -> Usage:
         )
         if table is not None:
             return table
-    return LogUsage(Logs(deployment.client("logs"), app.sleep), logs)
+    return LogUsage(Logs(deployment.client("logs"), app.sleep), logs, may_be_silent)
 
 
 @click.command(cls=Command, example="keys usage --stack multi-auth --consumer acme --since 30d --by day")
@@ -137,7 +137,7 @@ def unused_result(
 
     :raises NotKnown: it cannot be known which keys are unused.
     """
-    found, now = source(app, usage_stack, from_log=from_log), int(app.clock())
+    found, now = source(app, usage_stack, from_log=from_log, may_be_silent=without_apis), int(app.clock())
     answer = usages.unused(
         found, keys, start=now - seconds, now=now + 1, from_start=from_start, without_apis=without_apis
     )

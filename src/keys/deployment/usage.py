@@ -115,10 +115,11 @@ class Used:
 
 @dataclass(frozen=True)
 class LogUsage:
-    """Usage as the access logs have it."""
+    """Usage as the access logs have it. `may_be_silent`: APIs whose access log may have no line."""
 
     logs: Logs
     access_logs: AccessLogs
+    may_be_silent: Collection[str] = ()
 
     name = "the access log"
     pending = 0
@@ -159,10 +160,12 @@ class LogUsage:
                     since = max(since, last + 1)
                 elif total.values["credential"] == API_KEY:
                     found[key_id] = max(found.get(key_id, 0), last)
-            if is_empty:
+            apis = sorted({log.api for log in self.access_logs.read if log.group == group})
+            if is_empty and not set(apis) <= set(self.may_be_silent):
                 raise NotKnown(
                     f"The access log {group} has no line in this time, so it is not known whether API Gateway writes "
-                    "it. Check that the account has a role for API Gateway's logs (ApiGatewayLogRole)."
+                    "it. Check that the account has a role for API Gateway's logs (ApiGatewayLogRole). If nobody calls "
+                    f"the API, accept this with --without-api {' '.join(apis)}."
                 )
         return Used(found, since)
 
