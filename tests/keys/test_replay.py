@@ -49,8 +49,9 @@ class AWS:
         more = {} if number else {"LastEvaluatedShardId": "0"}
         return {"StreamDescription": {"Shards": [shard], **more}}
 
-    def get_shard_iterator(self, *, ShardId: str, **_rest: str) -> dict[str, str]:  # noqa: N803
-        return {"ShardIterator": f"{ShardId}.0"}
+    def get_shard_iterator(self, *, ShardId: str, SequenceNumber: str, **_rest: str) -> dict[str, str]:  # noqa: N803
+        before = [number for number in self.shards[int(ShardId)] if number < int(SequenceNumber)]
+        return {"ShardIterator": f"{ShardId}.{len(before)}"}
 
     def get_records(self, *, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
         shard, position = map(int, ShardIterator.split("."))
@@ -100,6 +101,19 @@ def test_a_message_whose_records_fail_again_stays_in_the_queue(result: object) -
     aws.result = result
     with pytest.raises(ServiceFailure):
         run(aws)
+    assert len(aws.messages) == 1
+
+
+def test_a_record_that_cannot_be_read_again_is_replayed_once_and_stays_in_the_queue() -> None:
+    failure = {"sequence_number": "2", "reason": "The key ID is malformed."}
+
+    class Again(AWS):
+        def invoke(self, **arguments: Any) -> dict[str, Any]:
+            self.messages[f"again {len(self.invoked)}"] = json.dumps(failure)
+            return super().invoke(**arguments)
+
+    aws = Again(failure)
+    assert [each.records for each in run(aws)] == [1, 0]
     assert len(aws.messages) == 1
 
 

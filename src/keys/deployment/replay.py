@@ -6,10 +6,15 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
 
 from keys.core.errors import ServiceFailure
 from keys.deployment.failure_queue import FailureQueue
+
+MOST_EMPTY_PAGES: Final = 5
+_GONE: Final = ("TrimmedDataAccessException", "ResourceNotFoundException")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one message. `records`: how many records were sent again; 0 if the stream does not have them."""
+    """What became of one message. `records`: how many records were sent again; 0 if it stays in the queue."""
 
     range: Range
     records: int
@@ -41,13 +46,17 @@ class Replay:
     def run(self) -> Iterator[Replayed]:
         """Replay each message of the queue, and delete it when its records were sent.
 
-        A message whose records the stream no longer has stays in the queue.
+        A message whose records the stream no longer has stays in the queue. So does the message that the function sends
+        when it cannot read a record that is replayed: each range is replayed once.
 
         :raises ServiceFailure: the function failed again. The message stays in the queue.
         """
+        replayed = set[tuple[str, str]]()
         for message in self._queue.messages():
             wanted = read(message["Body"])
-            records = list(self._records(wanted))
+            is_new = (wanted.first, wanted.last) not in replayed
+            replayed.add((wanted.first, wanted.last))
+            records = list(self._records(wanted)) if is_new else []
             if records:
                 self._invoke(records)
                 self._queue.delete(message)
@@ -60,7 +69,7 @@ class Replay:
                 continue
             if int(numbers["StartingSequenceNumber"]) > int(wanted.last):
                 continue
-            for record in self._read(shard["ShardId"]):
+            for record in self._read(shard["ShardId"], wanted.first):
                 number = int(record["dynamodb"]["SequenceNumber"])
                 if number > int(wanted.last):
                     break
@@ -76,14 +85,24 @@ class Replay:
                 return
             start = {"ExclusiveStartShardId": last}
 
-    def _read(self, shard: str) -> Iterator[dict[str, Any]]:
-        where = {"StreamArn": self._stream_arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
-        iterator = self._streams.get_shard_iterator(**where)["ShardIterator"]
-        while iterator:
+    def _read(self, shard: str, first: str) -> Iterator[dict[str, Any]]:
+        """The records of a shard from this sequence number on; none if the stream does not have it any more."""
+        where = {"StreamArn": self._stream_arn, "ShardId": shard, "SequenceNumber": first}
+        try:
+            iterator = self._streams.get_shard_iterator(ShardIteratorType="AT_SEQUENCE_NUMBER", **where)[
+                "ShardIterator"
+            ]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return
+            raise
+        empty = 0
+        # An open shard always has a next iterator, and a page can be empty although more records follow.
+        while iterator and empty < MOST_EMPTY_PAGES:
             answer = self._streams.get_records(ShardIterator=iterator)
             yield from answer["Records"]
-            # An open shard always has a next iterator.
-            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+            empty = 0 if answer["Records"] else empty + 1
+            iterator = answer.get("NextShardIterator")
 
     def _invoke(self, records: list[dict[str, Any]]) -> None:
         payload = json.dumps({"Records": records}).encode()
