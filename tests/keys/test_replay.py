@@ -76,7 +76,7 @@ def run(aws: AWS) -> list[Replayed]:
 
 def test_the_records_of_a_batch_are_sent_again_and_its_message_is_deleted() -> None:
     aws = AWS(batch(2, 100))
-    assert run(aws) == [Replayed(Range("2", "100", "MaxRecordAgeExceeded"), 3)]
+    assert run(aws) == [Replayed(Range(f"{2:021}", f"{100:021}", "MaxRecordAgeExceeded"), 3)]
     assert aws.invoked == [[2, 3, 100]]
     assert aws.messages == {}
 

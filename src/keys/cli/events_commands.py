@@ -119,7 +119,7 @@ def replay(app: App, events_stack: str | None, yes: bool) -> Result:
     if not done:
         return Result(data, notes=["The queue of failures is empty."], exit=Exit.NO_EFFECT)
     text = f"{plural(sent, 'record')} of {plural(len(done) - gone, 'message')} sent again."
-    notes = [f"{plural(gone, 'message')} stay in the queue: their records are gone from the stream, or cannot be read."]
+    notes = [f"In the queue: {plural(gone, 'message')}. Their records are gone from the stream, or cannot be read."]
     return Result(data, [text], notes if gone else (), Exit.FAILED if gone else Exit.DONE)
 
 

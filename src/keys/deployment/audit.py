@@ -40,7 +40,8 @@ def events(logs: Logs, group: str, wanted: Wanted, *, start: int, end: int) -> I
         event = {"event": line.get("message"), **line}
         if event["event_id"] not in seen and wanted.has(event):
             seen.add(event["event_id"])
-            yield {name: event[name] for name in MEMBERS if name in event}
+            # A line of the record has no member whose value is null.
+            yield {name: event.get(name) for name in MEMBERS if name in event or name != "days"}
 
 
 def moment(event: dict[str, Any]) -> int:

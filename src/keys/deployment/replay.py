@@ -122,11 +122,15 @@ def read(body: str) -> Range:
         message = json.loads(body)
         if "DDBStreamBatchInfo" in message:
             batch = message["DDBStreamBatchInfo"]
-            first, last = batch["startSequenceNumber"], batch["endSequenceNumber"]
-            return Range(str(int(first)), str(int(last)), str(message["requestContext"]["condition"]))
-        number = str(int(message["sequence_number"]))
-        return Range(number, number, str(message["reason"]))
-    except (ValueError, TypeError, KeyError):
+            numbers = batch["startSequenceNumber"], batch["endSequenceNumber"]
+            reason = message["requestContext"]["condition"]
+        else:
+            numbers = message["sequence_number"], message["sequence_number"]
+            reason = message["reason"]
+        if not all(number.isdigit() for number in numbers):
+            raise ValueError
+        return Range(*numbers, str(reason))
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ServiceFailure("The queue has a message that this stack does not send.") from None
 
 
