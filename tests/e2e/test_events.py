@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -43,9 +45,17 @@ class Queue:
 
 
 @pytest.fixture(scope="session")
-def stack(system: System) -> dict[str, str]:
-    """The outputs of the stack of events."""
-    return deploy_events(system.emulator, system.deployment.table, DIRECTORY)
+def stack(system: System) -> Iterator[dict[str, str]]:
+    """The outputs of the stack of events. When it is deleted, its record and the first stack stay."""
+    outputs = deploy_events(system.emulator, system.deployment.table, DIRECTORY)
+    yield outputs
+    client(system.emulator, "cloudformation").delete_stack(StackName="multi-auth-local-events")
+    groups = client(system.emulator, "logs").describe_log_groups(logGroupNamePrefix=outputs["RecordLogGroup"])
+    assert [group["logGroupName"] for group in groups["logGroups"]] == [outputs["RecordLogGroup"]]
+    functions = client(system.emulator, "lambda").list_functions()["Functions"]
+    names = [function["FunctionName"] for function in functions]
+    assert outputs["EventsFunctionName"] not in names
+    assert system.deployment.authorizer_function in names
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +115,67 @@ def test_a_change_by_another_program_arrives_with_an_unknown_actor(queue: Queue,
     assert events[-1]["detail"]["actor"] == "unknown"
 
 
+def test_an_import_and_a_leak_arrive(queue: Queue, keys: Keys, tmp_path: Path) -> None:
+    file = tmp_path / "keys.csv"
+    file.write_text("consumer,key\nevents-import,legacy-9f8e7d6c5b4a39281706\n", encoding="utf-8")
+    keys.run("import", str(file), "--prefix", "mak")
+    (imported, *_) = queue.of("events-import", 2, member="consumer")
+    assert "key.imported" in names(queue.of("events-import", 2, member="consumer")), imported
+    created = keys.create("--consumer", "events-leak")
+    log = tmp_path / "app.log"
+    log.write_text(f"Authorization: Bearer {created['key']}\n", encoding="utf-8")
+    keys.run("leak", str(log), "--yes")
+    assert names(queue.of(created["key_id"], 2)) == ["key.created", "key.leaked"]
+
+
+def test_the_end_of_a_key_arrives_with_the_next_run_of_the_schedule(
+    system: System, stack: dict[str, str], queue: Queue, keys: Keys
+) -> None:
+    soon = keys.create("--consumer", "events-end", "--expires-in", "1s")["key_id"]
+    later = keys.create("--consumer", "events-end", "--expires-in", "1d")["key_id"]
+    assert names(queue.of(soon, 1)) == ["key.created"]
+    time.sleep(2)  # The expiry is stored in the table, and compared with the clock of the function.
+    functions = client(system.emulator, "lambda")
+    answer = functions.invoke(FunctionName=stack["NoticesFunctionName"], Payload=b"{}")
+    assert json.loads(answer["Payload"].read())["sent"] >= 1
+    assert names(queue.of(soon, 2)) == ["key.created", "key.expired"]
+    assert names(queue.of(later, 2, seconds=3)) in (["key.created"], ["key.created", "key.expiring"])
+
+
+def test_a_webhook_receives_the_events_of_its_rule(system: System, stack: dict[str, str], keys: Keys) -> None:
+    with receiving() as (url, received):
+        parameters = {"EventBusName": stack["EventBusName"], "Url": url, "ApiKey": "s3cret"}
+        log = DIRECTORY / "webhook.log"
+        deploy_template(system.emulator, Path("examples/events/webhook.yaml"), "events-webhook", parameters, log)
+        key_id = keys.create("--consumer", "events-webhook")["key_id"]
+        keys.run("revoke", key_id, "--yes")
+        end = time.monotonic() + 30
+        while not received and time.monotonic() < end:
+            time.sleep(0.1)
+    (api_key_header, body) = received[0]
+    assert (api_key_header, body["detail-type"], body["detail"]["key_id"]) == ("s3cret", "key.revoked", key_id)
+
+
+@contextmanager
+def receiving() -> Iterator[tuple[str, list[tuple[str | None, Any]]]]:
+    """A webhook: its URL, and the header X-Api-Key and the body of each request."""
+    received: list[tuple[str | None, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            received.append((self.headers["X-Api-Key"], json.loads(self.rfile.read(length))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", received
+        server.shutdown()
+
+
 def test_no_event_has_the_digest_the_data_or_the_key(queue: Queue, keys: Keys) -> None:
     key = keys.create("--consumer", "events-secret", "--data", '{"word": "s3cr3t-data"}')
     text = json.dumps(queue.of(key["key_id"], 1))
@@ -157,14 +228,15 @@ def test_a_record_that_cannot_be_read_is_in_the_queue_of_failures_until_it_is_re
     digest = api_key.digest("malformed")
     item = {"pk": {"S": digest}, "key_id": {"S": "a\nb"}, "consumer": {"S": "events-malformed"}}
     keys.dynamodb.put_item(TableName=system.deployment.table, Item=item)
+    keys.dynamodb.delete_item(TableName=system.deployment.table, Key={"pk": item["pk"]})
     after = keys.create("--consumer", "events-after")["key_id"]
     assert names(queue.of(after, 1)) == ["key.created"]  # It holds nothing up.
     message = queue.sqs.receive_message(QueueUrl=stack["FailuresQueueUrl"], WaitTimeSeconds=10, VisibilityTimeout=0)
-    (failure,) = (json.loads(message["Body"]) for message in message["Messages"])
-    assert failure["reason"] == "The key ID is malformed."
-    # The record is sent again, cannot be read again, and stays in the queue: exit code 1.
+    failure = json.loads(message["Messages"][0]["Body"])
+    assert failure["reason"] == "The key ID is malformed."  # Of the creation, and then of the removal.
+    # Both records are sent again, cannot be read again, and stay in the queue: exit code 1.
     answer = keys_on_stack(system, "events", "replay", "--yes", exit_code=1)
-    assert [each["records"] for each in json.loads(answer)] == [1, 0]
+    assert sorted(each["records"] for each in json.loads(answer)) == [0, 0, 1, 1]
 
 
 def keys_on_stack(system: System, *arguments: str, exit_code: int = 0) -> str:

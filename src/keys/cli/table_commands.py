@@ -33,8 +33,8 @@ def report(app: App, form: str | None, usage_stack: str | None) -> None:
     """Report every key, with who created and changed it.
 
     For auditors: one line for each key, without keys and digests, read consistently from the whole table. A change that
-    was made before the history was recorded has no name. Keys that DynamoDB has removed are not in the report. With the
-    optional stack of usage, the last column has the day of the last use.
+    was made before the history was recorded has no name. Keys that DynamoDB has removed are not in the report:
+    see `keys audit`. With the optional stack of usage, the last column has the day of the last use.
     """
     now = app.clock()
     with counting("Items read") as progress:
