@@ -74,7 +74,8 @@ class Notices:
             moment = end - days * DAY
             yield Event(
                 name="key.expiring" if days else "key.expired",
-                event_id=f"{moment:010}-{'notice':0>40}-{days:02}",
+                # After the changes of the same second.
+                event_id=f"{moment:010}-{'notice':z<40}-{days:02}",
                 key_id=item["key_id"]["S"],
                 consumer=item.get("consumer", {}).get("S"),
                 actor=ACTOR,

@@ -17,7 +17,7 @@ def function_logs(system: System) -> str:
 
     Other tests deploy optional stacks, and the record of events names keys and consumers.
     """
-    others = ("AccessLogs", f"{STACK}-events-", f"{STACK}-usage-")
+    others = ("AccessLogs", f"{STACK}-events", f"{STACK}-usage")
     return written_logs(system, lambda group: not any(name in group for name in others))
 
 

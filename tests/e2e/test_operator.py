@@ -35,7 +35,7 @@ def keys_command(system: System) -> Any:
 def test_doctor_finds_no_fault_in_the_deployed_settings(keys_command: Any) -> None:
     code, findings = keys_command("doctor")
     # The emulator makes a stage without an access log, which is a note of its own.
-    rated = [finding for finding in findings if finding["check"] != "access log"]
+    rated = [finding for finding in findings if not finding["check"].startswith("access log")]
     states = {finding["check"].split(" ")[0]: finding["state"] for finding in rated}
     assert code == 0, findings
     assert (states["settings"], states["table"], states["access"]) == ("ok", "ok", "ok")

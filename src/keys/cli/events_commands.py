@@ -47,7 +47,8 @@ def audit(app: App, /, since: int, limit: int, events_stack: str | None, **wante
     that stack. An event can take seconds to arrive.
     """
     _, outputs, _ = optional.outputs(app.resolved, "events", events_stack)
-    group, end = outputs["RecordLogGroup"], int(app.clock())
+    # The period ends with the second that has begun.
+    group, end = outputs["RecordLogGroup"], int(app.clock()) + 1
     with counting("Events read") as progress:
         found: list[dict[str, Any]] = []
         everything = record.events(app.logs, group, record.Wanted(**wanted), start=end - since, end=end)
