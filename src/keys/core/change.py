@@ -11,7 +11,7 @@ Write = dict[str, dict[str, Any]]
 """One member of a transaction, without the table name."""
 
 GUARD: Final = ("version", "history")
-"""An item that was changed has another version. Versions before 0.4.0 leave `version`, and change `history`."""
+"""An item that was changed has another version. Versions before 0.3.0 leave `version`, and change `history`."""
 
 
 def put_new(record: Record) -> Write:

@@ -30,7 +30,7 @@ class Event:
     """One change. `what`: one word, such as `created`. `at`: in seconds since 1970.
 
     `n`: the version of the item that the change made, so it grows with each entry of an item. None: the entry was
-    written by a version before 0.4.0.
+    written by a version before 0.3.0.
     """
 
     what: str

@@ -118,7 +118,7 @@ class Record:
 
     @property
     def _number(self) -> int:
-        """The version. Versions of the product before 0.4.0, and their exports, have none, but a history."""
+        """The version. Versions of the product before 0.3.0, and their exports, have none, but a history."""
         return max([self.version, len(self.history), *(event.n or 0 for event in self.history)])
 
     @classmethod

@@ -99,7 +99,7 @@ class Resolved:
 
 
 def is_at_least(version: str | None, least: str) -> bool:
-    """Whether a version, such as `0.4.0`, is the same as another or newer. False if it is not known."""
+    """Whether a version, such as `0.3.0`, is the same as another or newer. False if it is not known."""
     numbers = [tuple(map(int, re.findall(r"[0-9]+", text)[:3])) for text in (version or "0", least)]
     return numbers[0] >= numbers[1]
 
