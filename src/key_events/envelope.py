@@ -8,12 +8,6 @@ from typing import Any, Final, NamedTuple
 
 VERSION: Final = 1
 
-KEY_EVENTS: Final = (
-    *("created", "imported", "updated", "disabled", "enabled", "rolled", "unrolled", "revoked", "leaked"),
-    *("expired", "deleted", "expiring"),
-)
-CONSUMER_EVENTS: Final = ("created", "imported", "updated", "disabled", "enabled", "deleted")
-
 
 class Event(NamedTuple):
     """One event. `name` is its detail type on the bus. `at`: in seconds since 1970.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from keys.deployment.logs import Logs
@@ -42,8 +41,3 @@ def events(logs: Logs, group: str, wanted: Wanted, *, start: int, end: int) -> I
             seen.add(event["event_id"])
             # A line of the record has no member whose value is null.
             yield {name: event.get(name) for name in MEMBERS if name in event or name != "days"}
-
-
-def moment(event: dict[str, Any]) -> int:
-    """The time of an event in seconds since 1970."""
-    return int(datetime.fromisoformat(event["at"]).astimezone(UTC).timestamp())
