@@ -17,7 +17,8 @@ from tests.support.table_schema import create_table_arguments, dynamodb_client, 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-settings.register_profile("short", deadline=None, max_examples=100)
+# The same input in each run of `make test`. `make fuzz` and `make test-long` have new input.
+settings.register_profile("short", deadline=None, max_examples=100, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=1000)
 settings.load_profile("short")
 

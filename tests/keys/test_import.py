@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from authorizer import api_key
 from keys.cli.main import main
 from tests.support.keys_command import KeysCommand
 
@@ -173,6 +174,12 @@ def test_a_file_of_digests_in_place_of_keys_is_reported(keys: KeysCommand) -> No
     content = "key,consumer\n" + "".join(f"{digest},acme\n" for digest in digests)
     assert "looks like a SHA-256" in bring(keys, content, "--dry-run", "--table", "T")["notices"][-1]
     assert "looks like a SHA-256" not in str(bring(keys, f"{content}{KEY},acme\n", "--dry-run", "--table", "T"))
+
+
+def test_a_key_in_the_product_format_is_not_taken_for_a_digest(keys: KeysCommand) -> None:
+    """It has 43 characters, as the base64 of 32 bytes."""
+    content = f"key,consumer\n{api_key.generate('mak')},acme\n"
+    assert "looks like a SHA-256" not in str(bring(keys, content, "--dry-run", "--table", "T"))
 
 
 @pytest.mark.parametrize("accepted", [False, True, None])

@@ -80,7 +80,7 @@ def read(file: InputFile, options: Options, prefix: str, now: float, report: Cal
             is_active=row.enabled and not is_over,
             is_other_format=not (shown and api_key.has_prefix(shown, prefix)),
             is_plain=key is not None,
-            is_digest_like=key is not None and looks_like_digest(key),
+            is_digest_like=key is not None and not api_key.has_prefix(key, prefix) and looks_like_digest(key),
         )
 
 
