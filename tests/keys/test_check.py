@@ -468,7 +468,6 @@ def check_with_stack(file: str, **parameters: str) -> Result:
     [
         ({"JwtIssuer": "https://old.example", "JwtAudience": "a"}, 'Write JwtIssuer = "", JwtAudience = "" into the'),
         ({"JwtJwksUrl": "https://old.example/jwks"}, 'Write JwtJwksUrl = "" into the settings file'),
-        ({"JwtProviders": "[{}]"}, 'JwtProviders = "" into the settings file'),
         ({"AuthConfig": ""}, 'AuthConfig = "auth.toml"'),
     ],
 )
@@ -481,9 +480,16 @@ def test_a_parameter_that_the_stack_keeps_and_that_clashes_is_a_mistake_with_its
 
 
 def test_a_provider_in_parameters_is_none_beside_a_file_without_providers(tmp_path: Path) -> None:
-    parameters = {"JwtIssuer": "https://issuer.example/", "JwtAudience": "api", "JwtProviders": ""}
+    parameters = {"JwtIssuer": "https://issuer.example/", "JwtAudience": "api"}
     answer = check_with_stack(rules_text.written(tmp_path), **parameters)
     assert "Error" not in answer.stderr
+
+
+def test_a_removed_parameter_whose_providers_the_file_does_not_have_is_a_mistake(tmp_path: Path) -> None:
+    answer = check_with_stack(rules_text.written(tmp_path), JwtProviders="[{}]")
+    assert answer.exit_code == 2
+    assert "write its providers as [[provider]] into the file" in answer.stderr
+    assert check_with_stack(auth_toml(tmp_path, PROVIDER), JwtProviders="[{}]").exit_code == 0
 
 
 def test_another_file_than_the_deployed_one_is_a_note(tmp_path: Path) -> None:

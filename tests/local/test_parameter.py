@@ -18,7 +18,7 @@ TEMPLATE = load(Path("template.yaml"))
         ({"AuthorizerMemory": "64"}, "it must be at least 128."),
         ({"ApiKeyCacheSeconds": "3601"}, "it must be at most 3600."),
         ({"Release": "x" * 101}, "it must be at most 100 characters."),
-        ({"JwtProviders": "[]"}, "JwtProviders was removed"),
+        ({"AuthConfig": ""}, "AuthConfig must name the file with the access rules"),
         ({"ProvisionedConcurrency": "1"}, "set Release"),
         ({"SubnetIds": "subnet-0123456789abcdef0"}, "Set both SubnetIds and SecurityGroupIds"),
         ({"JwtJwksUrl": "https://idp.example/keys", "JwtIssuer": "https://idp.example/"}, "JwtAudience is missing"),

@@ -17,8 +17,6 @@ from local.template_file import load
 
 TEMPLATE: dict[str, Any] = load(Path("template.yaml"))
 AUTHORIZER: dict[str, Any] = TEMPLATE["Resources"]["Authorizer"]["Properties"]
-REMOVED = ("JwtProviders",)
-"""Parameters that only the empty text fits, so that an update with a value fails before it changes anything."""
 VARIABLES: dict[str, Any] = AUTHORIZER["Environment"]["Variables"]
 
 
@@ -35,7 +33,7 @@ def starts(**variables: str) -> bool:
 
 def test_there_are_no_more_parameters_than_a_newcomer_can_read_and_the_provider_comes_first() -> None:
     assert list(TEMPLATE["Parameters"])[:3] == ["JwtIssuer", "JwtAudience", "JwtJwksUrl"]
-    assert len(TEMPLATE["Parameters"]) <= 30
+    assert len(TEMPLATE["Parameters"]) <= 32
 
 
 def test_every_parameter_is_in_one_group_of_the_console_and_of_the_documentation() -> None:
@@ -57,7 +55,7 @@ def test_the_parameters_that_only_the_sample_api_uses_are_named_in_the_template_
     def is_used_always(parameter: str) -> bool:
         return any(using(name, resources) & always for name in (parameter, *using(parameter, conditions)))
 
-    without_effect = {name for name in TEMPLATE["Parameters"] if not is_used_always(name)} - {"SampleApi", *REMOVED}
+    without_effect = {name for name in TEMPLATE["Parameters"] if not is_used_always(name)} - {"SampleApi"}
     described = re.findall(r"\w+", TEMPLATE["Parameters"]["SampleApi"]["Description"])
     assert set(described) & TEMPLATE["Parameters"].keys() == without_effect
     page = Path("docs/operations.md").read_text(encoding="utf-8")
@@ -70,14 +68,6 @@ def test_the_file_of_rules_cannot_be_left_out() -> None:
     assert TEMPLATE["Parameters"]["AuthConfig"]["Default"] == "auth.toml" == DEFAULT_FILE
     assert not re.fullmatch(pattern("AuthConfig"), "")
     assert "cannot be empty" in TEMPLATE["Parameters"]["AuthConfig"]["ConstraintDescription"]
-
-
-@pytest.mark.parametrize("parameter", REMOVED)
-def test_a_value_of_a_removed_parameter_is_refused_with_the_file_as_the_remedy(parameter: str) -> None:
-    assert TEMPLATE["Parameters"][parameter]["Default"] == ""
-    assert re.fullmatch(pattern(parameter), "")
-    assert not re.fullmatch(pattern(parameter), "[{}]")
-    assert "src/authorizer/auth.toml" in TEMPLATE["Parameters"][parameter]["ConstraintDescription"]
 
 
 def test_every_setting_has_a_variable_and_one_that_the_file_may_have_is_empty_there() -> None:

@@ -60,10 +60,11 @@ def clashes(parameters: Mapping[str, str], read: AuthFile) -> Iterator[str]:
             f"authorizer would not start. Write {remedies} into the settings file, because the SAM CLI keeps the "
             "previous value of a parameter that you omit"
         )
-    if parameters.get("JwtProviders"):
+    # The SAM CLI ignores a parameter that the template does not have.
+    if parameters.get("JwtProviders") and not read.providers:
         yield (
-            "JwtProviders of the stack is no longer accepted: write its providers as [[provider]] into the file, and "
-            'JwtProviders = "" into the settings file'
+            "JwtProviders of the stack was removed, so the next deployment would refuse all JWTs: write its providers "
+            "as [[provider]] into the file"
         )
     if parameters.get("AuthConfig") == "":
         yield (
