@@ -30,9 +30,10 @@ class Identity:
     `sub`: the consumer's name or the token's subject. It is unique only together with `kind` and `issuer`. `data`: the
     consumer's metadata or the token's claims. `scopes`: each matches `SCOPE_PATTERN`. `key_id`: of an API key.
     `issuer`: of a JWT. `networks`: the credential is accepted only in requests from them; None for no limit.
+    `plan`: the name of the caller's usage plan. `usage_key`: the value of the API key of API Gateway that is counted.
     """
 
-    __slots__ = ("_contexts", "data", "issuer", "key_id", "kind", "networks", "scopes", "sub")
+    __slots__ = ("_contexts", "data", "issuer", "key_id", "kind", "networks", "plan", "scopes", "sub", "usage_key")
 
     def __init__(
         self,
@@ -43,6 +44,8 @@ class Identity:
         key_id: str | None = None,
         issuer: str | None = None,
         networks: "Networks | None" = None,
+        plan: str | None = None,
+        usage_key: str | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sub: Final = sub
@@ -51,6 +54,8 @@ class Identity:
         self.key_id: Final = key_id
         self.issuer: Final = issuer
         self.networks: Final = networks
+        self.plan: Final = plan
+        self.usage_key: Final = usage_key
         self._contexts: dict[DataEncoding, Mapping[str, str]] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -59,11 +64,18 @@ class Identity:
             getattr(self, name) == getattr(other, name) for name in self.__slots__ if name != "_contexts"
         )
 
+    def on_plan(self, plan: str | None, usage_key: str | None) -> "Identity":
+        """The same caller with this plan."""
+        return Identity(
+            self.kind, self.sub, self.data, self.scopes, self.key_id, self.issuer, self.networks, plan, usage_key
+        )
+
     def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
         `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT; `key_id` of an API
-        key; `scope`, a list separated by spaces, if there is any. It is kept, because the key cache keeps identities.
+        key; `scope`, a list separated by spaces, if there is any; `plan`, if there is one. It is kept, because the key
+        cache keeps identities.
 
         :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """
@@ -79,6 +91,8 @@ class Identity:
             context["key_id"] = self.key_id
         if self.scopes:
             context["scope"] = " ".join(sorted(self.scopes))
+        if self.plan:
+            context["plan"] = self.plan
         if context_bytes(context) > MAX_CONTEXT_BYTES:
             raise Refusal(Reason.IDENTITY_TOO_LARGE, self.kind, self.key_id)
         self._contexts[encoding] = context

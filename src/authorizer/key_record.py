@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from authorizer import strict_json
+from authorizer import attributes, strict_json
+from authorizer.attributes import MalformedRecord
 from authorizer.identity import SCOPE_PATTERN, Identity
 from authorizer.refusal import Reason
 
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 NETWORKS: Final = ("networks", "consumer_networks")
 """The attributes that limit a key to networks: its own, and a copy of its consumer's."""
-
-_UNSAFE: Final = frozenset('"\\')
-
-
-class MalformedRecord(Exception):
-    """The item is not a valid API key. The text says why, and contains no value of the item."""
 
 
 class KeyRecord(NamedTuple):
@@ -43,19 +37,20 @@ class KeyRecord(NamedTuple):
         """
         if "deleted_at" in item:
             raise MalformedRecord("the key has deleted_at")
-        consumer, key_id = _value(item, "consumer", "S"), _value(item, "key_id", "S")
+        consumer, key_id = attributes.value(item, "consumer", "S"), attributes.value(item, "key_id", "S")
         if not consumer or not consumer.isprintable():
             raise MalformedRecord("consumer is missing or not printable")
         # The access log writes the key ID into JSON without escaping it.
-        if not key_id or not key_id.isprintable() or not _UNSAFE.isdisjoint(key_id):
+        if not key_id or not attributes.is_name(key_id):
             raise MalformedRecord("key_id is missing or not printable, or has a quotation mark or a backslash")
-        enabled = _value(item, "enabled", "BOOL")
-        if not isinstance(enabled, bool):
-            raise MalformedRecord("enabled is missing")
-        scopes = frozenset(filter(SCOPE_PATTERN.fullmatch, _value(item, "scopes", "SS") or ()))
-        data = _json_object(_value(item, "data", "S"))
-        identity = Identity("api_key", consumer, data, scopes, key_id, networks=_networks(item))
-        return cls(identity, enabled, _time(item, "expires_at"), _time(item, "revoked_at"))
+        enabled = attributes.flag(item, "enabled")
+        scopes = frozenset(filter(SCOPE_PATTERN.fullmatch, attributes.value(item, "scopes", "SS") or ()))
+        data = _json_object(attributes.value(item, "data", "S"))
+        plan, usage_key = attributes.plan(item)
+        identity = Identity(
+            "api_key", consumer, data, scopes, key_id, networks=_networks(item), plan=plan, usage_key=usage_key
+        )
+        return cls(identity, enabled, attributes.time(item, "expires_at"), attributes.time(item, "revoked_at"))
 
     def refusal(self, now: float) -> Reason | None:
         """See `refusal`. The expiry is checked here because DynamoDB deletes expired items only after days."""
@@ -78,19 +73,9 @@ def refusal(*, enabled: bool, expires_at: int | None, revoked_at: int | None, no
     return None
 
 
-def _value(item: Mapping[str, AttributeValueTypeDef], name: str, kind: str) -> Any:
-    """The value of an attribute of this DynamoDB type, or None if it is absent."""
-    attribute: Mapping[str, Any] | None = item.get(name)
-    if attribute is None:
-        return None
-    if kind not in attribute:
-        raise MalformedRecord(f"{name} is not of type {kind}")
-    return attribute[kind]
-
-
 def _networks(item: Mapping[str, AttributeValueTypeDef]) -> Networks | None:
     """The networks of the key that are also networks of its consumer. None if neither has any."""
-    given = [blocks for name in NETWORKS if (blocks := _value(item, name, "SS")) is not None]
+    given = [blocks for name in NETWORKS if (blocks := attributes.value(item, name, "SS")) is not None]
     if not given:
         return None
     from authorizer.networks import NetworkError, Networks
@@ -99,15 +84,6 @@ def _networks(item: Mapping[str, AttributeValueTypeDef]) -> Networks | None:
         return reduce(and_, map(Networks.parse, given))
     except NetworkError:
         raise MalformedRecord("networks or consumer_networks has a text that is not a network") from None
-
-
-def _time(item: Mapping[str, AttributeValueTypeDef], name: str) -> int | None:
-    text = _value(item, name, "N")
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise MalformedRecord(f"{name} is not a time in whole seconds")
-    return int(text)
 
 
 def _json_object(text: str | None) -> Mapping[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from authorizer import api_key
+from authorizer.attributes import MalformedRecord
 from authorizer.cache import ExpiringCache
 from authorizer.identity import Identity
-from authorizer.key_record import KeyRecord, MalformedRecord, is_deleted
+from authorizer.key_record import KeyRecord, is_deleted
 from authorizer.refusal import Reason, Refusal
 
 if TYPE_CHECKING:

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     UNKNOWN_SIGNING_KEY = "unknown_signing_key"
     AMBIGUOUS_SIGNING_KEY = "ambiguous_signing_key"
     BAD_SIGNATURE = "bad_signature"
+    DISABLED_SUBJECT = "disabled_subject"
+    ENDED_TOKEN = "ended_token"
 
 
 class Refusal(Exception):

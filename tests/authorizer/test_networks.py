@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from authorizer.attributes import MalformedRecord
 from authorizer.decision import Decider
 from authorizer.entry import SettingsError
 from authorizer.identity import Identity
-from authorizer.key_record import KeyRecord, MalformedRecord
+from authorizer.key_record import KeyRecord
 from authorizer.networks import NetworkError, Networks
 from authorizer.policy import PolicyTooLarge, Responder
 from authorizer.refusal import Reason, Refusal

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from authorizer import api_key
 from authorizer.api_key import ALPHABET
-from authorizer.key_record import KeyRecord, MalformedRecord, is_deleted, refusal
+from authorizer.attributes import MalformedRecord
+from authorizer.key_record import KeyRecord, is_deleted, refusal
 from authorizer.refusal import Reason
 from keys.core import schema
 from keys.core.errors import MalformedItem

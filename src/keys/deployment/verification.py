@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from authorizer import api_key
+from authorizer.attributes import MalformedRecord
 from authorizer.authentication import Authenticator, authenticate
 from authorizer.bearer import MAX_LENGTH, bearer_token
 from authorizer.fetch import FetchError
 from authorizer.identity import Identity
 from authorizer.jwks import KeyTimes, SigningKeys
 from authorizer.jwt_bearer import JwtAuthenticator, KeySource
-from authorizer.key_record import MalformedRecord
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
 from authorizer.refusal import Reason, Refusal
