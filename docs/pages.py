@@ -6,20 +6,23 @@ The text of a page up to the line `MARK` is written by hand. Everything below it
 import ast
 import inspect
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from authorizer import provider
 from authorizer.provider import DEFAULTS, Provider
+from authorizer.refusal import Reason
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
+from keys.cli.exits import Exit
 from local.template_file import load
 from tests.aws.checks import CHECKS
 
 MARK: Final = "<!-- `make docs` generates everything below this line. -->"
 RECIPES: Final = Path("examples/providers")
-POLICIES: Final = Path("docs/policies")
 RESULTS: Final = Path("docs/acceptance.json")
 """The newest published results of the acceptance suite."""
 BY_PARAMETERS: Final = {"issuer": "JwtIssuer", "audience": "JwtAudience", "jwks_url": "JwtJwksUrl"}
@@ -123,10 +126,39 @@ _PRINCIPALS: Final = {
 """Who gets a policy, and what it permits."""
 
 
-def _policies() -> Iterator[str]:
-    for name, (principal, meaning) in _PRINCIPALS.items():
-        text = (POLICIES / f"{name}.json").read_text(encoding="utf-8")
-        yield from (f"### {principal}", "", meaning, "", "```json", text.rstrip(), "```", "")
+def _operations() -> Iterator[str]:
+    yield from ("## Reasons", "", "The client always gets the same 401 body. The decision line has the `reason`:", "")
+    rows = ((name, _REASON.fullmatch(text)) for name, text in _member_docstrings(Reason).items())
+    yield from _table(
+        ("reason", "meaning", "usual cause", "remedy"),
+        (
+            [f"`{Reason[name].value}`", *(_linked(part or "") for part in match.groups())]
+            for name, match in rows
+            if match
+        ),
+    )
+    yield from (
+        "A 401 without a decision line: the request has no `Authorization` header, or an empty one. Often a proxy",
+        "removed it. API Gateway answers such a request without the authorizer.",
+        "",
+        "## Policies",
+        "",
+    )
+    yield from _table(
+        ("who", "policy", "it permits"),
+        (
+            [principal, f"[`{name}.json`](policies/{name}.json)", meaning]
+            for name, (principal, meaning) in _PRINCIPALS.items()
+        ),
+    )
+
+
+_REASON: Final = re.compile(r"(.+?)(?: Cause: (.+?))?(?: Remedy: (.+))?")
+
+
+def _keys() -> Iterator[str]:
+    yield from ("## Exit codes", "")
+    yield from _table(("exit code", "meaning"), ([str(code.value), code.text] for code in Exit))
 
 
 def _acceptance() -> Iterator[str]:
@@ -151,8 +183,6 @@ def _acceptance() -> Iterator[str]:
             for check in CHECKS
         ),
     )
-    text = (POLICIES / "acceptance.json").read_text(encoding="utf-8")
-    yield from ("## Policy", "", "```json", text.rstrip(), "```", "")
 
 
 _FIELDS: Final = {"audience": "audiences"}
@@ -172,6 +202,26 @@ def _docstrings(of: type) -> dict[str, str]:
         and isinstance(below.value, ast.Constant)
         and isinstance(below.value.value, str)
     }
+
+
+def _member_docstrings(of: type[Enum]) -> dict[str, str]:
+    """Return the docstring below each member of an enumeration."""
+    (tree,) = ast.parse(inspect.getsource(of)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        member.targets[0].id: " ".join(below.value.value.split())
+        for member, below in zip(tree.body, tree.body[1:], strict=False)
+        if isinstance(member, ast.Assign)
+        and isinstance(member.targets[0], ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+
+
+def _linked(text: str) -> str:
+    """Return the text with a link for each page that it names."""
+    return re.sub(r"docs/([a-z-]+\.md)", r"[\1](\1)", text)
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -218,6 +268,7 @@ def _value(value: object) -> str:
 PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/providers.md"): _recipes,
     Path("docs/configuration.md"): _configuration,
-    Path("docs/operations.md"): _policies,
+    Path("docs/operations.md"): _operations,
+    Path("docs/keys.md"): _keys,
     Path("docs/acceptance.md"): _acceptance,
 }

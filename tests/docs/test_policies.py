@@ -43,7 +43,10 @@ def recorded(client: "DynamoDBClient", commands: Callable[[], None]) -> Calls:
         calls.update((f"dynamodb:{name}", resource) for name in names)
 
     client.meta.events.register("provide-client-params.dynamodb", record)
-    commands()
+    try:
+        commands()
+    finally:
+        client.meta.events.unregister("provide-client-params.dynamodb", record)
     return calls
 
 
@@ -153,6 +156,6 @@ def test_a_policy_has_every_placeholder_filled_and_fits_into_a_managed_policy(na
     assert len(json.dumps(filled(name, VALUES), separators=(",", ":"))) <= 6144
 
 
-def test_the_folder_has_the_policies_that_the_pages_print() -> None:
+def test_the_folder_has_the_policies_that_the_pages_link() -> None:
     assert NAMES == ("acceptance", "deployer", "doctor", "operator", "program", "reader")
     assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES]

@@ -75,7 +75,7 @@ def import_keys(
     column as a member of data. The same works for tags.
 
     The API key file and `get-api-keys` of Amazon API Gateway, and `keys export --with-digests`, need no --map. For
-    other systems, see "Import from other systems" in docs/keys.md.
+    other systems, see docs/import.md.
 
     The authorizer accepts keys that are not in the product's key format only if the stack has the parameter
     AcceptImportedKeys=true.
