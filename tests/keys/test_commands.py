@@ -36,6 +36,7 @@ def test_create_shows_the_key_once_and_stores_only_its_digest(keys: KeysCommand)
         "rolled_to": None,
         "networks": [],
         "consumer_networks": [],
+        "plan": None,
         "hint": secret[:8],
         "created_by": "tester",
         "last_change": created["last_change"],

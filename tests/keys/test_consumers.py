@@ -37,6 +37,7 @@ def test_a_consumer_has_name_description_data_and_tags(keys: KeysCommand) -> Non
         "enabled": True,
         "data": {"a": 1},
         "networks": [],
+        "plan": None,
         "tags": {"x": "y"},
         "created_at": "2027-01-15T08:00:00Z",
     }

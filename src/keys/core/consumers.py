@@ -20,8 +20,14 @@ from keys.core.table import MAX_TRANSACTION, Report, Table, WriteConflict, ignor
 BATCH: Final = MAX_TRANSACTION - 1
 """How many keys are changed in one transaction, which can also have their consumer in its condition."""
 
-COPIED: Final = {"data": "data", "networks": "consumer_networks"}
+COPIED: Final = {"data": "data", "networks": "consumer_networks", "plan": "plan", "usage_key": "usage_key"}
 """The fields of a consumer that each of its keys has a copy of, and their names in the key."""
+
+
+def inherited(consumer: Consumer) -> dict[str, Any]:
+    """The fields that a new key has from its consumer, whatever is given for the key."""
+    return {theirs: getattr(consumer, name) for name, theirs in COPIED.items() if name != "data"}
+
 
 KeyChanges = Callable[[Key], Mapping[str, Any]]
 """The fields of a key to change. Empty if the key already has these values."""
@@ -174,8 +180,8 @@ class Consumers:
         self, name: str, changes: Mapping[str, Any], reason: str | None = None,
         progress: Report = ignore, checking: Report = ignore,
     ) -> ConsumerChange:  # fmt: skip
-        """Change these fields. New `data` also replaces the data of all keys of the consumer. New `networks` replace
-        the copies in the keys, whose own networks stay.
+        """Change these fields. New `data` also replaces the data of all keys of the consumer. New `networks`, a new
+        `plan` and a new `usage_key` replace the copies in the keys, whose own networks stay.
 
         See `set_enabled` for the order, `progress` and `checking`.
 
@@ -213,11 +219,13 @@ class Consumers:
     def delete(
         self, name: str, with_keys: bool, reason: str | None = None,
         progress: Report = ignore, checking: Report = ignore,
+        before_removal: Callable[[Consumer], object] = lambda _consumer: None,
     ) -> int:  # fmt: skip
         """Delete the consumer and, if `with_keys`, its keys, also malformed ones. Returns the number of keys.
 
         The consumer is disabled first, with the entry `deleted`, so that no key can be made meanwhile. See
-        `set_enabled`.
+        `set_enabled`. `before_removal` is called when it has no keys anymore, and its item is still there: if it fails,
+        the same call completes the deletion.
 
         :raises NotFound: there is neither a consumer with this name nor a key of it.
         :raises Conflict: it has keys, and `with_keys` is false.
@@ -238,6 +246,7 @@ class Consumers:
             return self._session.delete_keys(items, event)
 
         count = self._each_key(name, delete, progress, checking)
+        before_removal(consumer)
         # Only if nobody has enabled it since: then it can have a new key.
         self._table.retry_conflicts(lambda: self._table.write([remove(consumer)]))
         return count

@@ -30,6 +30,7 @@ class Code(Enum):
     KEY_ID_INVALID = "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H."
     NAME_INVALID = "A consumer name must have 1 to {limit} visible characters, without spaces at the start or end."
     NETWORK_INVALID = "{reason}"
+    PLAN_INVALID = "The name of a plan must have 1 to 128 letters, digits, spaces and the characters _ . : / = + @ -"
     PREFIX_INVALID = (
         "A key prefix has at most 20 lowercase letters, digits and single underscores. It must start with a letter, "
         "and must not end with an underscore."
@@ -50,6 +51,7 @@ class Code(Enum):
     TOO_MANY_NETWORKS = "A key or consumer can have at most {limit} networks. Combine them."
     TOO_MANY_SCOPES = "A key can have at most {limit} scopes."
     TOO_MANY_TAGS = "There can be at most {limit} tags."
+    USAGE_KEY_INVALID = "The value of an API key of API Gateway must have 20 to 128 letters and digits."
     LIFETIME_UNKNOWN = "The lifetime of {ref} is not known."
 
     # Not found

@@ -34,6 +34,8 @@ _HINT = re.compile(r"[\x21-\x7e]{1,25}")
 _HINT_BEGINNING = re.compile(r"(?:[a-z][a-z0-9]*_){0,4}")
 _SCOPE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7b\x7d\x7e]{1,128}")
 """RFC 6749, section 3.3, without the characters that lists are separated by: a list must not become one scope."""
+_PLAN = re.compile(r"[\w .:/=+@-]{1,128}")
+_USAGE_KEY = re.compile(r"[0-9A-Za-z]{20,128}")
 _TAG_NAME = re.compile(r"[\w .:/=+@-]{1,128}")
 _DIGEST_NAME = re.compile(r"sha-?256[:$=-]", re.IGNORECASE)
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
@@ -67,6 +69,26 @@ def check_name(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     if not 1 <= len(text) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
         raise BadInput(Code.NAME_INVALID, limit=MAX_NAME_LENGTH)
+    return text
+
+
+def check_plan(text: str) -> str:
+    """The text, if it is valid as the name of a usage plan: also as the value of a tag of AWS.
+
+    :raises BadInput: it is not.
+    """
+    if not _PLAN.fullmatch(text) or text != text.strip():
+        raise BadInput(Code.PLAN_INVALID)
+    return text
+
+
+def check_usage_key(text: str) -> str:
+    """The text, if it can be the value of an API key of API Gateway.
+
+    :raises BadInput: it is not 20 to 128 letters and digits. The message does not quote it.
+    """
+    if not _USAGE_KEY.fullmatch(text):
+        raise BadInput(Code.USAGE_KEY_INVALID)
     return text
 
 

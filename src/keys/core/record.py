@@ -146,10 +146,10 @@ class Key(Record):
     """One API key. Only the `digest` of the secret is stored. Times in seconds since 1970.
 
     `data`: a JSON object as compact text. `networks`: the key is accepted only from these networks, and only from
-    `consumer_networks`, a copy of those of its consumer; empty for no limit. `disabled_with_consumer`: the key was
-    disabled because its consumer was. `rolled_from` and `rolled_to`: the IDs of the previous and the next key.
-    `unrolled_expires_at`: the expiry before the key was rolled, to undo the roll. `hint`: the prefix and first
-    characters of the secret.
+    `consumer_networks`, a copy of those of its consumer; empty for no limit. `plan` and `usage_key`: copies of those of
+    its consumer. `disabled_with_consumer`: the key was disabled because its consumer was. `rolled_from`, `rolled_to`:
+    the IDs of the previous and the next key. `unrolled_expires_at`: the expiry before the key was rolled, to undo the
+    roll. `hint`: the prefix and first characters of the secret.
     """
 
     digest: str = declared(schema.TEXT, attribute="pk", shown=False)
@@ -164,6 +164,8 @@ class Key(Record):
     consumer_networks: frozenset[str] = declared(
         schema.NETWORKS, frozenset(), since="0.3.0", label="Consumer's networks"
     )
+    plan: str | None = declared(schema.PLAN, None, since="0.3.0")
+    usage_key: str | None = declared(schema.USAGE_KEY, None, since="0.3.0", shown=False, compare=False)
     tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
     enabled: bool = declared(schema.FLAG, True)
     disabled_with_consumer: bool = declared(schema.MARK, False)
@@ -260,8 +262,9 @@ class Key(Record):
 class Consumer(Record):
     """The holder of keys. `name`: the `sub` of its keys. `data`: that of its keys, unless created with other data.
 
-    `networks`: its keys are accepted only from these networks. Each key has a copy, which is all that the authorizer
-    reads.
+    `networks`: its keys are accepted only from these networks. `plan`: the name of its usage plans. `usage_key`: the
+    value of the API key of API Gateway that counts its requests on them. Each key has a copy of these three, which is
+    all that the authorizer reads.
     """
 
     name: str = declared(schema.NAME)
@@ -271,6 +274,8 @@ class Consumer(Record):
     networks: frozenset[str] = declared(
         schema.NETWORKS, frozenset(), since="0.3.0", given='The networks from which its keys are accepted. "": any.'
     )
+    plan: str | None = declared(schema.PLAN, None, since="0.3.0")
+    usage_key: str | None = declared(schema.USAGE_KEY, None, since="0.3.0", shown=False, compare=False)
     tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
 
     @property

@@ -90,6 +90,8 @@ MARK: Final = dataclasses.replace(FLAG, keeps_empty=False)
 TIME: Final = Form(int, iso, lambda value: fields.parse_time(value, "The time"), keeps_empty=True)
 NUMBER: Final = Form(int)
 SCOPES: Final = Form(frozenset, sorted, _listed(fields.parse_scopes), "A,B")
+PLAN: Final = Form(str, parse=fields.check_plan)
+USAGE_KEY: Final = Form(str, parse=fields.check_usage_key)
 NETWORKS: Final = dataclasses.replace(SCOPES, parse=_listed(fields.parse_networks), metavar="CIDR,CIDR")
 TAGS: Final = Form(
     dict,

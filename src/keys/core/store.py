@@ -11,7 +11,7 @@ from typing import Any
 from authorizer import api_key
 from keys.core import fields
 from keys.core.change import Write, put_new, update
-from keys.core.consumers import Consumers, Session
+from keys.core.consumers import Consumers, Session, inherited
 from keys.core.errors import BadInput, Code, Conflict, MalformedItem, NotFound
 from keys.core.history import Author, Event
 from keys.core.record import DIGEST, Key, State, make_hint, new_key_id, records
@@ -108,7 +108,7 @@ class Store:
             text = own or fields.data_text(owner.data, consumer, scopes)
             key = _new_key(
                 secret, prefix, key_id, event, expires_in,
-                consumer=consumer, data=text, consumer_networks=owner.networks, **given,
+                consumer=consumer, data=text, **inherited(owner), **given,
             )  # fmt: skip
             self._table.write([put_new(key), holder])
             return Created(secret, key, not owner.stored)
@@ -205,7 +205,7 @@ class Store:
             owner, holder = self.consumers.required(old.consumer, event, old.data)
             if owner.stored:
                 # Not those of the old key: a change of the consumer might not have reached it yet.
-                kept["consumer_networks"] = owner.networks
+                kept |= inherited(owner)
             new = _new_key(
                 secret, prefix, key_id, created, lifetime, rolled_from=old.key_id, consumer=old.consumer, **kept
             )

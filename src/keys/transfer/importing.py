@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from authorizer.key_record import is_deleted
 from keys.core.change import check, put_new
+from keys.core.consumers import inherited
 from keys.core.errors import Code, Conflict, KeysError, ServiceFailure
 from keys.core.history import Author
 from keys.core.record import Consumer, Deleted, Key, Record, State, consumer_pk
@@ -247,17 +248,17 @@ class Importer:
         return consumer, []
 
     def _record(self, line: Line, consumer: Consumer | None) -> Key | Consumer | Deleted:
-        """What the line writes. A key without data gets that of its consumer, and each key the networks of it."""
+        """What the line writes. A key without data gets that of its consumer, and each key its networks and plan."""
         row = cast("Key | Consumer | Deleted", line.row)
         if not isinstance(row, Key) or consumer is None:
             return row
         if line.given is None:
-            return dataclasses.replace(row, consumer_networks=consumer.networks) if consumer.stored else row
+            return dataclasses.replace(row, **inherited(consumer)) if consumer.stored else row
         event = self._author.event("imported", self._clock())
         return dataclasses.replace(
             row,
             data=row.data if "data" in line.given else consumer.data,
-            consumer_networks=consumer.networks,
+            **inherited(consumer),
             created_at=event.at if row.created_at is None else row.created_at,
         ).changed(event)
 
