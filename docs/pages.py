@@ -53,16 +53,24 @@ def parameters(recipe: str) -> dict[str, str] | None:
 
 
 def _recipes() -> Iterator[str]:
-    recipes = [path.read_text(encoding="utf-8") for path in sorted(RECIPES.glob("*.toml"))]
-    for recipe in sorted(recipes, key=str.lower):
-        comments, entry = recipe.split("\n\n", 1)
-        title, _, *notes = (line.removeprefix("#").removeprefix(" ") for line in comments.splitlines())
-        yield from (f"## {title}", "", "```toml", entry.rstrip(), "```", "", *notes, "")
-        if given := parameters(recipe):
-            left_out = [name for name in tomllib.loads(recipe)["provider"][0] if name in NARROWING]
-            without = f", without {' and '.join(f'`{name}`' for name in left_out)}" if left_out else ""
-            lines = (f'{name} = "{value}"' for name, value in given.items())
-            yield from (f"As template parameters{without}:", "", "```toml", *lines, "```", "")
+    yield from ("## Recipes", "")
+    titled = ((path.read_text(encoding="utf-8").splitlines()[0], path) for path in RECIPES.glob("*.toml"))
+    yield from _table(
+        ("tokens of", "file", "`issuer`", "`audience`", "as parameters"),
+        (
+            _recipe(title.removeprefix("# "), path)
+            for title, path in sorted(titled, key=lambda recipe: recipe[0].lower())
+        ),
+    )
+
+
+def _recipe(title: str, path: Path) -> Iterator[str]:
+    text = path.read_text(encoding="utf-8")
+    provider, *_others = tomllib.loads(text)["provider"]
+    left_out = [f"`{name}`" for name in provider if name in NARROWING]
+    fits = f"yes, without {' and '.join(left_out)}" if left_out else "yes"
+    yield from (title, f"[`{path.name}`](../{path})", f"`{provider['issuer']}`", f"`{provider['audience']}`")
+    yield fits if parameters(text) else ""
 
 
 def _configuration() -> Iterator[str]:
