@@ -75,6 +75,7 @@ ACCESS_LOG = {
     "credential": "$context.authorizer.credential",
     "keyId": "$context.authorizer.key_id",
     "issuer": "$context.authorizer.issuer",
+    "subjectHash": "$context.authorizer.subject_hash",
     "authorizerStatus": "$context.authorizer.status",
     "authorizerLatency": "$context.authorizer.latency",
     "responseLatency": "$context.responseLatency",

@@ -155,6 +155,7 @@ locals {
     credential        = "$context.authorizer.credential"
     keyId             = "$context.authorizer.key_id"
     issuer            = "$context.authorizer.issuer"
+    subjectHash       = "$context.authorizer.subject_hash"
     authorizerStatus  = "$context.authorizer.status"
     authorizerLatency = "$context.authorizer.latency"
     responseLatency   = "$context.responseLatency"

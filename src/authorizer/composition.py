@@ -107,4 +107,5 @@ def _jwt_authenticator(
     except (OSError, FetchError) as error:
         cause = str(error) if isinstance(error, FetchError) else type(error).__name__
         raise SettingsError([f"JWKS_SEED names {settings.jwks_seed!r}, which cannot be used: {cause}."]) from None
-    return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock)
+    hash_key = settings.usage_subject_key if settings.usage_subjects else None
+    return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock, hash_key=hash_key)

@@ -12,6 +12,11 @@ from authorizer.settings import DEFAULT_FILE, PARAMETERS, TUNING, Settings, conf
 
 _PROVIDER_VARIABLES: Final = {"issuer": "JWT_ISSUER", "audience": "JWT_AUDIENCE", "jwks_url": "JWT_JWKS_URL"}
 
+_NO_HASH_KEY: Final = (
+    "USAGE_SUBJECT_KEY is missing, but usage_subjects is true. Deploy with UsageSubjectKey, such as what `openssl rand "
+    "-hex 32` prints, or remove usage_subjects."
+)
+
 
 def read(env: Mapping[str, str], directory: Path) -> Settings:
     """Read the environment variables and the file of `AUTH_CONFIG` (default: `auth.toml`), a path in `directory`.
@@ -31,6 +36,8 @@ def read(env: Mapping[str, str], directory: Path) -> Settings:
     given = {**file.settings, **_read_variables(variables, mistakes)}
     if "api_keys_table" not in given:
         mistakes.append("API_KEYS_TABLE is missing. Set it to the name of the DynamoDB table of the API keys.")
+    if given.get("usage_subjects") and "usage_subject_key" not in given:
+        mistakes.append(_NO_HASH_KEY)
     providers, providers_from = file.providers, path if file.providers else "none"
     if named := [name for name in _PROVIDER_VARIABLES.values() if name in variables]:
         if file.providers:
@@ -53,7 +60,7 @@ def _read_variables(variables: Mapping[str, str], mistakes: list[str]) -> dict[s
             if kind.accepts(value):
                 found[name] = value
             else:
-                mistakes.append(f"{name.upper()} must be {kind.expected}, not {text!r}.")
+                mistakes.append(f"{name.upper()} must be {kind.expected}{'' if kind.is_secret else f', not {text!r}'}.")
     return found
 
 

@@ -31,9 +31,22 @@ class Identity:
     consumer's metadata or the token's claims. `scopes`: each matches `SCOPE_PATTERN`. `key_id`: of an API key.
     `issuer`: of a JWT. `networks`: the credential is accepted only in requests from them; None for no limit.
     `plan`: the name of the caller's usage plan. `usage_key`: the value of the API key of API Gateway that is counted.
+    `subject_hash`: of a JWT, if subjects are counted; see `subject_hash.subject_hash`.
     """
 
-    __slots__ = ("_contexts", "data", "issuer", "key_id", "kind", "networks", "plan", "scopes", "sub", "usage_key")
+    __slots__ = (
+        "_contexts",
+        "data",
+        "issuer",
+        "key_id",
+        "kind",
+        "networks",
+        "plan",
+        "scopes",
+        "sub",
+        "subject_hash",
+        "usage_key",
+    )
 
     def __init__(
         self,
@@ -46,6 +59,7 @@ class Identity:
         networks: "Networks | None" = None,
         plan: str | None = None,
         usage_key: str | None = None,
+        subject_hash: str | None = None,
     ) -> None:
         self.kind: Final = kind
         self.sub: Final = sub
@@ -56,6 +70,7 @@ class Identity:
         self.networks: Final = networks
         self.plan: Final = plan
         self.usage_key: Final = usage_key
+        self.subject_hash: Final = subject_hash
         self._contexts: dict[DataEncoding, Mapping[str, str]] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -73,9 +88,9 @@ class Identity:
     def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
-        `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT; `key_id` of an API
-        key; `scope`, a list separated by spaces, if there is any; `plan`, if there is one. It is kept, because the key
-        cache keeps identities.
+        `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT, and its `subject_hash`
+        if subjects are counted; `key_id` of an API key; `scope`, a list separated by spaces, if there is any; `plan`,
+        if there is one. It is kept, because the key cache keeps identities.
 
         :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """
@@ -87,6 +102,8 @@ class Identity:
         context: dict[str, str] = {"sub": self.sub, "data": data, "credential": self.kind}
         if self.issuer:
             context["issuer"] = self.issuer
+        if self.subject_hash:
+            context["subject_hash"] = self.subject_hash
         if self.key_id:
             context["key_id"] = self.key_id
         if self.scopes:

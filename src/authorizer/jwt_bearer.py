@@ -33,16 +33,23 @@ class KeySource(Protocol):
 class JwtAuthenticator:
     """Accepts tokens of the configured providers.
 
-    The token's `iss` selects one of them by exact comparison. No URL in a token is ever fetched.
+    The token's `iss` selects one of them by exact comparison. No URL in a token is ever fetched. `hash_key`: see
+    `jwt_claims.identify`.
     """
 
     def __init__(
-        self, providers: Iterable[tuple[Provider, KeySource]], *, leeway_seconds: float, clock: Callable[[], float]
+        self,
+        providers: Iterable[tuple[Provider, KeySource]],
+        *,
+        leeway_seconds: float,
+        clock: Callable[[], float],
+        hash_key: str | None = None,
     ) -> None:
         self._providers = {provider.issuer: (provider, keys) for provider, keys in providers}
         self._longest = max((provider.max_token_bytes for provider, _ in self._providers.values()), default=0)
         self._leeway = leeway_seconds
         self._clock = clock
+        self._hash_key = hash_key
 
     def authenticate(self, token: str) -> Identity | None:
         """Check a token; see `authentication.Authenticator`. Every token with a full stop is a JWT.
@@ -63,7 +70,7 @@ class JwtAuthenticator:
                 raise refused(Reason.TOKEN_TOO_LONG)
             algorithm, kid = _check_header(unverified.header, provider)
             check_times(unverified.claims, self._clock(), self._leeway)
-            identity = identify(unverified.claims, provider)
+            identity = identify(unverified.claims, provider, self._hash_key)
             keys.verify(kid, algorithm, unverified.signed, unverified.signature)
         except Refusal as error:
             error.issuer, error.kid = issuer, keys.published_kid(unverified.header.get("kid"))

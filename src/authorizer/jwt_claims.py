@@ -7,6 +7,7 @@ from authorizer.claims import MISSING, Path, find, pick
 from authorizer.identity import SCOPE_PATTERN, Identity
 from authorizer.provider import DEFAULTS, Provider
 from authorizer.refusal import Reason, Refusal
+from authorizer.subject_hash import subject_hash
 
 LATEST_TIME: Final = 253_402_300_799
 """The end of the year 9999, in seconds since 1970. A later time has the wrong unit, or is an attack."""
@@ -29,8 +30,10 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> None:
         raise refused(Reason.ISSUED_IN_FUTURE)
 
 
-def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
+def identify(claims: Mapping[str, Any], provider: Provider, hash_key: str | None = None) -> Identity:
     """The identity that the claims describe, after the checks that the provider's settings require.
+
+    `hash_key`: see `subject_hash.subject_hash`; None if subjects are not counted.
 
     :raises Refusal: a check fails, or there is no valid subject.
     """
@@ -49,7 +52,8 @@ def identify(claims: Mapping[str, Any], provider: Provider) -> Identity:
         raise refused(Reason.WRONG_CLAIM)
     scopes = frozenset(scope for path in provider.scope_claims for scope in _scopes(find(claims, path)))
     passed_on = claims if provider.data_claims is None else pick(claims, provider.data_claims)
-    return Identity("jwt", sub, passed_on, scopes, issuer=provider.issuer)
+    hashed = subject_hash(hash_key, provider.issuer, sub) if hash_key else None
+    return Identity("jwt", sub, passed_on, scopes, issuer=provider.issuer, subject_hash=hashed)
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:

@@ -9,6 +9,7 @@ from authorizer.api_key import PREFIX_PATTERN
 from authorizer.entry import Entry
 from authorizer.identity import DataEncoding
 from authorizer.provider import Provider
+from authorizer.subject_hash import KEY_PATTERN
 
 DEFAULT_FILE: Final = "auth.toml"
 """The file of settings, providers and rules if `AUTH_CONFIG` is not set."""
@@ -23,11 +24,15 @@ IN_FILE: Final = "an entry of the file only"
 
 
 class Kind(NamedTuple):
-    """The values that a setting accepts. `from_text` converts a variable's text; invalid text stays as it is."""
+    """The values that a setting accepts. `from_text` converts a variable's text; invalid text stays as it is.
+
+    A mistake does not quote the value of a secret.
+    """
 
     expected: str
     accepts: Callable[[Any], bool]
     from_text: Callable[[str], object] = str
+    is_secret: bool = False
 
 
 def _seconds(least: float, most: float) -> Kind:
@@ -49,6 +54,11 @@ _TEXT = Kind("a non-empty string", lambda value: isinstance(value, str) and valu
 _PREFIX = Kind(
     "at most 20 lower-case letters and digits, starting with a letter, in parts separated by single underscores",
     lambda value: PREFIX_PATTERN.match(value) is not None,
+)
+_HASH_KEY = Kind(
+    "64 lowercase hexadecimal digits, as `openssl rand -hex 32` prints",
+    lambda value: KEY_PATTERN.match(value) is not None,
+    is_secret=True,
 )
 _LEVEL = Kind(f"one of {', '.join(LOG_LEVELS)}", lambda value: value in LOG_LEVELS, str.upper)
 _ENCODING = Kind('"json" or "base64url"', lambda value: value in ("json", "base64url"))
@@ -92,10 +102,15 @@ class Settings(NamedTuple):
     simple_responses: Annotated[bool, _BOOLEAN, TUNED] = False
     """Whether the authorizer returns the simple response of HTTP APIs, which allows every route. It excludes access
     rules."""
+    usage_subjects: Annotated[bool, _BOOLEAN, TUNED] = False
+    """Whether the context of a JWT has `subject_hash`, a keyed hash of issuer and subject, so that usage is counted by
+    subject. It requires `UsageSubjectKey`."""
     data_encoding: Annotated[DataEncoding, _ENCODING, TUNED] = "json"
     """How `data` is encoded in the context: JSON, or the base64url encoding of the JSON."""
     max_policy_bytes: Annotated[int, _POLICY_BYTES, IN_FILE] = 8192
     """The maximum size of a policy. Before you raise it, test on AWS that API Gateway accepts a policy of that size."""
+    usage_subject_key: Annotated[str | None, _HASH_KEY, PARAMETER] = None
+    """The key of `subject_hash`."""
     powertools_log_level: Annotated[str, _LEVEL, PARAMETER] = "INFO"
     """INFO: one line for each decision. WARNING: the line of an accepted or refused credential has only metrics."""
     powertools_service_name: Annotated[str, _TEXT, PARAMETER] = "authorizer"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from usage.batch import Batch
 
 MOST_KNOWN: Final = 200_000
-"""How many subjects are kept in memory with their newest day."""
+"""How many subjects are kept in memory with their newest day, and how many issuers and log groups."""
 
 
 class Counter:
@@ -25,14 +25,15 @@ class Counter:
         self._newest = dict[str, str]()
         self._known = set[tuple[str, str]]()
 
-    def add(self, batch: Batch, group: str, first: int) -> int:
-        """Add a batch of a log group. `first`: the time of its oldest line, in seconds since 1970.
+    def add(self, batch: Batch, group: str, now: int) -> int:
+        """Add a batch of a log group. `now`: in seconds since 1970. A group counts as read from its first batch on,
+        whatever its lines say: a time that is too early would make keys unused that are not.
 
         Return the number of updates. A batch that failed in the middle can be added again: its counts can then be too
         high, and the last uses are right.
         """
-        updates = self._begin(usage_items.log_subject(group), usage_items.BEGAN, first)
-        updates += sum(self._begin(usage_items.ISSUERS, issuer, first) for issuer in sorted(batch.issuers))
+        updates = self._begin(usage_items.log_subject(group), usage_items.BEGAN, now)
+        updates += sum(self._begin(usage_items.ISSUERS, issuer, now) for issuer in sorted(batch.issuers))
         for (subject, day), use in sorted(batch.uses.items()):
             # First, so that a failure between both cannot leave a used key without it.
             updates += self._renew(subject, day)
@@ -56,6 +57,8 @@ class Counter:
             return 0
         update = {"UpdateExpression": "SET began = if_not_exists(began, :at)"}
         self._update(subject, sort, {**update, "ExpressionAttributeValues": {":at": {"N": str(at)}}})
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
         self._known.add((subject, sort))
         return 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import boto3
@@ -24,13 +25,17 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, int]:
 
     Return the numbers of its lines, of those that were skipped, and of updates of the table.
     """
+    return count(event, _counter, time.time())
+
+
+def count(event: dict[str, Any], counter: Counter, now: float) -> dict[str, int]:
+    """See `lambda_handler`. `now`: in seconds since 1970."""
     data = CloudWatchLogsEvent(event).parse_logs_data()
-    if data.message_type != "DATA_MESSAGE":
-        return {"lines": 0, "skipped": 0, "updates": 0}
     lines = [each.raw_event for each in data.log_events]
-    found = batch.read(lines)
-    times = [int(line["timestamp"]) // 1000 for line in lines]
-    updates = _counter.add(found, data.log_group, min(times)) if times else 0
+    if data.message_type != "DATA_MESSAGE" or not lines:
+        return {"lines": 0, "skipped": 0, "updates": 0}
+    found = batch.read(lines, now)
+    updates = counter.add(found, data.log_group, int(now))
     if found.skipped["malformed"]:
         _logger.warning("lines skipped", extra={"malformed": found.skipped["malformed"], "log_group": data.log_group})
     return {"lines": len(lines), "skipped": found.skipped.total(), "updates": updates}

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from authorizer.composition import build
 from authorizer.entry import SettingsError
+from authorizer.subject_hash import subject_hash
+from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +82,25 @@ def test_the_start_reports_the_providers_and_the_rules(tmp_path: Path, capsys: p
 
 def test_the_sample_rules_start() -> None:
     build({"API_KEYS_TABLE": "keys"}, Path("src/authorizer"))
+
+
+def test_the_context_of_a_jwt_has_the_hash_of_its_subject_if_subjects_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "auth.toml").write_text("[settings]\nusage_subjects = true\n[[rule]]\nroute = 'GET /me'", "utf-8")
+    variables = {
+        "API_KEYS_TABLE": "keys",
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWT_JWKS_URL": "https://issuer.example/jwks",
+        "USAGE_SUBJECT_KEY": "5f" * 32,
+    }
+    event = {
+        "headers": {"Authorization": f"Bearer {token(claims(sub='alice'))}"},
+        "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:abc/v1/GET/me",
+    }
+
+    def context(**changed: str) -> Any:
+        decider = build({**variables, **changed}, tmp_path, clock=lambda: NOW, fetch=lambda *_: key_set(jwk()))
+        return decider.decide(event)["context"]
+
+    assert context()["subject_hash"] == subject_hash("5f" * 32, ISSUER, "alice")
+    assert "subject_hash" not in context(USAGE_SUBJECTS="false")

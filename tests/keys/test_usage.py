@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authorizer.subject_hash import subject_hash
 from keys.cli.app import App
 from tests.support.keys_command import NOW, KeysCommand
 from tests.support.logged_apis import FORMAT, Group, LoggedApis, destination
@@ -158,6 +159,48 @@ class TestUsage:
         assert "no access log" in not_known(command.run("usage"))
         apis.permitted.clear()
         assert "No API is permitted" in not_known(command.run("usage"))
+
+
+HASH_KEY = "5f" * 32
+ISSUER = "https://issuer.example/"
+ALICE = ("--issuer", ISSUER, "--subject", "alice@example.com")
+
+
+class TestSubjects:
+    def test_the_requests_of_a_subject_are_found_by_their_keyed_hash(
+        self, command: UsageCommand, apis: LoggedApis
+    ) -> None:
+        apis.environment = {"USAGE_SUBJECT_KEY": HASH_KEY}
+        for name, status in (("alice@example.com", 200), ("alice@example.com", 403), ("bob", 200)):
+            hashed = subject_hash(HASH_KEY, ISSUER, name)
+            apis.groups[GROUP].request(NOW - 40, issuer=ISSUER, status=status, subjectHash=hashed)
+        (row,) = command.json("usage", *ALICE)["rows"]
+        assert (row["2xx"], row["4xx"]) == (1, 1)
+        (route,) = command.json("usage", *ALICE, "--by", "route")["rows"]
+        assert (route["route"], route["requests"]) == ("GET /me", 2)
+        other = ("--issuer", "https://other.example/", "--subject", "alice@example.com")
+        assert command.json("usage", *other)["requests"] == 0
+        assert "usage_subjects = true" in command.run("usage", *other).stderr
+
+    def test_without_a_key_for_the_hash_nothing_is_said_of_a_subject(self, command: UsageCommand) -> None:
+        assert "UsageSubjectKey" in not_known(command.run("usage", *ALICE))
+
+    def test_a_stage_whose_log_has_no_hash_is_named_and_is_not_counted_as_no_use(
+        self, command: UsageCommand, apis: LoggedApis
+    ) -> None:
+        apis.environment = {"USAGE_SUBJECT_KEY": HASH_KEY}
+        without = json.loads(FORMAT)
+        del without["subjectHash"]
+        apis.log("rest1", "v1", GROUP, json.dumps(without))
+        assert 'lacks "subjectHash":"$context.authorizer.subject_hash"' in not_known(command.run("usage", *ALICE))
+        assert command.run("usage").exit_code == 0
+
+    @pytest.mark.parametrize(
+        "words",
+        [ALICE[:2], ALICE[2:], (*ALICE, "--consumer", "acme"), (*ALICE, "--key", "key_0000000000000000")],
+    )
+    def test_a_subject_is_named_with_its_issuer_and_alone(self, command: UsageCommand, words: tuple[str, ...]) -> None:
+        assert command.run("usage", *words).exit_code == 2
 
 
 class TestUnused:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from authorizer.subject_hash import subject_hash
 from keys.cli.app import App
 from keys.core.errors import ServiceFailure
 from keys.core.table import Table
@@ -40,8 +41,8 @@ class TableCommand(KeysCommand):
 
     def use(self, *lines: dict[str, Any], group: str = GROUP) -> None:
         """Count lines as the function does."""
-        first = min((line["timestamp"] for line in lines), default=NOW * 1000) // 1000
-        Counter(self.client, NAME).add(batch.read(lines), group, first)
+        now = int(self.clock())
+        Counter(self.client, NAME).add(batch.read(lines, now), group, now)
 
     def made(self, days: int) -> str:
         """The ID of a key that was made so many days ago."""
@@ -58,7 +59,9 @@ def command(keys: KeysCommand) -> TableCommand:
     made.apis = LoggedApis(groups={GROUP: Group(NOW - 300 * DAY)}, dynamodb=keys.client, subscribed={GROUP})
     made.apis.log("rest1", "v1", GROUP)
     made.apis.usage_table = make_table(keys.client)
+    made.clock.advance(-100 * DAY)
     made.use(request(NOW - 100 * DAY, "key_0000000000000000"))
+    made.clock.advance(100 * DAY)
     return made
 
 
@@ -179,6 +182,28 @@ def test_the_usage_of_a_key_can_be_deleted(command: TableCommand) -> None:
     assert command.json("usage", "--forget", "--key", key_id, "--yes") == {"key_id": key_id, "deleted": 4}
     assert command.run("usage", "--forget", "--key", key_id, "--yes").exit_code == 8
     assert {key["key_id"]: key["last_used"] for key in command.json("list")} == {key_id: None, other: "2027-01-15"}
+
+
+HASH_KEY = "5f" * 32
+ALICE = ("--issuer", ISSUER, "--subject", "alice@example.com")
+
+
+def of_user(name: str, at: float, status: str = "200") -> dict[str, Any]:
+    jwt = {"credential": "jwt", "keyId": "-", "issuer": ISSUER}
+    return request(at, **jwt, status=status, subjectHash=subject_hash(HASH_KEY, ISSUER, name))
+
+
+def test_the_usage_of_a_subject_is_found_by_issuer_and_subject_and_can_be_deleted(command: TableCommand) -> None:
+    command.apis.environment = {"USAGE_SUBJECT_KEY": HASH_KEY}
+    command.use(*(of_user("alice@example.com", NOW - days * DAY) for days in (0, 0, 1)), of_user("bob", NOW, "403"))
+    found = command.json("usage", *ALICE)
+    assert [(row["day"], row["2xx"]) for row in found["rows"]] == [("2027-01-14", 1), ("2027-01-15", 2)]
+    assert found["subject_hash"] == subject_hash(HASH_KEY, ISSUER, "alice@example.com")
+    assert command.json("usage", *ALICE, "--by", "key")["rows"][0]["issuer"] == ISSUER
+    assert command.json("usage", *ALICE[:3], "bob")["rows"][0]["4xx"] == 1
+    assert command.json("usage", "--forget", *ALICE, "--yes")["deleted"] == 3
+    assert command.json("usage", *ALICE)["rows"] == []
+    assert command.json("usage", *ALICE[:3], "bob")["requests"] == 1
 
 
 class Aws:

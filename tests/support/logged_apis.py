@@ -24,6 +24,7 @@ FORMAT = json.dumps(
         "credential": "$context.authorizer.credential",
         "keyId": "$context.authorizer.key_id",
         "issuer": "$context.authorizer.issuer",
+        "subjectHash": "$context.authorizer.subject_hash",
     }
 )
 
@@ -53,7 +54,7 @@ class LoggedApis:
     """`rest` and `http`: the stages by API, each with its access log settings. `permitted`: the policy's API IDs.
 
     `usage_table`: of the stack of usage, if it is deployed. `subscribed`: the log groups that are sent to it.
-    `waiting`: the messages in its queue of failures.
+    `waiting`: the messages in its queue of failures. `environment`: of the authorizer.
     """
 
     permitted: list[str] = field(default_factory=list)
@@ -66,6 +67,7 @@ class LoggedApis:
     subscribed: set[str] = field(default_factory=set)
     waiting: int = 0
     function: str = FUNCTION
+    environment: dict[str, str] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     _results: dict[str, Any] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ class LoggedApis:
         self.rest.setdefault(api, {})[stage] = {"destinationArn": destination(group), "format": form}
 
     def deployment(self) -> Deployment:
-        return Deployment("s", FUNCTION, {}, {}, self.client)
+        return Deployment("s", FUNCTION, self.environment, {}, self.client)
 
     def client(self, service: str, **_options: Any) -> Any:
         return self.dynamodb if service == "dynamodb" else self

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from authorizer.subject_hash import KEY_PATTERN, subject_hash
 from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import DURATION, NAME, REF, Command, from_log_option, usage_stack_option, yes_option
@@ -21,23 +22,37 @@ from keys.core.schema import iso
 from keys.deployment import access_logs, optional, usage_replay, usage_table
 from keys.deployment import usage as usages
 from keys.deployment.logs import Logs
-from keys.deployment.usage import API_KEY, CLASSES, JWT, By, LogUsage, NotKnown, Sum, Unused, Usage
+from keys.deployment.usage import API_KEY, CLASSES, JWT, By, LogUsage, NotKnown, Sum, Unused, Usage, User
 from keys.deployment.words import plural
 
 _REMEDY: Final = (
     "Give each API the access log of the examples (docs/usage.md), or with a stack of usage, specify --from-log."
 )
+_MAYBE_NOT_COUNTED: Final = (
+    "If you expected some: the authorizer writes the hash only with usage_subjects = true in the [settings] of its "
+    "file, and with another UsageSubjectKey the hash was another one."
+)
 _BAR: Final = 30
 _MOST_DAYS: Final = 400
 
 
-def source(app: App, usage_stack: str | None, *, from_log: bool, may_be_silent: Collection[str] = ()) -> Usage:
+def source(
+    app: App,
+    usage_stack: str | None,
+    *,
+    from_log: bool,
+    may_be_silent: Collection[str] = (),
+    of_subjects: bool = False,
+) -> Usage:
     """Where the usage of this deployment's keys is read: the table of usage if there is one, else the access logs.
+    `of_subjects`: only from access logs that have the hash of a JWT's subject.
 
     :raises KeysError: see `App.deployment` and `usage_table.find`.
     """
     deployment = app.deployment
     logs = access_logs.find(deployment.client, deployment.function, app.clock())
+    if of_subjects:
+        logs = logs.with_subjects()
     if not from_log:
         table = usage_table.find(
             app.resolved, usage_stack, logs, lambda: (key.key_id for key in app.store.all()), app.sleep
@@ -52,17 +67,19 @@ def source(app: App, usage_stack: str | None, *, from_log: bool, may_be_silent: 
     "--key", "key_id", type=REF, metavar="KEY_ID", help="Only this key, and the keys that it was rolled from and to."
 )
 @click.option("--consumer", type=NAME, help="Only the keys of this consumer.")
+@click.option("--issuer", help="With --subject: the issuer of the JWTs.")
+@click.option("--subject", help="Only the JWTs of this subject, if the authorizer has usage_subjects = true.")
 @click.option(
     "--since", type=DURATION, default="30d", show_default=True, help="How far to go back, such as 24h or 90d."
 )
 @click.option(
     "--by",
     type=click.Choice([by.value for by in By]),
-    help="What requests are counted by.  [default: key; with --key, day]",
+    help="What requests are counted by.  [default: key; with --key or --subject, day]",
 )
 @from_log_option
 @click.option("--replay", is_flag=True, help="Count the requests again that the stack of usage could not count.")
-@click.option("--forget", is_flag=True, help="Delete what the stack of usage has of the key that --key names.")
+@click.option("--forget", is_flag=True, help="Delete what the stack of usage has of --key, or of --subject.")
 @usage_stack_option
 @yes_option
 @click.pass_obj
@@ -70,6 +87,8 @@ def usage(
     app: App,
     key_id: str | None,
     consumer: str | None,
+    issuer: str | None,
+    subject: str | None,
     since: int,
     by: str | None,
     from_log: bool,
@@ -82,26 +101,27 @@ def usage(
 
     The command reads the table of the optional stack of usage, which has whole days. Without it, and for routes, it
     reads the access logs of the APIs that can invoke the authorizer, for which AWS charges. JWTs are counted by issuer,
-    and requests that no credential identified as `none`, only from the logs. All counts are approximate, because logs
-    are delivered at least once.
+    or with --subject by a keyed hash of issuer and subject; and requests that no credential identified as `none`, only
+    from the logs. All counts are approximate, because logs are delivered at least once.
     """
     if replay:
         return _replayed(app, usage_stack, yes=yes)
+    _check_one(key_id, consumer, issuer, subject)
+    user = _user(app, issuer, subject)
     if forget:
-        return _forgotten(app, key_id, usage_stack, yes=yes)
-    if key_id and consumer:
-        raise BadInput("Specify --key or --consumer, not both.")
+        return _forgotten(app, key_id, user, usage_stack, yes=yes)
     if not since:
         raise BadInput("--since must be longer than 0.")
-    chosen = By(by) if by else (By.DAY if key_id else By.KEY)
-    found, now = source(app, usage_stack, from_log=from_log or chosen is By.ROUTE), int(app.clock()) + 1
+    chosen = By(by) if by else (By.DAY if key_id or user else By.KEY)
+    from_log = from_log or chosen is By.ROUTE
+    found, now = source(app, usage_stack, from_log=from_log, of_subjects=user is not None), int(app.clock()) + 1
     if not found.began:
         missing = "; ".join(map(str, found.unread)) or "No API is permitted to invoke the authorizer"
         raise NotKnown(f"{found.name[0].upper()}{found.name[1:]} has no requests. {missing}. {_REMEDY}")
     start = max(now - since, min(found.began, now))
     only = _key_ids(app, key_id, consumer)
     note(f"Reading {found.name} since {iso(start)}.")
-    totals = usages.sums(found.counts(chosen, start, now, only), chosen)
+    totals = usages.sums(found.counts(chosen, start, now, only, user), chosen)
     if only and chosen is By.KEY:
         totals = {(API_KEY, each): Sum() for each in sorted(only)} | totals
     consumers = {key.key_id: key.consumer for key in app.store.all()} if chosen is By.KEY and totals else {}
@@ -114,11 +134,15 @@ def usage(
         "requests": sum(total.requests for total in totals.values()),
         "by": chosen.value,
         "rows": rows,
+        **({"subject_hash": user.subject_hash} if user else {}),
     }
     notes = _unread_notes(found)
     if start > now - since:
         notes.append(f"{found.name[0].upper()}{found.name[1:]} begins at {iso(start)}.")
+    if user:
+        notes.append(f"The requests of this subject are those with the subjectHash {user.subject_hash}.")
     if not rows:
+        notes += [_MAYBE_NOT_COUNTED] if user else []
         return Result(data, notes=[*notes, "There are no such requests in this time."])
     return Result(data, [_table(chosen, rows, start, now)], notes)
 
@@ -181,17 +205,46 @@ def _replayed(app: App, usage_stack: str | None, *, yes: bool) -> Result:
     return Result(data, [f"{plural(done, 'line')} counted again. A line can have been counted before."])
 
 
-def _forgotten(app: App, key_id: str | None, usage_stack: str | None, *, yes: bool) -> Result:
-    if key_id is None:
-        raise BadInput("--forget needs --key KEY_ID.")
+def _check_one(key_id: str | None, consumer: str | None, issuer: str | None, subject: str | None) -> None:
+    """:raises BadInput: the options name several, or a subject without its issuer."""
+    if (issuer is None) != (subject is None):
+        raise BadInput("Specify --issuer and --subject together: a subject is unique only with its issuer.")
+    if sum(each is not None for each in (key_id, consumer, subject)) > 1:
+        raise BadInput("Specify one of --key, --consumer and --subject.")
+
+
+def _user(app: App, issuer: str | None, subject: str | None) -> User | None:
+    """The user whom the options name.
+
+    :raises NotKnown: the authorizer has no key for the hash.
+    """
+    if issuer is None or subject is None:
+        return None
+    key = app.deployment.environment.get("USAGE_SUBJECT_KEY", "")
+    if not KEY_PATTERN.match(key):
+        raise NotKnown(
+            "JWTs are not counted by subject, because the authorizer has no UsageSubjectKey. Deploy it with one, and "
+            "with usage_subjects = true in the [settings] of its file (docs/usage.md)."
+        )
+    return User(issuer, subject_hash(key, issuer, subject))
+
+
+def _forgotten(app: App, key_id: str | None, user: User | None, usage_stack: str | None, *, yes: bool) -> Result:
+    if user:
+        whom, subject = f"the subject with the hash {user.subject_hash}", usage_items.user_subject(user.subject_hash)
+        named = {"subject_hash": user.subject_hash}
+    elif key_id:
+        whom, subject, named = key_id, usage_items.key_subject(key_id), {"key_id": key_id}
+    else:
+        raise BadInput("--forget needs --key KEY_ID, or --issuer and --subject.")
     name, outputs, _ = optional.outputs(app.resolved, usage_table.STACK, usage_stack)
-    app.confirm(f"Delete the usage of {key_id} in {name} permanently?", yes=yes)
+    app.confirm(f"Delete the usage of {whom} in {name} permanently?", yes=yes)
     uses = usage_table.Uses(app.resolved.client("dynamodb"), outputs["UsageTableName"], app.sleep)
-    count = uses.forget(usage_items.key_subject(key_id))
-    data = {"key_id": key_id, "deleted": count}
+    count = uses.forget(subject)
+    data = {**named, "deleted": count}
     if not count:
-        return Result(data, notes=[f"There is no usage of {key_id} in {name}."], exit=Exit.NO_EFFECT)
-    return Result(data, [f"The usage of {key_id} is deleted: {plural(count, 'item')}."])
+        return Result(data, notes=[f"There is no usage of {whom} in {name}."], exit=Exit.NO_EFFECT)
+    return Result(data, [f"The usage of {whom} is deleted: {plural(count, 'item')}."])
 
 
 def _unread_notes(found: Usage) -> list[str]:

@@ -1,8 +1,8 @@
 """The items of the table of usage, which the function of stacks/usage writes and the commands read.
 
-Partition key `subject`, sort key `day`. A subject is a key or an issuer. It has an item for each day, with counts by
-class of status and the quarters of an hour in which it was used, and one item `last` with its newest day. A log group
-has one item, with the time since which its lines are counted.
+Partition key `subject`, sort key `day`. A subject is a key, an issuer or the hash of a user. It has an item for each
+day, with counts by class of status and the quarters of an hour in which it was used, and one item `last` with its
+newest day. A log group has one item, with the time since which its lines are counted.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def key_subject(key_id: str) -> str:
 
 def issuer_subject(issuer: str) -> str:
     return f"issuer#{issuer}"
+
+
+def user_subject(subject_hash: str) -> str:
+    """`subject_hash`: see `authorizer.subject_hash`."""
+    return f"user#{subject_hash}"
 
 
 def log_subject(group: str) -> str:

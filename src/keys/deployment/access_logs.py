@@ -18,6 +18,9 @@ FORMAT: Final[Mapping[str, str]] = {
 }
 """The members of a line that usage is read from, and their variables. `method` and `resource` name the route."""
 
+SUBJECT: Final = ("subjectHash", "$context.authorizer.subject_hash")
+"""The member that usage of a JWT's subject is read from, and its variable. No stage must have it."""
+
 _SOURCE: Final = re.compile(r":execute-api:[^:]*:[^:]*:([^/]+)/")
 _GROUP: Final = re.compile(r"arn:[^:]*:logs:[^:]*:[^:]*:log-group:([^:]+)(?::\*)?")
 _SAM_STAGE: Final = "Stage"
@@ -26,13 +29,14 @@ _SAM_STAGE: Final = "Stage"
 @dataclass(frozen=True, slots=True)
 class AccessLog:
     """The access log of a stage. `began`: in seconds since 1970, when the log group was created, or since when it
-    keeps lines.
+    keeps lines. `has_subjects`: its format has `SUBJECT`.
     """
 
     api: str
     stage: str
     group: str
     began: int
+    has_subjects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,12 @@ class AccessLogs:
         """The names of the log groups, each once: several stages can write into one."""
         return sorted({log.group for log in self.read})
 
+    def with_subjects(self) -> AccessLogs:
+        """Those whose format has the hash of the subject. The others count as not read."""
+        lacking = 'the format of its access log lacks "{}":"{}"'.format(*SUBJECT)
+        others = [Unread(log.api, log.stage, lacking) for log in self.read if not log.has_subjects]
+        return AccessLogs(tuple(log for log in self.read if log.has_subjects), (*self.unread, *others))
+
     @property
     def began(self) -> int:
         """Since when every one of them has lines; 0 without any."""
@@ -90,7 +100,8 @@ def find(client: Callable[[str], Any], function: str, now: float) -> AccessLogs:
                     groups[group] = _describe(client("logs"), group)
                 about = groups[group]
                 if about:
-                    read.append(AccessLog(api, stage, group, _began(about, now)))
+                    has_subjects = SUBJECT[0] not in missing_members(settings["format"], dict([SUBJECT]))
+                    read.append(AccessLog(api, stage, group, _began(about, now), has_subjects))
                     continue
                 problem = f"its log group {group} does not exist"
             unread.append(Unread(api, stage, problem or "its access log is not in CloudWatch Logs"))
@@ -117,15 +128,15 @@ def format_problem(form: str) -> str | None:
     return f"the format of its access log lacks {lines}" if lines else None
 
 
-def missing_members(form: str) -> list[str]:
-    """The members of `FORMAT` that a format lacks, in their order. All of them, if it is not one JSON object."""
+def missing_members(form: str, wanted: Mapping[str, str] = FORMAT) -> list[str]:
+    """Those of the members that a format lacks, in their order. All of them, if it is not one JSON object."""
     try:
         members = json.loads(form)
     except ValueError:
         members = None
     if not isinstance(members, dict):
-        return list(FORMAT)
-    return [name for name, variable in FORMAT.items() if members.get(name) not in (variable, _braced(variable))]
+        return list(wanted)
+    return [name for name, variable in wanted.items() if members.get(name) not in (variable, _braced(variable))]
 
 
 def _braced(variable: str) -> str:

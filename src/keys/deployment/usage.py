@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from keys.core.errors import KeysError
 from keys.core.record import Key
 from keys.core.schema import iso
-from keys.deployment.access_logs import AccessLogs, Unread
+from keys.deployment.access_logs import SUBJECT, AccessLogs, Unread
 from keys.deployment.logs import DAY, Incomplete, Logs
 
 ABSENT: Final = "-"
@@ -73,6 +73,14 @@ class Sum:
         self.by_class[count.status_class] += count.requests
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """The subject of JWTs of an issuer. `subject_hash`: what stands for it; see `authorizer.subject_hash`."""
+
+    issuer: str
+    subject_hash: str
+
+
 class Usage(Protocol):
     """A source. `name`: for messages. `unread`: stages whose requests it does not have. `pending`: batches of requests
     that it could not count yet.
@@ -91,8 +99,11 @@ class Usage(Protocol):
     def began(self) -> int:
         """Since when it has the requests, in seconds since 1970."""
 
-    def counts(self, by: By, start: int, end: int, key_ids: Collection[str] | None = None) -> Iterator[Count]:
+    def counts(
+        self, by: By, start: int, end: int, key_ids: Collection[str] | None = None, user: User | None = None
+    ) -> Iterator[Count]:
         """The requests from `start` to before `end`, in seconds since 1970. `key_ids`: only those of these keys.
+        `user`: only those of this user.
 
         :raises Incomplete: not all of them came.
         """
@@ -132,11 +143,15 @@ class LogUsage:
     def began(self) -> int:
         return self.access_logs.began
 
-    def counts(self, by: By, start: int, end: int, key_ids: Collection[str] | None = None) -> Iterator[Count]:
+    def counts(
+        self, by: By, start: int, end: int, key_ids: Collection[str] | None = None, user: User | None = None
+    ) -> Iterator[Count]:
         more = {By.DAY: [DAY], By.ROUTE: ["method", "resource"]}.get(by, [])
         equal = {} if key_ids is None else {"credential": API_KEY}
         if key_ids is not None and len(key_ids) == 1:
             equal["keyId"] = next(iter(key_ids))
+        if user is not None:
+            equal = {"credential": JWT, SUBJECT[0]: user.subject_hash}
         for group in self.access_logs.groups:
             members = [*_MEMBERS, *more]
             totals = self.logs.totals(group, members, having="status", equal=equal, start=start * 1000, end=end * 1000)

@@ -14,7 +14,7 @@ from keys.deployment import optional
 from keys.deployment.access_logs import AccessLog, AccessLogs, Unread
 from keys.deployment.logs import Incomplete
 from keys.deployment.target import Resolved
-from keys.deployment.usage import API_KEY, JWT, By, Count, Used
+from keys.deployment.usage import API_KEY, JWT, By, Count, Used, User
 
 STACK: Final = "usage"
 MOST_KEYS: Final = 100
@@ -130,8 +130,18 @@ class TableUsage:
 
     name = "the table of usage"
 
-    def counts(self, by: By, start: int, end: int, key_ids: Collection[str] | None = None) -> Iterator[Count]:  # noqa: ARG002
+    def counts(
+        self,
+        by: By,  # noqa: ARG002
+        start: int,
+        end: int,
+        key_ids: Collection[str] | None = None,
+        user: User | None = None,
+    ) -> Iterator[Count]:
         first, last = usage_items.day_of(start), usage_items.day_of(end - 1)
+        if user is not None:
+            yield from self.uses.counts(usage_items.user_subject(user.subject_hash), JWT, user.issuer, first, last)
+            return
         days = self.uses.last_days(self.all_keys() if key_ids is None else key_ids)
         wanted = [(usage_items.key_subject(each), API_KEY, each) for each in sorted(days) if days[each] >= first]
         if key_ids is None:

@@ -47,8 +47,8 @@ def client(dynamodb: DynamoDBClient) -> Recorder:
     return Recorder(dynamodb)
 
 
-def add(counter: Counter, *lines: dict[str, Any]) -> int:
-    return counter.add(batch.read(lines), GROUP, min(line["timestamp"] for line in lines) // 1000)
+def add(counter: Counter, *lines: dict[str, Any], now: int = NOON + 3 * DAY) -> int:
+    return counter.add(batch.read(lines, now), GROUP, now)
 
 
 def counter(client: Recorder) -> Counter:
@@ -128,10 +128,22 @@ def test_a_batch_that_failed_can_be_added_again_and_leaves_no_used_key_without_i
         assert (item(dynamodb, f"key#{key_id}", "last") or {})["last_day"] == {"S": "2027-01-15"}
 
 
-def test_since_when_a_log_group_is_counted_does_not_change(dynamodb: DynamoDBClient, client: Recorder) -> None:
-    add(counter(client), request(NOON, KEY))
-    add(counter(client), request(NOON + DAY, KEY))
+def test_a_log_group_is_counted_since_its_first_batch_whatever_its_lines_say(
+    dynamodb: DynamoDBClient, client: Recorder
+) -> None:
+    add(counter(client), request(NOON - 300 * DAY, KEY), request(0, KEY), now=NOON)
+    add(counter(client), request(NOON + DAY, KEY), now=NOON + DAY)
     assert (item(dynamodb, f"log#{GROUP}", "began") or {})["began"] == {"N": str(NOON)}
+
+
+def test_no_line_moves_the_last_use_into_the_future_or_back(dynamodb: DynamoDBClient, client: Recorder) -> None:
+    one = counter(client)
+    add(one, request(NOON, KEY), now=NOON)
+    for seconds in (NOON + DAY, NOON + 7000, NOON - DAY, 0, 10**12):
+        add(one, request(seconds, KEY), now=NOON)
+        add(counter(client), request(seconds, KEY), now=NOON)
+    assert (item(dynamodb, SUBJECT, "last") or {})["last_day"] == {"S": "2027-01-15"}
+    assert max((item(dynamodb, SUBJECT, "2027-01-15") or {})["used_at"]["SS"]) == "12:00"
 
 
 def test_an_item_of_a_day_with_every_quarter_of_an_hour_is_below_one_write_unit(
