@@ -82,7 +82,16 @@ class Identity:
     def on_plan(self, plan: str | None, usage_key: str | None) -> "Identity":
         """The same caller with this plan."""
         return Identity(
-            self.kind, self.sub, self.data, self.scopes, self.key_id, self.issuer, self.networks, plan, usage_key
+            self.kind,
+            self.sub,
+            self.data,
+            self.scopes,
+            self.key_id,
+            self.issuer,
+            self.networks,
+            plan,
+            usage_key,
+            self.subject_hash,
         )
 
     def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:

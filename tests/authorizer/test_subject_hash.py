@@ -34,6 +34,11 @@ def test_the_context_has_the_hash_of_a_jwt_only_if_there_is_one() -> None:
     assert "subject_hash" not in Identity("jwt", "alice", issuer="https://issuer.example/").context()
 
 
+def test_a_plan_does_not_change_the_hash() -> None:
+    jwt = Identity("jwt", "alice", issuer="i", subject_hash=HASH)
+    assert jwt.on_plan("gold", "usage-key").context()["subject_hash"] == HASH
+
+
 def test_the_hash_counts_for_the_size_of_the_context() -> None:
     room = MAX_CONTEXT_BYTES - len('jwt{"a":""}i')
     assert Identity("jwt", "", {"a": "x" * room}, issuer="i").context()
