@@ -66,10 +66,10 @@ differential: .venv/ready ## compare four JWT verifiers on generated tokens; nee
 	$(DOWNLOAD) npm ci --prefix tests/differential --silent --no-audit --no-fund
 	$(CLEAN) .venv/bin/python -W ignore -m tests.differential
 
-bench: .tools/bench ## measure cold starts, decisions, counts and cost, compared with other libraries; five minutes
+bench: .tools/bench ## measure cold starts, decisions and cost, compared with other libraries; five minutes
 	$(CLEAN) .venv/bin/python -W ignore -m bench
 
-bench-smoke: .tools/bench ## run a one-minute benchmark that fails on bad ratios and counts
+bench-smoke: .tools/bench ## run a one-minute benchmark that fails on bad ratios
 	$(CLEAN) .venv/bin/python -W ignore -m bench --smoke
 
 check: .venv/ready .tools/ready .tools/templates/ready ## check code, types, templates and access rules

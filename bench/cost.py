@@ -1,4 +1,4 @@
-"""Calculate the cost of a million requests from counts and published prices."""
+"""Calculate the cost of a million requests from measured times and published prices."""
 
 import math
 import re
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.counts import HOLDERS
-
 HIT_RATES: Final = (0.0, 0.5, 0.9, 0.99)
 MEMORY_MB: Final = (128, 256, 512, 1024, 1769)
 REQUESTS_A_SECOND: Final = (10, 100, 1000)
 PLOTTED_MB: Final = 512
 PLOTTED_SECONDS: Final = (0, 1, 2, 5, 10, 20, 30, 60, 120, 300)
+CREDENTIALS: Final = 1_000
+"""Of the workload with a request rate."""
 FULL_CORE_MB: Final = 1769
 """A function of this size has one full processor (Lambda developer guide, "Configure memory")."""
 
@@ -94,7 +94,7 @@ def plot(load: Load, prices: Prices, path: Path) -> None:
         js=[],
         width=900,
         height=420,
-        title=f"Dollars per million requests ({PLOTTED_MB} MB, {HOLDERS:,} credentials used equally often)",
+        title=f"Dollars per million requests ({PLOTTED_MB} MB, {CREDENTIALS:,} credentials used equally often)",
         x_title="AuthorizerCacheSeconds",
         legend_at_bottom=True,
         legend_at_bottom_columns=len(REQUESTS_A_SECOND),
@@ -104,7 +104,7 @@ def plot(load: Load, prices: Prices, path: Path) -> None:
     )
     chart.x_labels = [str(seconds) for seconds in PLOTTED_SECONDS]
     for rate in REQUESTS_A_SECOND:
-        rates = [hit_rate(rate, HOLDERS, seconds) for seconds in PLOTTED_SECONDS]
+        rates = [hit_rate(rate, CREDENTIALS, seconds) for seconds in PLOTTED_SECONDS]
         costs = [dollars_a_million(load, prices, hit_rate=hits, memory_mb=PLOTTED_MB) for hits in rates]
         chart.add(f"{rate:,} requests/s", [round(cost, 4) for cost in costs])
     text: str = chart.render(is_unicode=True, pretty_print=True)

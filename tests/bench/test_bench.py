@@ -1,25 +1,17 @@
-"""The benchmark's own arithmetic, and its counts on a small workload."""
+"""The benchmark's own arithmetic, and the page that it writes."""
+
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from authorizer.access import MAX_POLICY_BYTES
 from authorizer.grant import INNER, OUTWARD
-from bench import counts, report, rules
+from bench import report, rules
 from bench.cold import FLOOR, MANY, in_file
 from bench.cost import Load, Prices, dollars_a_million, hit_rate
 from bench.targets import Ratio, cold_ratios
-
-
-def test_a_small_workload_reads_what_is_needed_and_nothing_else() -> None:
-    workload = counts.mixed(400)
-    assert workload.decisions == sum(workload.outcomes.values())
-    assert workload.reads == workload.expected_reads
-    assert (workload.needless_reads, workload.late) == (0, 0)
-    assert workload.fetches <= workload.most_fetches
-
-
-def test_what_the_caches_hold_grows_until_their_bounds() -> None:
-    assert counts.memory_held(100) > counts.memory_held(10)
+from bench.warm import Time
 
 
 def test_two_hundred_rules_make_one_policy_within_the_bound() -> None:
@@ -51,7 +43,7 @@ def test_the_hit_rate_is_that_of_entries_with_a_fixed_life(seconds: int, rate: f
     assert hit_rate(100, 1000, seconds) == pytest.approx(rate)
 
 
-def test_the_page_says_which_targets_are_met_and_which_are_not() -> None:
+def test_the_table_says_which_targets_are_met_and_which_are_not() -> None:
     cold = {
         FLOOR: [200.0],
         "multi-auth, API key": [180.0],
@@ -61,8 +53,44 @@ def test_the_page_says_which_targets_are_met_and_which_are_not() -> None:
     }
     samples = {"typical sample, API key": [400.0], "typical sample, JWT": [400.0]}
     medians = {name: values[0] for name, values in {**cold, **samples}.items()}
-    page = report.targets(cold_ratios(medians), artifact_bytes=1024, memory={100_000: 10, 1_000_000: 10})
-    assert "| cold start, API key / baseline | 0.90 | 1.13 | yes |" in page
-    assert "| cold start, JWT / baseline | 1.15 | 1.13 | **no** |" in page
-    assert "| cold start, 200 providers / 1 provider, in a file | 1.05 | 1.20 | yes |" in page
+    table = report.targets(cold_ratios(medians), artifact_bytes=1024)
+    assert "| cold start, API key / baseline | 0.90 | 1.13 | yes |" in table
+    assert "| cold start, JWT / baseline | 1.15 | 1.13 | **no** |" in table
+    assert "| cold start, 200 providers / 1 provider, in a file | 1.05 | 1.20 | yes |" in table
     assert not Ratio("x", 1.1, 1.0).is_met
+
+
+def test_a_run_replaces_what_is_between_the_marks_of_a_page_and_nothing_else() -> None:
+    page = "# Page\n\n<!-- bench: a -->\nold\n<!-- end -->\n\nText.\n"
+    assert report.filled(page, {"a": "new"}) == "# Page\n\n<!-- bench: a -->\n\nnew\n\n<!-- end -->\n\nText.\n"
+
+
+@pytest.mark.parametrize("tables", [{}, {"a": "x", "b": "y"}])
+def test_a_page_without_a_mark_for_a_table_or_with_another_mark_is_an_error(tables: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="has the marks a"):
+        report.filled("<!-- bench: a -->\n<!-- end -->\n", tables)
+
+
+def test_the_tables_of_a_run_fit_into_the_page_and_have_its_figures() -> None:
+    figures = report.Figures(
+        when=datetime(2027, 1, 2, tzinfo=UTC),
+        rounds=3,
+        versions={"python": "3.13.1", "boto3": "9.9.9"},
+        cold={FLOOR: [200.0], "multi-auth, JWT": [230.0, 220.0, 240.0]},
+        warm={"PyJWT.decode RS256": Time(60.0, 70.0), "multi-auth, JWT RS256": Time(120.0, 300.0)},
+        ratios=[Ratio("a / b", 1.0, 1.1)],
+        artifact_bytes=1024**2,
+        rules=[rules.RulesFigures(43, 2.0, 3072, 8192, 0.1, 0.03)],
+    )
+    load = Load(milliseconds=0.1, accepted_bytes=800, refused_bytes=1000)
+    page = report.filled(Path("docs/benchmarks.md").read_text(encoding="utf-8"), report.tables(figures, load, Prices()))
+    for row in (
+        "| date | 2027-01-02 |",
+        "| in the artifact | boto3 9.9.9 |",
+        "| a / b | 1.00 | 1.10 | yes |",
+        "| multi-auth, JWT | 1.15 | 230 | 220 | 240 |",
+        "| multi-auth, JWT RS256 | 2.00 | 120 | 300 |",
+        "| 43 | 3.0 | 8.0 | 2 | 0.10 | 0.030 |",
+        "| logs of an accepted credential | 800 bytes | measured |",
+    ):
+        assert row in page

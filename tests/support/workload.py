@@ -1,4 +1,4 @@
-"""Count what can be counted exactly: DynamoDB reads, key set fetches, logged bytes, and the memory of the key cache."""
+"""A mixed workload with a simulated clock, and what it must cost: DynamoDB reads, key set fetches, memory."""
 
 import io
 import json
@@ -17,15 +17,13 @@ from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.policy import Responder
 from authorizer.provider import Provider
 from authorizer.telemetry import Telemetry
-from bench.backend import event
+from local import sample
 from tests.support.rules_text import EVERY_ROUTE
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
 HOLDERS: Final = 1_000
 CACHE_SECONDS: Final = 30
 SECONDS_A_DECISION: Final = 0.01
-RRU_A_READ: Final = 0.5
-"""An eventually consistent read of an item of up to 4 KB (DynamoDB developer guide, "Read request unit")."""
 
 
 class Table:
@@ -33,11 +31,11 @@ class Table:
 
     def __init__(self, has: Callable[[str], bool]) -> None:
         self._has = has
-        self._item = event("api_key_item")
+        self._item = sample.read("api_key_item.json")
         self.reads = 0
         self.revoked: set[str] = set()
 
-    def get_item(self, *, TableName: str, Key: Mapping[str, Any]) -> Any:  # noqa: N803, ARG002 - boto3's spelling
+    def get_item(self, *, TableName: str, Key: Mapping[str, Any]) -> Any:  # noqa: N803 - boto3's spelling
         self.reads += 1
         digest = Key["pk"]["S"]
         answered = {"ResponseMetadata": {"HTTPHeaders": {"content-type": "application/x-amz-json-1.0"}}}
@@ -56,7 +54,6 @@ class Workload:
     expected_reads: int = 0
     fetches: int = 0
     most_fetches: int = 0
-    bytes_logged: int = 0
     late: int = 0
     """Decisions that accepted a key after its revocation for longer than the key cache permits."""
     needless_reads: int = 0
@@ -148,7 +145,6 @@ class _Mixed:
         )
 
     def _written(self, line: str) -> None:
-        self._result.bytes_logged += len(line)
         outcome = json.loads(line).get("outcome")
         if outcome:
             self._result.outcomes[outcome] = self._result.outcomes.get(outcome, 0) + 1
