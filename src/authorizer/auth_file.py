@@ -1,4 +1,4 @@
-"""The file of settings, identity providers and access rules: TOML with `[settings]`, `[[provider]]`, `[[rule]]`."""
+"""The file of settings, providers and rules: TOML with `[settings]`, `[[provider]]`, `[[rule]]` and `[[plan]]`."""
 
 import re
 import tomllib
@@ -10,8 +10,9 @@ from authorizer import rules_file, settings
 from authorizer.access import EVERY_ROUTE, MAX_POLICY_BYTES, AccessRules
 from authorizer.entry import Entry, SettingsError
 from authorizer.provider import Provider, read_providers
+from authorizer.tiers import Tiers, read_tiers
 
-TABLES: Final = ("settings", "provider", "rule")
+TABLES: Final = ("settings", "provider", "rule", "plan")
 
 _NO_RULE: Final = (
     "The file has no [[rule]], so it permits no route. Add a [[rule]] for each route, such as "
@@ -26,6 +27,7 @@ class AuthFile(NamedTuple):
     rules: AccessRules
     settings: Mapping[str, Any]
     providers: tuple[Provider, ...]
+    tiers: Tiers = ()
 
 
 def load(path: Path) -> AuthFile:
@@ -63,11 +65,12 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
         top.wrong(None, _NO_RULE)
     elif tables["rule"]:
         rules = rules_file.read(tables["rule"], given.get("max_policy_bytes", MAX_POLICY_BYTES))
+    plans = read_tiers(tables["plan"])
     for name, problem in settings.conflicts(given, providers=len(providers), rules=rules):
         tables["settings"][0].wrong(name, problem)
     if mistakes:
         raise SettingsError(sorted(mistakes, key=_line_number))
-    return AuthFile(rules, given, providers)
+    return AuthFile(rules, given, providers, plans)
 
 
 def _tables(top: Entry, name: str, lines: "_Lines") -> list[Entry]:

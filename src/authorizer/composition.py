@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from authorizer.fetch import Fetch
+    from authorizer.subjects import Subjects
 
 
 def build(
@@ -57,11 +58,11 @@ def build(
         # PyJWT and cryptography are imported only if there is a provider.
         from authorizer import signing_key
 
-        authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch))
+        authenticators.append(_jwt_authenticator(settings, telemetry, directory, clock, fetch, client))
         versions |= signing_key.VERSIONS
     telemetry.started(_summary(settings), versions)
     responder = Responder(settings.rules, simple=settings.simple_responses, encoding=settings.data_encoding)
-    return Decider(authenticators, responder.respond, telemetry.decision)
+    return Decider(authenticators, responder.respond, telemetry.decision, settings.default_usage_key)
 
 
 def _summary(settings: Settings) -> str:
@@ -87,7 +88,12 @@ def _prime(store: KeyStore, client: "DynamoDBClient") -> None:
 
 
 def _jwt_authenticator(
-    settings: Settings, telemetry: Telemetry, directory: Path, clock: Callable[[], float], fetch: "Fetch | None"
+    settings: Settings,
+    telemetry: Telemetry,
+    directory: Path,
+    clock: Callable[[], float],
+    fetch: "Fetch | None",
+    client: "DynamoDBClient",
 ) -> Authenticator:
     from authorizer.fetch import FetchError, HttpsFetch
     from authorizer.jwks import KeyTimes, SigningKeys
@@ -108,4 +114,24 @@ def _jwt_authenticator(
         cause = str(error) if isinstance(error, FetchError) else type(error).__name__
         raise SettingsError([f"JWKS_SEED names {settings.jwks_seed!r}, which cannot be used: {cause}."]) from None
     hash_key = settings.usage_subject_key if settings.usage_subjects else None
-    return JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=clock, hash_key=hash_key)
+    subjects = _subjects(settings, client, clock) if settings.jwt_subjects else None
+    return JwtAuthenticator(
+        providers,
+        leeway_seconds=settings.jwt_leeway_seconds,
+        clock=clock,
+        hash_key=hash_key,
+        subjects=subjects,
+        tiers=settings.tiers,
+    )
+
+
+def _subjects(settings: Settings, client: "DynamoDBClient", clock: Callable[[], float]) -> "Subjects":
+    from authorizer.subjects import Subjects
+
+    return Subjects(
+        client,
+        settings.api_keys_table,
+        cache_seconds=settings.api_key_cache_seconds,
+        leeway_seconds=settings.jwt_leeway_seconds,
+        clock=clock,
+    )

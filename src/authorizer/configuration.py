@@ -44,12 +44,17 @@ def read(env: Mapping[str, str], directory: Path) -> Settings:
             mistakes.append(_two_places(named, len(file.providers), path))
         else:
             providers, providers_from = _provider_in_variables(variables, directory, mistakes), "JWT_ISSUER"
+    if file.tiers and "default_usage_key" not in given:
+        mistakes.append(
+            f"DEFAULT_USAGE_KEY is missing, and {path} has [[plan]]. Set the parameter DefaultUsageKey: without it, "
+            "no plan limits a caller."
+        )
     mistakes += [
         f"{name.upper()}: {problem}" for name, problem in conflicts(given, providers=len(providers), rules=file.rules)
     ]
     if mistakes:
         raise SettingsError(mistakes)
-    return Settings(**given, rules=file.rules, providers=providers, providers_from=providers_from)
+    return Settings(**given, rules=file.rules, tiers=file.tiers, providers=providers, providers_from=providers_from)
 
 
 def _read_variables(variables: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:

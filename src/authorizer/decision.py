@@ -43,7 +43,7 @@ class Decider:
     """Decides authorizer events.
 
     The authenticators are asked in this order. `respond` returns the response for an identity, and the ARN and source
-    address of an event.
+    address of an event. `default_usage_key`: see `settings.Settings`.
     """
 
     def __init__(
@@ -51,10 +51,12 @@ class Decider:
         authenticators: Sequence[Authenticator],
         respond: Callable[[Identity, object, str | None], dict[str, Any]],
         record: Recorder,
+        default_usage_key: str | None = None,
     ) -> None:
         self._authenticators = authenticators
         self._respond = respond
         self._record = record
+        self._default_usage_key = default_usage_key
 
     def decide(self, event: object, request_id: str | None = None) -> dict[str, Any]:
         """Return the policy and context for an accepted credential.
@@ -76,6 +78,8 @@ class Decider:
             identity = authenticate(self._authenticators, bearer_token(request))
             arn = request.get("methodArn") or request.get("routeArn")
             outcome = self._respond(identity, arn, _source(context))
+            if self._default_usage_key and _has_usage_plans(request):
+                outcome["usageIdentifierKey"] = identity.usage_key or self._default_usage_key
             decision = Decision("allow", None, identity.kind, identity.key_id)
         except Refusal as error:
             outcome = Unauthorized()
@@ -100,6 +104,11 @@ def _check_api(event: Mapping[str, Any], context: Mapping[str, Any]) -> None:
         raise Refusal(Reason.TOKEN_AUTHORIZER)
     if context.get("eventType") == "CONNECT":
         raise Refusal(Reason.WEBSOCKET_API)
+
+
+def _has_usage_plans(event: Mapping[str, Any]) -> bool:
+    """Whether the event is of a REST API: only these have usage plans. Events of HTTP APIs have a `version`."""
+    return "methodArn" in event and "version" not in event
 
 
 def _source(context: Mapping[str, Any]) -> str | None:

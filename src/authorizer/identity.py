@@ -81,18 +81,8 @@ class Identity:
 
     def on_plan(self, plan: str | None, usage_key: str | None) -> "Identity":
         """The same caller with this plan."""
-        return Identity(
-            self.kind,
-            self.sub,
-            self.data,
-            self.scopes,
-            self.key_id,
-            self.issuer,
-            self.networks,
-            plan,
-            usage_key,
-            self.subject_hash,
-        )
+        known = {name: getattr(self, name) for name in self.__slots__ if name != "_contexts"}
+        return Identity(**{**known, "plan": plan, "usage_key": usage_key})
 
     def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.

@@ -8,7 +8,7 @@ import base64
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from authorizer import strict_json
 from authorizer.algorithms import permitted
@@ -16,6 +16,10 @@ from authorizer.identity import Identity
 from authorizer.jwt_claims import check_times, identify, refused
 from authorizer.provider import Provider, media_type
 from authorizer.refusal import Reason, Refusal
+from authorizer.tiers import Tiers, assign
+
+if TYPE_CHECKING:
+    from authorizer.subjects import Subjects
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 # The canonical last characters (RFC 4648, section 3.5), whose unused bits are zero, by the length of the text modulo 4.
@@ -34,7 +38,7 @@ class JwtAuthenticator:
     """Accepts tokens of the configured providers.
 
     The token's `iss` selects one of them by exact comparison. No URL in a token is ever fetched. `hash_key`: see
-    `jwt_claims.identify`.
+    `jwt_claims.identify`. `subjects` and `tiers` are asked only about a token whose signature was verified.
     """
 
     def __init__(
@@ -44,17 +48,22 @@ class JwtAuthenticator:
         leeway_seconds: float,
         clock: Callable[[], float],
         hash_key: str | None = None,
+        subjects: "Subjects | None" = None,
+        tiers: Tiers = (),
     ) -> None:
         self._providers = {provider.issuer: (provider, keys) for provider, keys in providers}
         self._longest = max((provider.max_token_bytes for provider, _ in self._providers.values()), default=0)
         self._leeway = leeway_seconds
         self._clock = clock
         self._hash_key = hash_key
+        self._subjects = subjects
+        self._tiers = tiers
 
     def authenticate(self, token: str) -> Identity | None:
         """Check a token; see `authentication.Authenticator`. Every token with a full stop is a JWT.
 
         :raises jwks.KeysUnavailable: the provider's keys cannot be fetched.
+        :raises Exception: the table of `subjects` could not be read.
         """
         if not self._providers or "." not in token:
             return None
@@ -72,10 +81,12 @@ class JwtAuthenticator:
             check_times(unverified.claims, self._clock(), self._leeway)
             identity = identify(unverified.claims, provider, self._hash_key)
             keys.verify(kid, algorithm, unverified.signed, unverified.signature)
+            if self._subjects is not None:
+                identity = self._subjects.admit(identity, unverified.claims.get("iat"))
         except Refusal as error:
             error.issuer, error.kid = issuer, keys.published_kid(unverified.header.get("kid"))
             raise
-        return identity
+        return assign(self._tiers, identity)
 
 
 class UnverifiedToken(NamedTuple):

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from authorizer.access import EVERY_ROUTE, AccessRules
 from authorizer.api_key import PREFIX_PATTERN
+from authorizer.attributes import USAGE_KEY
 from authorizer.entry import Entry
 from authorizer.identity import DataEncoding
 from authorizer.provider import Provider
 from authorizer.subject_hash import KEY_PATTERN
+from authorizer.tiers import Tiers
 
 DEFAULT_FILE: Final = "auth.toml"
 """The file of settings, providers and rules if `AUTH_CONFIG` is not set."""
@@ -60,6 +62,7 @@ _HASH_KEY = Kind(
     lambda value: KEY_PATTERN.match(value) is not None,
     is_secret=True,
 )
+_USAGE_KEY = Kind("20 to 128 letters and digits", lambda value: USAGE_KEY.fullmatch(value) is not None)
 _LEVEL = Kind(f"one of {', '.join(LOG_LEVELS)}", lambda value: value in LOG_LEVELS, str.upper)
 _ENCODING = Kind('"json" or "base64url"', lambda value: value in ("json", "base64url"))
 # Lambda limits a response to 6 MB. A policy of 1 MB stays well below that.
@@ -78,14 +81,22 @@ class Settings(NamedTuple):
     """The DynamoDB table of the API keys."""
     rules: AccessRules
     """The access rules of the file."""
+    tiers: Tiers = ()
+    """The plans of the file."""
     api_key_prefix: Annotated[str, _PREFIX, PARAMETER] = "mak"
     """The first part of every API key."""
     api_key_cache_seconds: Annotated[float, _seconds(0, 3600), PARAMETER] = 30
     """How long the key cache keeps an API key that was found."""
     api_key_timeout_seconds: Annotated[float, _seconds(0.1, 8), TUNED] = 2
     """The time limit of one lookup in DynamoDB, including its second attempt."""
+    default_usage_key: Annotated[str | None, _USAGE_KEY, PARAMETER] = None
+    """The value of the API key of API Gateway that counts for callers without a plan. Without it, REST APIs get no
+    usage key, and usage plans do not limit the callers."""
     accept_imported_keys: Annotated[bool, _BOOLEAN, PARAMETER] = False
     """Whether tokens that are not in the product's key format are looked up in the table as well."""
+    jwt_subjects: Annotated[bool, _BOOLEAN, TUNED] = False
+    """Whether the subject of each JWT is looked up in the table, so that its tokens can be ended. JWTs then depend on
+    the table."""
     jwt_leeway_seconds: Annotated[float, _seconds(0, 300), TUNED] = 30
     """The accepted clock difference between provider and function when the times of a token are checked."""
     jwks_fresh_seconds: Annotated[float, _seconds(10, 86_400), TUNED] = 600
@@ -156,9 +167,12 @@ def read_entries(entries: Sequence[Entry]) -> dict[str, Any]:
 def conflicts(given: Mapping[str, Any], *, providers: int, rules: AccessRules) -> Iterator[tuple[str, str]]:
     """The conflicts between valid settings: for each one, the setting to change and the mistake."""
     timeouts = ("jwks_timeout_seconds", "api_key_timeout_seconds")
-    if sum(given.get(name, Settings._field_defaults[name]) for name in timeouts) > MOST_WAITING_SECONDS:
+    # A JWT can be looked up as an imported key, and its subject after that.
+    lookups = ("api_key_timeout_seconds",) if given.get("jwt_subjects") and given.get("accept_imported_keys") else ()
+    if sum(given.get(name, Settings._field_defaults[name]) for name in timeouts + lookups) > MOST_WAITING_SECONDS:
         problem = f"{' and '.join(timeouts)} together must be at most {MOST_WAITING_SECONDS} seconds. "
         problem += "One decision can wait for both, and Lambda ends the function after 10 seconds."
+        problem += " With jwt_subjects and imported keys, it can wait for two lookups." if lookups else ""
         yield next(name for name in timeouts if name in given), problem
     # A file without rules has a mistake of its own.
     if given.get("simple_responses") and rules.rules and not rules.permit_every_route:

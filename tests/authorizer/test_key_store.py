@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from authorizer import api_key
-from authorizer.key_store import MOST_FOUND, UNKNOWN_SECONDS, ApiKeyAuthenticator, KeyStore
+from authorizer.item_store import MOST_FOUND
+from authorizer.key_store import UNKNOWN_SECONDS, ApiKeyAuthenticator, KeyStore
 from authorizer.refusal import Reason, Refusal
 
 if TYPE_CHECKING:

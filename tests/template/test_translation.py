@@ -26,6 +26,7 @@ SAMPLES: Mapping[str, Any] = {
     "ProvisionedConcurrency": "1",
     "ReservedConcurrency": "100",
     "ThrottleRate": "0",
+    "DefaultUsageKey": "0123456789abcdefghij",
 }
 """Another value than the default, for each parameter without `AllowedValues` that a condition reads."""
 
