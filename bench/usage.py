@@ -1,5 +1,7 @@
 """`python -m bench.usage`: replay 1/100 of a day of 10 million requests over 10,000 keys through the function of usage.
 
+It writes its table into docs/usage.md.
+
 The batches are as CloudWatch Logs sends them: JSON, gzip, base64. The table is a fake that counts updates, so the time
 is that of the function's own code on this machine. How many lines a batch has is not documented, so several sizes are
 measured, with keys that are used equally often, and by Zipf's law.
@@ -14,16 +16,20 @@ import random
 import resource
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from bench import report
 from bench.cost import FULL_CORE_MB, Prices
 
+PAGE: Final = Path("docs/usage.md")
 REQUESTS: Final = 10_000_000
 PART: Final = 100
 KEYS: Final = 10_000
 DAY: Final = 86_400
-START: Final = 1_800_057_600
-BATCH_LINES: Final = (10, 100, 1000)
+START: Final = int(time.time()) // DAY * DAY - DAY
+"""Yesterday: lines with a time in the future are not counted."""
+BATCH_LINES: Final = (10, 1000)
 MEMORY_MB: Final = 512
 ENVIRONMENTS: Final = 10
 """The execution environments of a day."""
@@ -126,20 +132,27 @@ def _batched(lines: list[dict[str, Any]], size: int) -> list[list[dict[str, Any]
 
 def main() -> None:
     prices = Prices()
-    print("| keys used | lines of a batch | invocations | write units | own time of 1,000 lines | cost |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    rows = []
     gigabytes = 0.0
     for equally in (True, False):
         for size in BATCH_LINES:
             done = replay(size, equally=equally)
             gigabytes = REQUESTS * done.line_bytes / 1e9
-            share = REQUESTS / done.lines
-            name = "equally" if equally else "by Zipf's law"
-            milliseconds = done.seconds * 1e6 / done.lines
-            print(
-                f"| {name} | {size:,} | {math.ceil(done.batches * share):,} | {done.write_units:,} "
-                f"| {milliseconds:.1f} ms | {done.dollars_a_day(prices):.2f} USD |"
+            rows.append(
+                (
+                    "equally" if equally else "by Zipf's law",
+                    f"{size:,}",
+                    f"{math.ceil(done.batches * REQUESTS / done.lines):,}",
+                    f"{done.write_units:,}",
+                    f"{done.seconds * 1e6 / done.lines:.1f} ms",
+                    f"{done.dollars_a_day(prices):.2f} USD",
+                )
             )
+    made = report.table(
+        ("keys used", "lines of a batch", "invocations", "write units", "own time of 1,000 lines", "cost"), rows
+    )
+    PAGE.write_text(report.filled(PAGE.read_text(encoding="utf-8"), {"usage": made}), encoding="utf-8")
+    print(made)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\nThe log of the day: {gigabytes:.1f} GB, {gigabytes * prices.log_gb:.2f} USD to write.")
     print(

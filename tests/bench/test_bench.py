@@ -94,3 +94,7 @@ def test_the_tables_of_a_run_fit_into_the_page_and_have_its_figures() -> None:
         "| logs of an accepted credential | 800 bytes | measured |",
     ):
         assert row in page
+
+
+def test_the_page_on_usage_has_the_mark_of_the_table_of_its_cost() -> None:
+    assert report.marks(Path("docs/usage.md").read_text(encoding="utf-8")) == ["usage"]
