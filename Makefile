@@ -101,7 +101,7 @@ archive: .tools/ready ## write a release archive and its checksum to dist/, for 
 	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(value TAG),--tag "$$TAG")
 
 lock: .venv/ready ## update the locked requirements to the newest permitted versions
-	$(STRICT); for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements src/key_events/requirements src/usage/requirements \
+	$(STRICT); for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements src/key_events/requirements src/usage/requirements src/self_service/requirements \
 	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
 	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
 	done

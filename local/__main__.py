@@ -28,7 +28,7 @@ from local.decisions import HEADING, Log, parse_event
 from local.deployment import STACK
 from local.emulator import Endpoint
 from local.invoke import WAYS, invoke
-from local.provider import Provider, access_token
+from local.provider import USER, Provider, access_token
 from local.rehearsal import callers, rehearse
 from local.session import client
 from local.stacks import STACKS, Deploying, deploying
@@ -274,6 +274,10 @@ def _added(system: System, others: Deploying) -> Iterator[Log]:
         return
     if "usage" in outputs:
         print("The stack of usage is deployed. To see who used which key: .venv/bin/keys usage", flush=True)
+    if "self-service" in outputs:
+        page = outputs["self-service"]["page"]
+        print(f"The stack of self-service is deployed. Make a key on its page: {page}", flush=True)
+        print(f"  Sign in as {USER} with the password {system.provider.password}", flush=True)
     if "events" in outputs:
         print("The stack of events is deployed. To see all events: .venv/bin/keys audit", flush=True)
         yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event, MOST_EVENTS)

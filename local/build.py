@@ -24,6 +24,7 @@ _SOURCES: Final = {
     "template.yaml": ("src/me",),
     "stacks/events/template.yaml": ("src/key_events", "src/keys/core"),
     "stacks/usage/template.yaml": ("src/usage", "src/keys/core"),
+    "stacks/self-service/template.yaml": ("src/self_service", "src/keys/core"),
 }
 """What a template's functions are built from, beside `_COMMON`."""
 

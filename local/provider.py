@@ -25,13 +25,30 @@ class Provider:
         """Return the members of the provider's `[[provider]]` table."""
         return {"issuer": self.issuer, "audience": self.audience, "jwks_url": self.jwks_url}
 
+    def self_service(self) -> dict[str, Any]:
+        """Return the members of the provider's `[[self_service.provider]]` table."""
+        server = self.jwks_url.removesuffix(f"/{self.user_pool}/.well-known/jwks.json")
+        sign_in = {
+            "client_id": self.audience,
+            "scope": " ".join(SCOPES),
+            "authorize_url": f"{server}/oauth2/authorize",
+            "token_url": f"{server}/oauth2/token",
+        }
+        return {"issuer": self.issuer, "client_ids": [self.audience], "sign_in": sign_in}
+
+
+SCOPES = ("openid", "reports:write")
+"""Those that the page of self-service asks for, and the last one those that it can give to keys."""
+_CLIENT = "web"
+_POOL = "multi-auth"
+
 
 def make_provider(emulator: Endpoint) -> Provider:
     """Create a user pool with a client and a user."""
     cognito: Any = client(emulator, "cognito-idp")
-    pool = cognito.create_user_pool(PoolName="multi-auth")["UserPool"]["Id"]
+    pool = cognito.create_user_pool(PoolName=_POOL)["UserPool"]["Id"]
     client_id = cognito.create_user_pool_client(
-        UserPoolId=pool, ClientName="web", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+        UserPoolId=pool, ClientName=_CLIENT, ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
     )["UserPoolClient"]["ClientId"]
     password = f"Aa1-{secrets.token_urlsafe(16)}"
     cognito.admin_create_user(
@@ -49,6 +66,24 @@ def make_provider(emulator: Endpoint) -> Provider:
         jwks_url=f"{emulator.endpoint_url}/{pool}/.well-known/jwks.json",
         user_pool=pool,
         password=password,
+    )
+
+
+def permit_sign_in(emulator: Endpoint, page: str) -> None:
+    """Let users of the pool sign in on this page, with an authorization code and PKCE."""
+    cognito: Any = client(emulator, "cognito-idp")
+    (pool,) = [each["Id"] for each in cognito.list_user_pools(MaxResults=60)["UserPools"] if each["Name"] == _POOL]
+    clients = cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
+    (client_id,) = [each["ClientId"] for each in clients if each["ClientName"] == _CLIENT]
+    cognito.update_user_pool_client(
+        UserPoolId=pool,
+        ClientId=client_id,
+        ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        AllowedOAuthFlows=["code"],
+        AllowedOAuthScopes=list(SCOPES),
+        CallbackURLs=[page],
+        SupportedIdentityProviders=["COGNITO"],
     )
 
 

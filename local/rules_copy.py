@@ -32,12 +32,25 @@ def read(file: Path) -> AuthFile:
 
 
 class RulesCopy:
-    """A folder with the build. Its `auth.toml` is a copy of `file`, with more identity providers at its end."""
+    """A folder with the build. Its `auth.toml` is a copy of `file`, with more identity providers at its end.
 
-    def __init__(self, folder: Path, file: Path, providers: Sequence[Mapping[str, Any]]) -> None:
+    `users`: a further `[[self_service.provider]]`. A file without `[self_service]` gets one, and its
+    rule.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        file: Path,
+        providers: Sequence[Mapping[str, Any]],
+        users: Mapping[str, Any] | None = None,
+        scopes: Sequence[str] = (),
+    ) -> None:
         self._folder = folder
         self._file = file
         self._providers = providers
+        self._users = users
+        self._scopes = scopes
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(FOLDER, folder, copy_function=os.link)
 
@@ -58,12 +71,23 @@ class RulesCopy:
             if source.is_file() and not Path(named).is_absolute() and ".." not in Path(named).parts:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _replace(target, source.read_bytes())
-        _replace(copy, (text.rstrip("\n") + "\n" + toml.array_of_tables("provider", self._providers)).encode())
+        _replace(copy, (text.rstrip("\n") + "\n" + self._added(tomllib.loads(text))).encode())
         try:
             return auth_file.load(copy)
         except SettingsError as error:
             what = f"{self._file} is correct, but not together with the identity provider that make run adds to a copy."
             raise StepError(what, "\n".join(error.mistakes)) from None
+
+    def _added(self, document: Mapping[str, Any]) -> str:
+        added = toml.array_of_tables("provider", self._providers)
+        # A simple response permits every route, so it permits no further rule.
+        if self._users and not document.get("settings", {}).get("simple_responses"):
+            if "self_service" not in document:
+                rule = {"route": "* /self-service/*", "credentials": ["jwt"]}
+                added += toml.array_of_tables("rule", [rule])
+                added += f"\n[self_service]\nscopes = {toml.value(self._scopes)}\n"
+            added += toml.array_of_tables("self_service.provider", [self._users])
+        return added
 
     def code(self) -> bytes:
         """Return the authorizer's code as a zip file."""

@@ -6,6 +6,7 @@ as a process of its own, so that the first stack can be used meanwhile, and ends
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from typing import Final
 
 from local import environment
 from local.build import HOST_WHEELS, build, target
-from local.deployment import STACK, deploy_template
+from local.deployment import STACK, deploy_template, rest_api_stage, rest_api_url
 from local.emulator import Endpoint
+from local.provider import permit_sign_in
 from local.session import client
 from local.step import StepError, fail
 
@@ -43,15 +45,41 @@ def deploy_usage(emulator: Endpoint, _table: str, directory: Path) -> dict[str, 
     return deploy_stack(emulator, "usage", {"AccessLogGroup": group}, directory)
 
 
+def deploy_self_service(emulator: Endpoint, table: str, directory: Path) -> dict[str, str]:
+    """Deploy `stacks/self-service` for users of the user pool. Return its outputs, and the `page` that answers here.
+
+    Its file of rules is that of the authorizer. The client of the pool gets the page as the address to return to.
+
+    :raises StepError: the build or the deployment failed.
+    """
+    first = client(emulator, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in first["Outputs"]}
+    resources = client(emulator, "cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    (api,) = [each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"] == "Api"]
+    given = {"AuthorizerFunctionArn": outputs["AuthorizerFunctionArn"], "TableName": table}
+    given["ExampleUrl"] = f"{rest_api_url(emulator, api, rest_api_stage(emulator, api))}/me"
+    rules = directory / "deployed" / "Authorizer" / "authorizer" / "auth.toml"
+    found = deploy_stack(emulator, "self-service", given, directory, rules)
+    api = found["SelfServiceApiId"]
+    found["page"] = f"{rest_api_url(emulator, api, rest_api_stage(emulator, api))}/self-service/"
+    permit_sign_in(emulator, found["page"])
+    return found
+
+
 STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {
     "events": deploy_events,
     "usage": deploy_usage,
+    "self-service": deploy_self_service,
 }
 """The optional stacks that `make run` knows, by name."""
 
 
-def deploy_stack(emulator: Endpoint, name: str, parameters: Mapping[str, str], directory: Path) -> dict[str, str]:
+def deploy_stack(
+    emulator: Endpoint, name: str, parameters: Mapping[str, str], directory: Path, rules: Path | None = None
+) -> dict[str, str]:
     """Build and deploy the stack of this name. Return its outputs. Logs are in `directory`.
+
+    `rules`: the file that a copy of the build has in place of its own `auth.toml`.
 
     :raises StepError: the build or the deployment failed.
     """
@@ -60,9 +88,23 @@ def deploy_stack(emulator: Endpoint, name: str, parameters: Mapping[str, str], d
     build(environment.download(), log, folder, host_wheels=HOST_WHEELS, template=f"stacks/{name}/template.yaml")
     stack = f"{STACK}-{name}"
     given = {**target(), "AuthorizerStack": STACK, **parameters}
-    deploy_template(emulator, folder / "template.yaml", stack, given, directory / f"sam-deploy-{name}.log")
+    template = folder / "template.yaml"
+    if rules:
+        template = _with_rules(folder, directory / f"deployed-{name}", rules)
+    deploy_template(emulator, template, stack, given, directory / f"sam-deploy-{name}.log")
     found = client(emulator, "cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _with_rules(folder: Path, copy: Path, rules: Path) -> Path:
+    """Copy a build, with this file of rules in each function. Return the template of the copy."""
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy, copy_function=os.link)
+    for file in copy.glob("*/authorizer/auth.toml"):
+        file.unlink()  # It is a link to that of the build, which must not change.
+        file.write_bytes(rules.read_bytes())
+        file.chmod(0o644)
+    return copy / "template.yaml"
 
 
 class Deploying:

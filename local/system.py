@@ -107,7 +107,8 @@ def running_system(
         if not is_new:
             say("  (no input has changed, so the last build is reused)")
         with step("sam deploy"):
-            copy = RulesCopy(directory / "deployed", rules, [provider.entry(), *others])
+            users = provider.self_service()
+            copy = RulesCopy(directory / "deployed", rules, [provider.entry(), *others], users, SCOPES)
             loaded = copy.write()
             deployment = deploy(emulator, parameters, directory / "sam-deploy.log", copy.template)
         with step("keys create"):

@@ -9,6 +9,7 @@ build-Authorizer: CONTENT := --package authorizer --service dynamodb
 build-KeyEvents build-KeyNotices: CONTENT := --package key_events --with keys/core --with authorizer \
   --service dynamodb --service events --service sqs
 build-Usage: CONTENT := --package usage --with keys/core --with authorizer --service dynamodb
+build-SelfService: CONTENT := --package self_service --with keys/core --with authorizer --service dynamodb
 
 build-%:
 	@$(if $(CONTENT),,echo "function.mk does not know the function $*." >&2; exit 1)

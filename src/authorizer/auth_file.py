@@ -1,10 +1,13 @@
-"""The file of settings, providers and rules: TOML with `[settings]`, `[[provider]]`, `[[rule]]` and `[[plan]]`."""
+"""The file of settings, providers and rules: TOML with `[settings]`, `[[provider]]`, `[[rule]]` and `[[plan]]`.
+
+It can also have `[self_service]`, for the stack of that name.
+"""
 
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from authorizer import rules_file, settings
 from authorizer.access import EVERY_ROUTE, MAX_POLICY_BYTES, AccessRules
@@ -12,7 +15,11 @@ from authorizer.entry import Entry, SettingsError
 from authorizer.provider import Provider, read_providers
 from authorizer.tiers import Tiers, read_tiers
 
-TABLES: Final = ("settings", "provider", "rule", "plan")
+if TYPE_CHECKING:
+    from authorizer.self_service import SelfService
+
+TABLES: Final = ("settings", "provider", "rule", "plan", "self_service")
+_SINGLE: Final = ("settings", "self_service")
 
 _NO_RULE: Final = (
     "The file has no [[rule]], so it permits no route. Add a [[rule]] for each route, such as "
@@ -28,6 +35,7 @@ class AuthFile(NamedTuple):
     settings: Mapping[str, Any]
     providers: tuple[Provider, ...]
     tiers: Tiers = ()
+    self_service: "SelfService | None" = None
 
 
 def load(path: Path) -> AuthFile:
@@ -68,17 +76,24 @@ def parse(text: str, directory: Path = Path()) -> AuthFile:
     plans = read_tiers(tables["plan"])
     for name, problem in settings.conflicts(given, providers=len(providers), rules=rules):
         tables["settings"][0].wrong(name, problem)
+    users = None
+    for entry in tables["self_service"]:
+        from authorizer import self_service
+
+        users = self_service.read(entry)
+        if providers:
+            self_service.check(users, entry, providers)
     if mistakes:
         raise SettingsError(sorted(mistakes, key=_line_number))
-    return AuthFile(rules, given, providers, plans)
+    return AuthFile(rules, given, providers, plans, users)
 
 
 def _tables(top: Entry, name: str, lines: "_Lines") -> list[Entry]:
     if name not in top.members:
         return []
     header, found = f"[[{name}]]", top.members[name]
-    if name == "settings":
-        header, found = "[settings]", [found]
+    if name in _SINGLE:
+        header, found = f"[{name}]", [found]
     if not isinstance(found, list) or not found or not all(isinstance(each, Mapping) for each in found):
         top.wrong(name, f"{name} must be a table with the header {header}.")
         return []
@@ -117,7 +132,7 @@ class _Lines:
         """
         starts = self._starts[table]
         if len(starts) != count:
-            return lambda _member: f"[{table}]" if table == "settings" else f"{table} {number + 1}"
+            return lambda _member: f"[{table}]" if table in _SINGLE else f"{table} {number + 1}"
         start = starts[number]
         return lambda member: self._place(member, start, next((line for line in self._headers if line > start), None))
 

@@ -123,7 +123,8 @@ class AnyScopes(Scopes):
 
 
 class Consumers(Condition):
-    """The credential is an API key of one of these consumers."""
+    """The credential is an API key of one of these consumers. That of a signed-in user, which has an issuer, never is:
+    users could have the name of a consumer."""
 
     __slots__ = ()
     NAME = "consumers"
@@ -133,7 +134,7 @@ class Consumers(Condition):
         return frozenset({"api_key"})
 
     def holds(self, identity: Identity) -> bool:
-        return identity.kind == "api_key" and identity.sub in self.values
+        return identity.kind == "api_key" and identity.issuer is None and identity.sub in self.values
 
 
 class Issuers(Condition):
@@ -147,7 +148,7 @@ class Issuers(Condition):
         return frozenset({"jwt"})
 
     def holds(self, identity: Identity) -> bool:
-        return identity.issuer in self.values
+        return identity.kind == "jwt" and identity.issuer in self.values
 
 
 class Claims(Condition):

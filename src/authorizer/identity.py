@@ -29,8 +29,9 @@ class Identity:
 
     `sub`: the consumer's name or the token's subject. It is unique only together with `kind` and `issuer`. `data`: the
     consumer's metadata or the token's claims. `scopes`: each matches `SCOPE_PATTERN`. `key_id`: of an API key.
-    `issuer`: of a JWT. `networks`: the credential is accepted only in requests from them; None for no limit.
-    `plan`: the name of the caller's usage plan. `usage_key`: the value of the API key of API Gateway that is counted.
+    `issuer`: of a JWT, or of the user who made the API key. `networks`: the credential is accepted only in requests
+    from them; None for no limit. `plan`: the name of the caller's usage plan. `usage_key`: the value of the API key of
+    API Gateway that is counted.
     `subject_hash`: of a JWT, if subjects are counted; see `subject_hash.subject_hash`.
     """
 
@@ -87,9 +88,9 @@ class Identity:
     def context(self, encoding: DataEncoding = "json") -> Mapping[str, str]:
         """The authorizer context. Every value is a string, because API Gateway accepts no nested values.
 
-        `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer` of a JWT, and its `subject_hash`
-        if subjects are counted; `key_id` of an API key; `scope`, a list separated by spaces, if there is any; `plan`,
-        if there is one. It is kept, because the key cache keeps identities.
+        `sub`; `data` as JSON or as base64url of JSON; `credential`, the kind; `issuer`, if there is one; `subject_hash`
+        of a JWT, if subjects are counted; `key_id` of an API key; `scope`, a list separated by spaces, if there is any;
+        `plan`, if there is one. It is kept, because the key cache keeps identities.
 
         :raises Refusal: the values exceed `MAX_CONTEXT_BYTES`. A shortened identity would be another one.
         """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from authorizer import attributes, strict_json
 from authorizer.attributes import MalformedRecord
 from authorizer.identity import SCOPE_PATTERN, Identity
+from authorizer.owner import holder
 from authorizer.refusal import Reason
 
 if TYPE_CHECKING:
@@ -47,9 +48,8 @@ class KeyRecord(NamedTuple):
         scopes = frozenset(filter(SCOPE_PATTERN.fullmatch, attributes.value(item, "scopes", "SS") or ()))
         data = _json_object(attributes.value(item, "data", "S"))
         plan, usage_key = attributes.plan(item)
-        identity = Identity(
-            "api_key", consumer, data, scopes, key_id, networks=_networks(item), plan=plan, usage_key=usage_key
-        )
+        sub, issuer = holder(item, consumer)
+        identity = Identity("api_key", sub, data, scopes, key_id, issuer, _networks(item), plan, usage_key)
         return cls(identity, enabled, attributes.time(item, "expires_at"), attributes.time(item, "revoked_at"))
 
     def refusal(self, now: float) -> Reason | None:

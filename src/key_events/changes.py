@@ -18,7 +18,7 @@ TIME_TO_LIVE: Final = "dynamodb"
 NOT_RECORDED: Final = "unknown"
 """The actor of a change without an entry in the history: another program wrote the item."""
 
-BOOKKEEPING: Final = frozenset(["pk", "history", "version", "end_day", "delete_after"])
+BOOKKEEPING: Final = frozenset(["pk", "history", "version", "end_day", "delete_after", "live", "made", "made_on"])
 """Attributes that follow from others. A change of these alone is no event."""
 
 _KEY: Final = re.compile(r"[0-9a-f]{64}")

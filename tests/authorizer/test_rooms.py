@@ -15,16 +15,18 @@ MAY_IMPORT = {
     "keys": {"authorizer", "keys"},
     "key_events": {"keys", "key_events"},
     "usage": {"keys", "usage"},
+    "self_service": {"authorizer", "keys", "self_service"},
     "me": set[str](),
     "artifact": set[str](),
 }
-OTHER_FUNCTIONS = {"key_events/handler.py", "usage/handler.py"}
+OTHER_FUNCTIONS = {"key_events/handler.py", "usage/handler.py", "self_service/handler.py"}
 NAMED_IN = {
     "jwt": {"authorizer/signing_key.py"},
     "cryptography": {"authorizer/signing_key.py"},
     "boto3": {"authorizer/dynamodb.py", *OTHER_FUNCTIONS},
     "botocore": {"authorizer/dynamodb.py", *OTHER_FUNCTIONS},
-    "aws_lambda_powertools": {"authorizer/telemetry.py", *OTHER_FUNCTIONS},
+    "aws_lambda_powertools": {"authorizer/telemetry.py", "self_service/app.py", *OTHER_FUNCTIONS},
+    "pydantic": {"self_service/models.py"},
     # Lambda's runtime provides it.
     "snapshot_restore_py": {"authorizer/handler.py"},
 }

@@ -38,6 +38,9 @@ def test_create_shows_the_key_once_and_stores_only_its_digest(keys: KeysCommand)
         "consumer_networks": [],
         "plan": None,
         "hint": secret[:8],
+        "owner": None,
+        "owner_issuer": None,
+        "made_by": None,
         "created_by": "tester",
         "last_change": created["last_change"],
     }

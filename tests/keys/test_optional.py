@@ -20,6 +20,7 @@ from local.template_file import load
 OUTPUTS = {
     "ApiKeysTableName": "keys",
     "ApiKeysTableStreamArn": "arn:aws:dynamodb:eu-central-1:123456789012:table/keys/stream/1",
+    "AuthorizerFunctionArn": "arn:aws:lambda:eu-central-1:123456789012:function:authorizer",
     "AuthorizerFunctionName": "authorizer",
     "AuthorizerLogGroup": "logs",
 }

@@ -28,9 +28,9 @@ from keys.cli.exits import Exit
 from keys.cli.last_use import last_days, last_use
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.errors import BadInput
+from keys.core.making import Created
 from keys.core.record import Key, State, new_key_id
 from keys.core.schema import iso
-from keys.core.store import Created
 
 
 @click.command(

@@ -14,8 +14,9 @@ from keys.core.errors import (
     ServiceFailure,
 )
 from keys.core.history import Author, Event
+from keys.core.making import Created, Rolled
 from keys.core.record import Consumer, Key, State, new_key_id
-from keys.core.store import Created, Rolled, Store
+from keys.core.store import Store
 from keys.core.table import Table
 
 __all__ = [

@@ -54,6 +54,13 @@ def check(consumer: Consumer) -> Write:
     return {"ConditionCheck": write}
 
 
+def check_unchanged(pk: str, stored: Item | None) -> Write:
+    """Check that the item was not changed since it was read, or that there still is none."""
+    if stored is None:
+        return {"ConditionCheck": {"Key": {"pk": {"S": pk}}, "ConditionExpression": "attribute_not_exists(pk)"}}
+    return {"ConditionCheck": {name: value for name, value in _unchanged(stored, []).items() if value}}
+
+
 def remove(old: Record) -> Write:
     """Delete the item, on the condition that it was not changed since it was read."""
     write = _unchanged(old.stored, [])

@@ -11,10 +11,11 @@ from typing import Any, Final, cast
 from botocore.exceptions import ClientError
 
 from authorizer.key_record import is_deleted
+from authorizer.owner import OWNER_PK
 from keys.core.change import Write, check, put_new, remove, remove_key, update
 from keys.core.errors import Code, Conflict, MalformedItem, NotFound
 from keys.core.history import Author, Event
-from keys.core.record import Consumer, Item, Key, consumer_pk, keys_in, records
+from keys.core.record import KINDS, Consumer, Item, Key, consumer_pk, keys_in, records
 from keys.core.table import MAX_TRANSACTION, Report, Table, WriteConflict, ignore
 
 BATCH: Final = MAX_TRANSACTION - 1
@@ -137,12 +138,12 @@ class Consumers:
         self._table = session.table
 
     def get(self, name: str) -> Consumer | None:
-        """The consumer with this name, or None.
+        """The consumer with this name, or None. Here and in all methods, the name can be the partition key of an owner.
 
         :raises MalformedItem: its item is malformed.
         """
-        item = self._table.get(consumer_pk(name))
-        return None if item is None else Consumer.from_item(item)
+        item = self._table.get(pk := consumer_pk(name))
+        return None if item is None else cast(Consumer, KINDS[pk.partition("#")[0]].from_item(item))
 
     def find(self, name: str) -> Consumer:
         """:raises NotFound: there is no consumer with this name."""
@@ -261,6 +262,7 @@ class Consumers:
         """
         consumer = self.get(name)
         if consumer is None:
+            _require_name(name)
             created = dataclasses.replace(event, what="created")
             consumer = Consumer(name=name, data=data, created_at=event.at).changed(created)
             return consumer, put_new(consumer)
@@ -298,6 +300,7 @@ class Consumers:
         def attempt() -> None:
             old = self.get(name)
             if old is None:
+                _require_name(name)
                 closed = Consumer(name=name, enabled=False, created_at=event.at).changed(event)
                 self._table.write([put_new(closed)])
             elif old.enabled or not old.history or old.history[-1].what != event.what:
@@ -328,6 +331,15 @@ class Consumers:
             None,
         )
         return done
+
+
+def _require_name(name: str) -> None:
+    """Only a signed-in user can make an owner.
+
+    :raises Conflict: the name is the partition key of one.
+    """
+    if OWNER_PK.fullmatch(name):
+        raise Conflict(Code.NAME_OF_OWNER)
 
 
 def _differing(record: Key | Consumer, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Code(Enum):
     HINT_INVALID = "A hint must have 1 to 25 visible ASCII characters."
     KEY_ID_INVALID = "This is not a key ID. A key ID has the format key_1a2B3c4D5e6F7g8H."
     NAME_INVALID = "A consumer name must have 1 to {limit} visible characters, without spaces at the start or end."
+    NAME_OF_OWNER = "This is no consumer, but the owner of keys that signed-in users made."
     NETWORK_INVALID = "{reason}"
     PLAN_INVALID = "The name of a plan must have 1 to 128 letters, digits, spaces and the characters _ . : / = + @ -"
     PREFIX_INVALID = (
@@ -56,6 +57,7 @@ class Code(Enum):
 
     # Not found
     KEY_NOT_FOUND = "There is no key {ref} in the table {table}."
+    OWNER_NOT_FOUND = "No signed-in user has made keys for the owner {owner!r} of the issuer {issuer!r}."
     CONSUMER_NOT_FOUND = "There is no consumer {consumer!r} in the table {table}."
     TABLE_NOT_FOUND = "The table {table} does not exist."
 
@@ -64,12 +66,17 @@ class Code(Enum):
     CONSUMER_EXISTS = "The consumer {consumer!r} already exists."
     CONSUMER_HAS_KEYS = "{consumer!r} still has keys ({count})."
     ITEM_MALFORMED = "The item {pk!a} in the table is malformed: {problem}. The authorizer refuses it."
+    KEY_OF_OWNER = "{ref} was made by a signed-in user. Only its owner can roll it."
     KEY_ID_AMBIGUOUS = "{count} keys have the ID {ref}. Specify the digest of one of them: {digests}"
     KEY_NOT_ACTIVE = "{ref} is {state}."
     KEY_NOT_ROLLED = "{ref} was not rolled."
     KEY_REVOKED = "{ref} is permanently revoked."
     KEY_ROLLED = "{ref} was already rolled to {successor}."
     ROLL_MALFORMED = "{ref}: its unrolled_expires_at is malformed."
+    OWNER_DISABLED = "The owner or the user is disabled."
+    OWNER_LIMIT = "The owner has {count} keys, and can have {limit}."
+    OWNER_ROLL_LIMIT = "The owner has {count} rolled keys that still work, and can have {limit}."
+    OWNER_PER_DAY = "{count} keys were made for the owner today, and {limit} can be. The day ends in {seconds} seconds."
     SUCCESSOR_ROLLED = "{ref} was rolled to {successor}. Undo that roll first."
     TOO_MANY_CHANGES = "Other programs change the same items at the same time."
     AUTHORIZER_TOO_OLD = "The stack {stack} has version {version}, whose authorizer does not read {attribute}."

@@ -14,6 +14,7 @@ from typing import Any, Final
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.identity import MAX_CONTEXT_BYTES, Identity
 from authorizer.networks import MOST, NetworkError, Networks
+from authorizer.owner import OWNER_PK
 from authorizer.refusal import Refusal
 from keys.core.errors import BadInput, Code
 
@@ -69,6 +70,8 @@ def check_name(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     if not 1 <= len(text) <= MAX_NAME_LENGTH or not text.isprintable() or text != text.strip():
         raise BadInput(Code.NAME_INVALID, limit=MAX_NAME_LENGTH)
+    if OWNER_PK.fullmatch(text):
+        raise BadInput(Code.NAME_OF_OWNER)
     return text
 
 

@@ -15,6 +15,7 @@ from authorizer import api_key
 from authorizer.api_key import ALPHABET
 from authorizer.attributes import MalformedRecord
 from authorizer.key_record import KeyRecord, is_deleted, refusal
+from authorizer.owner import OWNER_PK, owner_pk
 from authorizer.refusal import Reason
 from keys.core import schema
 from keys.core.errors import MalformedItem
@@ -141,6 +142,35 @@ class Record:
         return cls(stored=item, **known, **found)
 
 
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """A key as its owner's item lists it. `digest`: its partition key. `end`: when it expires, in seconds since 1970.
+
+    `replaced`: it was rolled, and still works until then.
+    """
+
+    digest: str
+    end: int
+    replaced: bool = False
+
+
+def _live(stored: Mapping[str, Any]) -> dict[str, LiveKey]:
+    """The live keys of an item. A malformed member is left out, so its key counts no more, and still is what it is."""
+    found = {}
+    for key_id, member in stored.items():
+        match member:
+            case {"digest": str(digest), "end": int(end), **more}:
+                found[key_id] = LiveKey(digest, end, more.get("replaced") is True)
+    return found
+
+
+_LIVE: Final = schema.Form(
+    dict,
+    from_stored=_live,
+    to_stored=lambda live: {key_id: dataclasses.asdict(each) for key_id, each in live.items()},
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key(Record):
     """One API key. Only the `digest` of the secret is stored. Times in seconds since 1970.
@@ -150,6 +180,9 @@ class Key(Record):
     its consumer. `disabled_with_consumer`: the key was disabled because its consumer was. `rolled_from`, `rolled_to`:
     the IDs of the previous and the next key. `unrolled_expires_at`: the expiry before the key was rolled, to undo the
     roll. `hint`: the prefix and first characters of the secret.
+
+    A key that a signed-in user made has an `owner`, the `sub` of its requests, with its `owner_issuer`; `made_by`, the
+    `sub` of the user; and as `consumer` the partition key of the owner's item.
     """
 
     digest: str = declared(schema.TEXT, attribute="pk", shown=False)
@@ -175,6 +208,9 @@ class Key(Record):
     rolled_to: str | None = declared(schema.KEY_ID, None)
     unrolled_expires_at: int | None = declared(schema.TIME, None, shown=False)
     hint: str | None = declared(schema.HINT, None, label="Begins with")
+    owner: str | None = declared(schema.TEXT, None, since="0.3.0")
+    owner_issuer: str | None = declared(schema.TEXT, None, since="0.3.0", label="Owner's issuer")
+    made_by: str | None = declared(schema.TEXT, None)
 
     @property
     def ref(self) -> str:
@@ -248,7 +284,7 @@ class Key(Record):
         if not DIGEST.fullmatch(digest):
             raise MalformedItem("pk is not a SHA-256", digest)
         key = cls._read(
-            item, digest=digest, key_id=record.identity.key_id or "", consumer=record.identity.sub,
+            item, digest=digest, key_id=record.identity.key_id or "", consumer=item["consumer"].get("S", ""),
             scopes=record.identity.scopes, enabled=record.enabled,
             expires_at=record.expires_at, revoked_at=record.revoked_at,
         )  # fmt: skip
@@ -299,6 +335,44 @@ class Consumer(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner(Consumer):
+    """Whose keys signed-in users make: an `issuer`, and the `owner` that its claim says. `name`: the partition key.
+
+    `live`: the keys that might be accepted now, by key ID; see `LiveKey`. `made`: how many were made on the day
+    `made_on`, in UTC.
+    """
+
+    issuer: str = declared(schema.TEXT)
+    owner: str = declared(schema.TEXT)
+    live: Mapping[str, LiveKey] = declared(_LIVE, {}, shown=False)
+    made_on: str = declared(schema.TEXT, "", shown=False)
+    made: int = declared(schema.NUMBER, 0, shown=False)
+
+    @classmethod
+    def of(cls, issuer: str, owner: str, **known: Any) -> Owner:
+        """A new owner."""
+        return cls(name=owner_pk(issuer, owner), issuer=issuer, owner=owner, **known)
+
+    def live_at(self, now: int) -> dict[str, LiveKey]:
+        """The keys that might be accepted at this time."""
+        return {key_id: each for key_id, each in self.live.items() if each.end > now}
+
+    def counting(self, **changes: Any) -> Owner:
+        """The owner with these fields changed, without an entry in the history: the keys have theirs."""
+        return dataclasses.replace(self, version=self._number + 1, **changes)
+
+    @classmethod
+    def from_item(cls, item: Item) -> Owner:
+        """:raises MalformedItem: the item is not an owner's."""
+        pk = item["pk"].get("S", "")
+        issuer, owner = (item.get(name, {}).get("S", "") for name in ("issuer", "owner"))
+        if pk != owner_pk(issuer, owner):
+            raise MalformedItem("issuer or owner is missing, or differs from pk", pk)
+        enabled = item.get("enabled", {"BOOL": True}).get("BOOL") is True
+        return cls._read(item, name=pk, issuer=issuer, owner=owner, enabled=enabled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted(Record):
     """The digest of a deleted imported key. It prevents that importing the same file again restores the key."""
 
@@ -318,7 +392,7 @@ class Deleted(Record):
         return cls(digest=digest, deleted_at=deleted_at, stored=item)
 
 
-KINDS: Final[Mapping[str, type[Record]]] = {_CONSUMER: Consumer}
+KINDS: Final[Mapping[str, type[Record]]] = {_CONSUMER: Consumer, "owner": Owner}
 """The kinds of items other than keys, by what stands before the `#` of their partition key."""
 
 
@@ -352,8 +426,11 @@ def records(items: Iterable[Item], report: Callable[[MalformedItem], object]) ->
 
 
 def consumer_pk(name: str) -> str:
-    """The partition key of a consumer's item. Those of keys are 64 hexadecimal digits, so they never collide."""
-    return f"{_CONSUMER}#{name}"
+    """The partition key of a consumer's item. Those of keys are 64 hexadecimal digits, so they never collide.
+
+    `name`: as in the attribute `consumer` of a key, so it can also be the partition key of an owner.
+    """
+    return name if OWNER_PK.fullmatch(name) else f"{_CONSUMER}#{name}"
 
 
 def new_key_id() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from authorizer import api_key
@@ -14,25 +13,10 @@ from keys.core.change import Write, put_new, update
 from keys.core.consumers import Consumers, Session, inherited
 from keys.core.errors import BadInput, Code, Conflict, MalformedItem, NotFound
 from keys.core.history import Author, Event
-from keys.core.record import DIGEST, Key, State, make_hint, new_key_id, records
+from keys.core.making import Created, Rolled, new_key
+from keys.core.owners import Owners
+from keys.core.record import DIGEST, Key, State, records
 from keys.core.table import Table
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """A new key: the secret, which is not stored, and the stored record."""
-
-    secret: str
-    key: Key
-    new_consumer: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rolled:
-    """A roll: the new key, and the old key after the roll."""
-
-    created: Created
-    old: Key
 
 
 class Store:
@@ -54,6 +38,7 @@ class Store:
         self._session = Session(table, by, clock, report)
         self._table = table
         self.consumers = Consumers(self._session)
+        self.owners = Owners(self._session)
 
     def find(self, ref: str) -> Key:
         """:raises NotFound: there is no such key.
@@ -106,7 +91,7 @@ class Store:
         def attempt() -> Created:
             owner, holder = self.consumers.required(consumer, event, own or "{}")
             text = own or fields.data_text(owner.data, consumer, scopes)
-            key = _new_key(
+            key = new_key(
                 secret, prefix, key_id, event, expires_in,
                 consumer=consumer, data=text, **inherited(owner), **given,
             )  # fmt: skip
@@ -197,6 +182,7 @@ class Store:
 
         def attempt() -> Rolled:
             old = self.find(ref)
+            _require_operator(old)
             if old.rolled_to is not None:
                 raise Conflict(Code.KEY_ROLLED, ref=old.ref, successor=old.rolled_to, state=str(old.state(event.at)))
             _require_active(old, event.at)
@@ -206,7 +192,7 @@ class Store:
             if owner.stored:
                 # Not those of the old key: a change of the consumer might not have reached it yet.
                 kept |= inherited(owner)
-            new = _new_key(
+            new = new_key(
                 secret, prefix, key_id, created, lifetime, rolled_from=old.key_id, consumer=old.consumer, **kept
             )
             end = event.at + grace
@@ -234,6 +220,7 @@ class Store:
 
         def attempt() -> tuple[Key, Key | None]:
             old = self.find(ref)
+            _require_operator(old)
             if old.rolled_to is None:
                 raise Conflict(Code.KEY_NOT_ROLLED, ref=old.ref)
             _require_active(old, event.at)
@@ -283,18 +270,6 @@ class Store:
         return pks[0]
 
 
-def _new_key(secret: str, prefix: str, key_id: str | None, event: Event, lifetime: int | None, **known: Any) -> Key:
-    key = Key(
-        digest=api_key.digest(secret),
-        key_id=key_id or new_key_id(),
-        created_at=event.at,
-        expires_at=None if lifetime is None else event.at + lifetime,
-        hint=make_hint(secret, prefix),
-        **known,
-    )
-    return key.changed(event)
-
-
 def _lifetime(key: Key) -> int | None:
     if key.expires_at is None:
         return None
@@ -308,6 +283,12 @@ def _require_active(key: Key, now: int) -> None:
     state = key.state(now)
     if state is not State.ACTIVE:
         raise Conflict(Code.KEY_NOT_ACTIVE, ref=key.ref, state=str(state))
+
+
+def _require_operator(key: Key) -> None:
+    """The secret of a user's key is for the user alone, and the bounds of its owner hold for each roll."""
+    if key.owner is not None:
+        raise Conflict(Code.KEY_OF_OWNER, ref=key.ref)
 
 
 def _require_not_revoked(key: Key) -> None:

@@ -11,6 +11,11 @@ from keys.deployment.target import Resolved, describe_stack
 FROM_OUTPUTS: Final[Mapping[str, Mapping[str, str]]] = {
     "events": {"TableName": "ApiKeysTableName", "StreamArn": "ApiKeysTableStreamArn"},
     "usage": {"AccessLogGroup": "AccessLogGroup"},
+    "self-service": {
+        "AuthorizerFunctionArn": "AuthorizerFunctionArn",
+        "TableName": "ApiKeysTableName",
+        "ExampleUrl": "ApiUrl",
+    },
     "monitoring": {
         "FunctionName": "AuthorizerFunctionName",
         "LogGroup": "AuthorizerLogGroup",
@@ -20,10 +25,12 @@ FROM_OUTPUTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """For each optional stack: its parameters that are outputs of the authorizer's stack."""
 
-_WITH_FUNCTIONS: Final = ("events", "usage")
+_WITH_FUNCTIONS: Final = ("events", "usage", "self-service")
 _SHARED: Final = ("PermissionsBoundary", "KmsKeyArn", "PythonRuntime", "Architecture")
 """Parameters of an optional stack with functions that have the value of the authorizer's stack."""
-_MAY_BE_ABSENT: Final = ("AccessLogGroup",)
+_OF_KEYS: Final = ("ApiKeyPrefix", "AuthConfig")
+"""Further ones, of a stack that makes keys."""
+_MAY_BE_ABSENT: Final = ("AccessLogGroup", "ApiUrl")
 
 
 def parameters(resolved: Resolved, name: str) -> dict[str, str]:
@@ -44,7 +51,8 @@ def parameters(resolved: Resolved, name: str) -> dict[str, str]:
         elif output not in _MAY_BE_ABSENT:
             raise NotFound(f"The stack {resolved.stack!r} has no output {output}. Deploy its newest version first.")
     if name in _WITH_FUNCTIONS:
-        found |= {parameter: given[parameter] for parameter in _SHARED if given.get(parameter)}
+        shared = (*_SHARED, *_OF_KEYS) if name == "self-service" else _SHARED
+        found |= {parameter: given[parameter] for parameter in shared if given.get(parameter)}
     return found
 
 

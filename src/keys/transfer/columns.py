@@ -18,6 +18,7 @@ COLUMNS: Final = (
 EXPORT_COLUMNS: Final = (
     *("type", "name", "key_id", "rolled_from", "rolled_to", "unrolled_expires_at"),
     *("consumer_networks", "plan", "disabled_with_consumer", "history", "deleted_at", "created_by", "last_change"),
+    *("owner", "owner_issuer", "made_by"),
 )
 """Further members of an export with digests, whose records have a `type`."""
 
