@@ -84,7 +84,7 @@ check: .venv/ready .tools/ready .tools/templates/ready ## check code, types, tem
 docs: .venv/ready ## generate the reference pages from the code
 	$(CLEAN) .venv/bin/python -m docs
 
-picture: ## draw docs/request.svg from docs/request.dot; needs Node
+picture: ## draw docs/*.svg from docs/*.dot; needs Node
 	$(DOWNLOAD) npm ci --prefix docs/drawing --silent --no-audit --no-fund
 	$(CLEAN) node docs/drawing/draw.mjs
 

@@ -1,4 +1,4 @@
-"""The README's picture is drawn from its source, and readable on light and on dark ground."""
+"""The README's pictures are drawn from their sources, and readable on light and on dark ground."""
 
 import hashlib
 import re
@@ -12,18 +12,20 @@ import pytest
 from local import environment
 
 DRAWING = Path("docs/drawing")
-SOURCE = Path("docs/request.dot")
-PICTURE = Path("docs/request.svg")
+SOURCES = sorted(Path("docs").glob("*.dot"))
 
 
-def test_it_is_of_the_source_and_style_that_are_here() -> None:
-    digest = hashlib.sha256(SOURCE.read_bytes() + (DRAWING / "style.css").read_bytes()).hexdigest()
-    assert f"<!-- source {digest} -->" in PICTURE.read_text(encoding="utf-8"), "run: make picture"
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_a_picture_is_of_the_source_and_style_that_are_here(source: Path) -> None:
+    digest = hashlib.sha256(source.read_bytes() + (DRAWING / "style.css").read_bytes()).hexdigest()
+    assert f"<!-- source {digest} -->" in source.with_suffix(".svg").read_text(encoding="utf-8"), "run: make picture"
 
 
-def test_all_text_of_the_source_is_in_it() -> None:
-    shown = {text.text for text in Xml.parse(PICTURE).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314 - our own
-    labels = re.findall(r'label="([^"]+)"', SOURCE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_all_text_of_the_source_is_in_the_picture(source: Path) -> None:
+    picture = Xml.parse(source.with_suffix(".svg"))  # noqa: S314 - our own
+    shown = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
+    labels = re.findall(r'label="([^"]+)"', source.read_text(encoding="utf-8"))
     assert {line for label in labels for line in label.split("\\n")} == shown
 
 
@@ -59,7 +61,10 @@ def test_drawing_it_again_gives_the_same(tmp_path: Path) -> None:
         pytest.skip("needs Node")
     folder = tmp_path / "docs"
     shutil.copytree(DRAWING, folder / "drawing", ignore=shutil.ignore_patterns("node_modules"))
-    shutil.copy(SOURCE, folder)
+    for source in SOURCES:
+        shutil.copy(source, folder)
     for command in (["npm", "ci", "--silent", "--no-audit", "--no-fund"], ["node", "draw.mjs"]):
         subprocess.run(command, cwd=folder / "drawing", env=environment.download(), check=True)
-    assert (folder / PICTURE.name).read_bytes() == PICTURE.read_bytes()
+    for source in SOURCES:
+        picture = source.with_suffix(".svg")
+        assert (folder / picture.name).read_bytes() == picture.read_bytes()
