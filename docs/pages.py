@@ -169,6 +169,13 @@ def _keys() -> Iterator[str]:
     yield from _table(("exit code", "meaning"), ([str(code.value), code.text] for code in Exit))
 
 
+def _architecture() -> Iterator[str]:
+    yield from ("## Modules of `authorizer`", "")
+    modules = sorted(path for path in Path("src/authorizer").glob("*.py") if path.name != "__init__.py")
+    parsed = ((path.name, ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))) for path in modules)
+    yield from _table(("module", "subject"), ([f"`{name}`", (text or "").splitlines()[0]] for name, text in parsed))
+
+
 def _acceptance() -> Iterator[str]:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"checks": []}
     on_aws = {each["name"]: each["result"] for each in results["checks"]}
@@ -279,4 +286,5 @@ PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/operations.md"): _operations,
     Path("docs/keys.md"): _keys,
     Path("docs/acceptance.md"): _acceptance,
+    Path("docs/architecture.md"): _architecture,
 }
