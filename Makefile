@@ -23,7 +23,7 @@ EVENT ?= events/api_key.json
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
-.PHONY: help run env token invoke test test-long unit acceptance fuzz differential bench bench-smoke check docs picture format lock build archive clean
+.PHONY: help run env token invoke test test-long unit acceptance upgrade-check fuzz differential bench bench-smoke check docs picture format lock build archive clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
@@ -56,6 +56,10 @@ unit: .venv/ready ## run the unit tests
 acceptance: .venv/ready .tools/ready ## check in an AWS account what the pages say about AWS: ACCOUNT=123456789012 [YES=1]
 	@.venv/bin/python -m tests.aws "$(ACCOUNT)" $(if $(STACK_PREFIX),--prefix "$(STACK_PREFIX)") \
 	  $(if $(BOUNDARY),--boundary "$(BOUNDARY)") $(if $(ONLY),--only $(ONLY)) $(if $(YES),--yes)
+
+upgrade-check: .venv/ready ## compare a deployed stack's parameters with this template's: STACK=name [SETTINGS=../multi-auth.toml] [ENVIRONMENT=prod] [OPTIONAL=events]
+	@.venv/bin/keys stack upgrade-check --stack "$(STACK)" $(if $(SETTINGS),--settings "$(SETTINGS)") \
+	  $(if $(ENVIRONMENT),--environment "$(ENVIRONMENT)") $(if $(OPTIONAL),--for "$(OPTIONAL)")
 
 fuzz: .venv/ready ## run the property tests with new input for FOR=60 seconds
 	$(STRICT); end=$$((SECONDS + $(FOR))); while ((SECONDS < end)); do \
@@ -95,10 +99,11 @@ format: .venv/ready ## format the code with ruff
 build: .tools/ready ## build what `sam deploy` sends to AWS, for python3.13 and arm64
 	$(SAM) build
 
-archive: .tools/ready ## write a release archive and its checksum to dist/, for RUNTIME=python3.13 ARCHITECTURE=arm64
+archive: .tools/ready ## write what a release holds to dist/: an archive for RUNTIME=python3.13 ARCHITECTURE=arm64, a wheel of keys, checksums
 	$(SAM) build --build-dir dist/$(RUNTIME)-$(ARCHITECTURE) --parameter-overrides PythonRuntime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+	$(UV) build -q --wheel --no-build-isolation --python .venv/bin/python --out-dir dist
 	$(CLEAN) .venv/bin/python -m local.archive dist/$(RUNTIME)-$(ARCHITECTURE) \
-	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip $(if $(value TAG),--tag "$$TAG")
+	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip --beside dist/*.whl $(if $(value TAG),--tag "$$TAG")
 
 lock: .venv/ready ## update the locked requirements to the newest permitted versions
 	$(STRICT); for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements src/key_events/requirements src/usage/requirements src/self_service/requirements \

@@ -121,15 +121,6 @@ _PRINCIPALS: Final = {
         ),
     ),
     "doctor": ("`keys doctor`, in addition", "Permits `doctor`. Attach it beside one of the two above."),
-    "deployer": (
-        "Deployer",
-        (
-            "Permits `sam deploy` of `template.yaml` into stacks of the prefix, with `PermissionsBoundary` and without "
-            "`SubnetIds` and `ApiGatewayLogRole=Create`. It can give permissions only to roles of the prefix that have "
-            "the boundary, and it cannot remove the boundary. API Gateway has no names in its ARNs, so the policy "
-            "covers all REST APIs of the Region."
-        ),
-    ),
 }
 """Who gets a policy, and what it permits."""
 

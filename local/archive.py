@@ -1,6 +1,7 @@
 """Archive the output of `sam build` for a release.
 
-``python -m local.archive FOLDER ARCHIVE --tag v0.2.0`` writes the archive and, next to it, its checksum.
+``python -m local.archive FOLDER ARCHIVE --tag v0.2.0`` writes the archive and, next to it, its checksum. `--beside`
+names other files of the release that get a checksum.
 """
 
 import argparse
@@ -20,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Archive a folder that `sam build` made, and write its checksum.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("archive", type=Path)
+    parser.add_argument("--beside", type=Path, nargs="+", default=[], help="other files that get a checksum")
     parser.add_argument("--tag", help="the tag of the release, which must match the version")
     given = parser.parse_args()
     if given.tag and given.tag != f"v{VERSION}":
@@ -28,7 +30,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    print(write(given.folder, given.archive))
+    print(write(given.folder, given.archive), *map(checksum, given.beside), sep="\n")
     return 0
 
 
@@ -40,8 +42,13 @@ def write(folder: Path, archive: Path) -> str:
             member = zipfile.ZipInfo(path.relative_to(folder).as_posix(), DATE)
             member.external_attr = (0o100755 if path.stat().st_mode & 0o100 else 0o100644) << 16
             written.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    line = f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  {archive.name}"
-    archive.with_name(f"{archive.name}.sha256").write_text(f"{line}\n", encoding="utf-8")
+    return checksum(archive)
+
+
+def checksum(file: Path) -> str:
+    """Return the checksum line of a file, as `sha256sum` writes it, and write it into a file next to it."""
+    line = f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}"
+    file.with_name(f"{file.name}.sha256").write_text(f"{line}\n", encoding="utf-8")
     return line
 
 

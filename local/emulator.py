@@ -27,14 +27,15 @@ START_SECONDS: Final = 60
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The URL of an emulator, and the access key of one of its users: of the root of this run, or of an IAM user.
+    """The URL of an emulator, and the access key of one of its users: of the root of this run, of an IAM user or role.
 
-    The secret of the root is its access key.
+    The secret of the root is its access key. A session of a role has a token.
     """
 
     endpoint_url: str
     access_key: str = field(repr=False)
     secret_key: str | None = field(default=None, repr=False, kw_only=True)
+    session_token: str | None = field(default=None, repr=False, kw_only=True)
 
     @property
     def secret(self) -> str:
@@ -42,7 +43,8 @@ class Endpoint:
 
     def environment(self) -> dict[str, str]:
         """Return variables with which AWS tools reach the emulator and no AWS account."""
-        return environment.aws(self.endpoint_url, self.access_key, REGION, self.secret)
+        session = {"AWS_SESSION_TOKEN": self.session_token} if self.session_token else {}
+        return environment.aws(self.endpoint_url, self.access_key, REGION, self.secret) | session
 
 
 @dataclass(frozen=True)

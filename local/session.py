@@ -17,5 +17,6 @@ def client(emulator: Endpoint, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=emulator.access_key,
         aws_secret_access_key=emulator.secret,
+        aws_session_token=emulator.session_token,
         config=Config(proxies={}),
     )

@@ -14,6 +14,7 @@ from local.gateway import (
     insights,
     rest_definition,
     rest_request,
+    roles,
     sam_parameters,
     sessions,
     source_network,
@@ -24,6 +25,7 @@ from local.gateway.wrapping import Wrapper, wrap
 
 WRAPPERS: tuple[Wrapper, ...] = (
     *sessions.WRAPPERS,
+    *roles.WRAPPERS,
     # Before the other wrappers of the same functions, which then call these.
     *source_network.WRAPPERS,
     *rest_definition.WRAPPERS,

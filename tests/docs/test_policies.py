@@ -1,4 +1,4 @@
-"""The policies of docs/policies permit what the commands call, and nothing else."""
+"""The policies of docs/policies and stacks/ci permit what the commands call, and nothing else."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 
 from local.template_file import load
 from tests.support.keys_command import KeysCommand
-from tests.support.policies import FOLDER, NAMES, actions, filled, listed, permits, text
+from tests.support.policies import CI, FOLDER, NAMES, OF_CI, actions, filled, listed, permits, text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -157,5 +157,32 @@ def test_a_policy_has_every_placeholder_filled_and_fits_into_a_managed_policy(na
 
 
 def test_the_folder_has_the_policies_that_the_pages_link() -> None:
-    assert NAMES == ("acceptance", "deployer", "doctor", "operator", "program", "reader")
-    assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES]
+    assert sorted(NAMES) == sorted({*OF_CI, "doctor", "operator", "program", "reader"})
+    assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES if name not in OF_CI]
+
+
+ROLE_TEMPLATES = [Path("template.yaml"), *sorted(set(Path("stacks").glob("*/template.yaml")) - {CI})]
+
+
+@pytest.mark.parametrize("template", ROLE_TEMPLATES, ids=str)
+def test_the_boundary_of_the_deployers_roles_permits_what_the_roles_of_each_stack_do(template: Path) -> None:
+    permitted = actions(filled("boundary", VALUES))
+    for name, resource in load(template)["Resources"].items():
+        if resource["Type"] != "AWS::IAM::Role":
+            continue
+        assert "PermissionsBoundary" in resource["Properties"], name
+        for policy in resource["Properties"].get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                given = statement["Fn::If"][1] if "Fn::If" in statement else statement
+                missing = set(listed(given["Action"])) - permitted
+                assert given["Effect"] == "Deny" or not missing, name
+
+
+def test_the_trust_policy_of_the_deployer_names_one_repository_and_one_environment() -> None:
+    (statement,) = load(CI)["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {"Fn::Sub": "repo:${Repository}:environment:${Environment}"},
+        }
+    }

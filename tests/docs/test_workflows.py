@@ -66,11 +66,11 @@ def test_a_job_can_read_and_only_the_one_that_publishes_can_write_contents() -> 
     }
 
 
-def test_an_archive_has_an_attestation_of_its_build_provenance() -> None:
+def test_archives_and_the_wheel_have_an_attestation_of_its_build_provenance() -> None:
     build = WORKFLOWS["release.yml"]["jobs"]["build"]["steps"]
     uses = [step.get("uses", "").partition("@")[0] for step in build]
     attested = uses.index("actions/attest-build-provenance")
-    assert build[attested]["with"] == {"subject-path": "dist/*.zip"}
+    assert build[attested]["with"] == {"subject-path": "dist/*.zip\ndist/*.whl\n"}
     assert attested < uses.index("actions/upload-artifact")
 
 

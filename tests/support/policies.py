@@ -1,20 +1,33 @@
-"""The IAM policies of docs/policies, with the names of a deployment in place of their placeholders."""
+"""The IAM policies of docs/policies and stacks/ci, with the names of a deployment in place of their placeholders."""
 
 import json
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from local.template_file import load
+
 FOLDER: Final = Path("docs/policies")
-NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+CI: Final = Path("stacks/ci/template.yaml")
+OF_CI: Final = {
+    "acceptance": "AcceptanceSuite",
+    "boundary": "Boundary",
+    "deployer": "Deployer",
+    "optional": "OptionalStacks",
+}
+"""The names of the policies in the template of `stacks/ci`, and their resources."""
+NAMES: Final = tuple(sorted([*OF_CI, *(path.stem for path in FOLDER.glob("*.json"))]))
 Policy = Mapping[str, Any]
 
 
 def text(name: str) -> str:
-    """The file of a policy, such as `operator`."""
-    return (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    """The JSON of a policy, such as `operator`, with placeholders such as `${Table}`."""
+    if name not in OF_CI:
+        return (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    return json.dumps(_placeholders(load(CI)["Resources"][OF_CI[name]]["Properties"]["PolicyDocument"]))
 
 
 def filled(name: str, values: Mapping[str, str]) -> Any:
@@ -23,6 +36,17 @@ def filled(name: str, values: Mapping[str, str]) -> Any:
     :raises KeyError: a placeholder has no value.
     """
     return json.loads(Template(text(name)).substitute(values))
+
+
+def _placeholders(value: Any) -> Any:
+    """The document with placeholders instead of CloudFormation's functions."""
+    if isinstance(value, list):
+        return [_placeholders(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{AWS::(Partition|Region|Account)(?:Id)?\}", r"${\1}", value["Fn::Sub"])
+    return f"${{{value['Ref']}}}" if "Ref" in value else {key: _placeholders(value[key]) for key in value}
 
 
 def permits(policy: Policy, action: str, resource: str) -> bool:

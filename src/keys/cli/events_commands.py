@@ -1,11 +1,10 @@
-"""Commands on the optional stacks: their parameters, the record of events, and what could not be sent."""
+"""Commands on the optional stack of events: its record, and what could not be sent."""
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -20,9 +19,6 @@ from keys.deployment import optional
 from keys.deployment.words import plural
 
 T = TypeVar("T")
-
-_OF_BUILDS: Final = ("PythonRuntime", "Architecture")
-_CAPABILITIES: Final = "CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
 
 
 def _events_stack_option(command: Callable[..., T]) -> Callable[..., T]:
@@ -122,38 +118,3 @@ def replay(app: App, events_stack: str | None, yes: bool) -> Result:
     text = f"{plural(sent, 'record')} of {plural(len(done) - gone, 'message')} sent again."
     notes = [f"In the queue: {plural(gone, 'message')}. Their records are gone from the stream, or cannot be read."]
     return Result(data, [text], notes if gone else (), Exit.FAILED if gone else Exit.DONE)
-
-
-@click.group(cls=Group)
-def stack() -> None:
-    """Print settings of the optional stacks."""
-
-
-@stack.command("parameters", example="keys stack parameters --for events --stack multi-auth >> ../multi-auth.toml")
-@click.option("--for", "name", type=click.Choice(sorted(optional.FROM_OUTPUTS)), required=True, help="Which stack.")
-@click.pass_obj
-def stack_parameters(app: App, name: str) -> Result:
-    """Print the environment of an optional stack for a settings file of the SAM CLI.
-
-    The values are from the outputs and parameters of the authorizer's stack.
-    """
-    found = optional.parameters(app.resolved, name)
-    build: dict[str, str] = {member: found[member] for member in _OF_BUILDS if member in found}
-    lines = [
-        f"[{name}.global.parameters]",
-        f"stack_name = {json.dumps(f'{app.resolved.stack}-{name}')}",
-        "",
-        *(_table(f"{name}.build.parameters.parameter_overrides", build) if build else ()),
-        f"[{name}.deploy.parameters]",
-        f"capabilities = {json.dumps(_CAPABILITIES)}",
-        "confirm_changeset = false",
-        "fail_on_empty_changeset = false",
-        "resolve_s3 = true",
-        "",
-        *_table(f"{name}.deploy.parameters.parameter_overrides", found),
-    ]
-    return Result(found, ["\n".join(lines).rstrip()])
-
-
-def _table(name: str, values: Mapping[str, str]) -> list[str]:
-    return [f"[{name}]", *(f"{member} = {json.dumps(value)}" for member, value in values.items()), ""]

@@ -24,7 +24,7 @@ class Exit(IntEnum):
     CONFLICT = 4, "The state of the key or consumer does not allow the change."
     REFUSED = 5, "verify, explain: the credential is refused, or the route is not permitted."
     INCOMPLETE = 6, "import: some lines failed. export: some items were left out."
-    FAULTY = 7, "doctor: at least one check found a fault."
+    FAULTY = 7, "doctor, stack upgrade-check: there is a fault. stack references: something refers to the authorizer."
     NO_EFFECT = 8, "The key or consumer already had this state. Nothing was changed."
     STILL_LIVE = 9, "leak: a key that was found is active or disabled, or might be, or is not in this table."
     UNCHECKED = 10, "check: some rules could not be compared. list --unused-for, usage: it cannot be known."

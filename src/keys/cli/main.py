@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "import": ("keys.cli.file_commands:import_keys", "Import existing keys of any format from a CSV or JSON file."),
     "export": ("keys.cli.file_commands:export", "Export keys to standard output."),
     "events": ("keys.cli.events_commands:events", "Send events again that could not be sent."),
-    "stack": ("keys.cli.events_commands:stack", "Print settings of the optional stacks."),
+    "stack": ("keys.cli.stack_commands:stack", "Prepare an upgrade, the optional stacks, or the removal of a stack."),
     "table": ("keys.cli.table_commands:table", "Maintain the table."),
     "completion": ("keys.cli.completion:completion", "Print a shell completion script."),
 }

@@ -98,6 +98,10 @@ class Resolved:
         return self.described[0].get("Version")
 
 
+class NoStack(NotFound):
+    """There is no stack of this name in the Region."""
+
+
 def is_at_least(version: str | None, least: str) -> bool:
     """Whether a version, such as `0.3.0`, is the same as another or newer. False if it is not known."""
     numbers = [tuple(map(int, re.findall(r"[0-9]+", text)[:3])) for text in (version or "0", least)]
@@ -174,13 +178,13 @@ def resolve(
 def describe_stack(name: str, cloudformation: Any) -> tuple[dict[str, str], dict[str, str]]:
     """The stack's outputs and parameters.
 
-    :raises NotFound: there is no such stack.
+    :raises NoStack: there is no such stack.
     """
     try:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
-            raise NotFound(
+            raise NoStack(
                 f"The stack {name!r} does not exist in {cloudformation.meta.region_name}. "
                 "Check its name, --region and --profile."
             ) from None

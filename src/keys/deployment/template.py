@@ -81,6 +81,14 @@ class Template:
         return cls(path.parent, given, bodies, unread, *sections)
 
 
+def declared(path: Path) -> Mapping[str, Any]:
+    """The parameters that a template declares.
+
+    :raises BadInput: the file cannot be read, or is no template.
+    """
+    return mapping(_decoded(path, MAX_TEMPLATE_BYTES).get("Parameters"))
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     """The value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
