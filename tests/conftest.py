@@ -54,6 +54,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySyste
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak-seconds", type=float, default=300, help="how long tests/artifact/test_soak.py runs")
+    parser.addoption(
+        "--screenshots", help="a folder for pictures of the page, which tests/browser/test_states.py writes"
+    )
 
 
 def pytest_collection_finish() -> None:

@@ -45,7 +45,7 @@ BEA: Final = User("0c2d64a4-5d0b-4e53-8a68-0d1d3cf7a3f2", "bea@example.com")
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer in place of the usual one. Status 0: the connection is closed; `after`: the request was carried out."""
+    """An answer in place of the usual one. `after`: the request is carried out before it."""
 
     status: int
     code: str = ""
@@ -59,7 +59,8 @@ class Fault:
 class State:
     """What the server has, and how it behaves. Times are in seconds since 1970.
 
-    `faults`: by method and pattern of the path, as often as they are there. `hold`: requests wait until it is set.
+    `faults`: by method and pattern of the path, as often as they are there. `hold`, `hold_token`: requests to the API
+    and to the token endpoint wait until it is set.
     `sign_in`: how the provider answers: "form", "silent" or an OAuth error. `requests`: those to the API.
     """
 
@@ -77,6 +78,7 @@ class State:
     sign_in: str = "silent"
     faults: list[tuple[str, str, Fault]] = field(default_factory=list)
     hold: Event = field(default_factory=Event)
+    hold_token: Event = field(default_factory=Event)
     requests: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     exchanges: list[dict[str, str]] = field(default_factory=list)
@@ -87,6 +89,7 @@ class State:
 
     def __post_init__(self) -> None:
         self.hold.set()
+        self.hold_token.set()
 
     def add(
         self, description: str, *, ends_in: float | None = 60 * DAY, owner: str | None = None, **given: Any
@@ -104,9 +107,9 @@ class State:
             "created_by": self.user.sub,
             "expires_at": None if ends_in is None else now + int(ends_in),
             "rolled_to": None,
+            "last_used": None,
+            "usage": [0] * 30 if self.records_use else None,
         } | given
-        if self.records_use:
-            key.setdefault("last_used", None)
         self.keys.append(key)
         self.owners[key["key_id"]] = owner or self.user.owns
         return key
@@ -149,10 +152,10 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self._content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if url.path == "/authorize":
-            self._authorize(parse_qs(url.query))
+            self._authorize(parse_qs(url.query, keep_blank_values=True))
         elif url.path == "/token":
             self._token({name: values[0] for name, values in parse_qs(self._content.decode()).items()})
-        elif url.path == f"{STAGE}/self-service/":
+        elif url.path == f"{STAGE}/self-service":
             answer = page("Example Ltd", self.providers)
             self._send(200, answer.body.encode(), answer.headers)
         elif url.path.startswith(f"{STAGE}/self-service/"):
@@ -182,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _token(self, form: dict[str, str]) -> None:
         self.state.exchanges.append(form)
-        self.state.hold.wait(30)
+        self.state.hold_token.wait(30)
         challenge, user = self.state.codes.pop(form["code"], ("", ADA))
         digest = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
         if not challenge or digest.decode() != challenge:
@@ -221,10 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
         if (method, path) == ("GET", "me"):
             return 200, self._me(user)
         if (method, path) == ("GET", "keys"):
-            start = int(query.get("next", ["0"])[0])
+            start = int(query.get("after", ["0"])[0])
             mine = list(reversed(state.mine(user)))
             end = start + state.page_size
-            return 200, {"keys": mine[start:end]} | ({"next": str(end)} if end < len(mine) else {})
+            return 200, {"keys": mine[start:end]} | {"next": str(end) if end < len(mine) else None}
         if (method, path) == ("POST", "keys"):
             body = self._body()
             if self._me(user)["limits"]["live"] >= state.max_keys:
@@ -291,9 +294,6 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _fail(self, fault: Fault) -> None:
-        if fault.status == 0:
-            self.close_connection = True
-            return
         problem: dict[str, Any] = {"type": "about:blank", "status": fault.status, "request_id": "c6af9ac6-7b61-11e6"}
         problem |= {"code": fault.code} if fault.code else {}
         problem |= {"detail": fault.detail} if fault.detail else {}
@@ -318,7 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _seconds(text: str) -> int:
-    return int(text[:-1]) * _UNITS[text[-1]]
+    return 0 if text == "0" else int(text[:-1]) * _UNITS[text[-1]]
 
 
 class _Server(ThreadingHTTPServer):
@@ -344,9 +344,10 @@ def serving(state: State, port: int = 0, providers: int = 1) -> Iterator[str]:
         thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
-            yield f"{origin}{STAGE}/self-service/"
+            yield f"{origin}{STAGE}/self-service"
         finally:
             state.hold.set()
+            state.hold_token.set()
             server.shutdown()
             thread.join()
 
