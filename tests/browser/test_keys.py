@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from tests.support.browser import Tab
 from tests.support.self_service_stub import DAY, State
@@ -111,7 +111,12 @@ def test_leaving_the_page_with_a_key_that_was_not_stored_is_asked(tab: Tab) -> N
     tab.arrive()
     tab.create("Nightly report")
     asked: list[str] = []
-    tab.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    tab.page.on("dialog", leave)
     tab.page.reload()
     expect(tab.row("Nightly report")).to_be_visible()
     assert asked == ["beforeunload"]

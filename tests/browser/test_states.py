@@ -51,7 +51,7 @@ def test_everybody_can_use_the_page(name: str, state: State, tab: Tab, pytestcon
         )
         assert _small_targets(tab) == []
         for scheme in ("light", "dark"):
-            tab.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            tab.page.emulate_media(color_scheme=scheme)
             found = Axe().run(tab.page)
             findings += [
                 f"{scheme} {width}: {each['id']}: {node['html']} {node['failureSummary']}"
