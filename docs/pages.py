@@ -17,6 +17,7 @@ from authorizer import provider
 from authorizer.provider import DEFAULTS, Provider
 from authorizer.refusal import Reason
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
+from bench import month
 from keys.cli.exits import Exit
 from local.template_file import load
 from tests.aws.checks import CHECKS
@@ -121,6 +122,14 @@ _PRINCIPALS: Final = {
         ),
     ),
     "doctor": ("`keys doctor`, in addition", "Permits `doctor`. Attach it beside one of the two above."),
+    "usage": (
+        "`keys usage` and the last use, in addition",
+        (
+            "Permits `keys usage`, `keys list --unused-for`, and the last use in `list`, `show` and `report`: from the "
+            "access log and the stack `${Stack}-usage`. Attach it beside `reader` or `operator`. For several logs, "
+            "repeat the statement `QueryAccessLog`."
+        ),
+    ),
 }
 """Who gets a policy, and what it permits."""
 
@@ -230,6 +239,17 @@ def _linked(text: str) -> str:
     return re.sub(r"docs/([a-z-]+\.md)", r"[\1](\1)", text)
 
 
+def _costs() -> Iterator[str]:
+    decision = month.measured_load(month.BENCHMARKS.read_text(encoding="utf-8"))
+    usage, prices = month.usage_of_ten_million(month.USAGE.read_text(encoding="utf-8")), month.More()
+    yield from ("## What a month costs", "")
+    yield from _table(("requests a month", *month.heads()), month.month_rows())
+    yield from ("US dollars a month:", "")
+    yield from _table(("", *month.heads(), "largest part"), month.cost_rows(decision, usage, prices))
+    yield from ("## What to change on the way up", "", "US dollars a month that each change alone saves:", "")
+    yield from _table(("change", *month.heads(), "what you give up"), month.saving_rows(decision, usage, prices))
+
+
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
@@ -278,4 +298,5 @@ PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/keys.md"): _keys,
     Path("docs/acceptance.md"): _acceptance,
     Path("docs/architecture.md"): _architecture,
+    Path("docs/costs.md"): _costs,
 }

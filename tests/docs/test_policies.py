@@ -23,6 +23,7 @@ VALUES = {
     "Stack": "multi-auth-prod",
     "Table": "ApiKeys",
     "Function": "multi-auth-prod-Authorizer-EXAMPLE",
+    "AccessLogGroup": "multi-auth-prod-AccessLogs-EXAMPLE",
     "LogGroup": "multi-auth-prod-AuthorizerLogs-EXAMPLE",
     "Prefix": "multi-auth-",
     "Boundary": "arn:aws:iam::123456789012:policy/multi-auth-boundary",
@@ -118,7 +119,7 @@ def test_the_policy_of_a_reader_permits_the_commands_that_read_and_no_write(
 
 def test_an_operator_and_a_reader_read_no_stream_of_the_table_and_change_no_role() -> None:
     stream = f"{TABLE}/stream/2026-11-26T00:00:00.000"
-    for name in ("operator", "reader", "doctor"):
+    for name in ("operator", "reader", "doctor", "usage"):
         assert not any(action.startswith("iam:") for action in actions(filled(name, VALUES)))
         for action in ("dynamodb:GetRecords", "dynamodb:GetItem", "dynamodb:DescribeStream"):
             assert not permits(filled(name, VALUES), action, stream)
@@ -157,7 +158,7 @@ def test_a_policy_has_every_placeholder_filled_and_fits_into_a_managed_policy(na
 
 
 def test_the_folder_has_the_policies_that_the_pages_link() -> None:
-    assert sorted(NAMES) == sorted({*OF_CI, "doctor", "operator", "program", "reader"})
+    assert sorted(NAMES) == sorted({*OF_CI, "doctor", "operator", "program", "reader", "usage"})
     assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES if name not in OF_CI]
 
 

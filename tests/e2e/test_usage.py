@@ -11,10 +11,13 @@ import pytest
 
 from authorizer import api_key
 from local.deployment import STACK
+from local.emulator import REGION
 from local.session import client
 from local.stacks import deploy_usage
 from local.system import KEYS, System
 from tests.e2e.conftest import DIRECTORY, Caller, Keys
+from tests.support.iam_users import iam_user
+from tests.support.policies import filled, listed, text
 
 REQUESTS = 12
 """The requests with each key. Most of them are answered from the authorizer cache."""
@@ -162,3 +165,44 @@ def test_a_batch_that_cannot_be_counted_waits_in_the_queue_and_is_replayed(
     assert replayed["lines"] >= 1
     assert answer(system, "usage", "--key", made["key_id"])["requests"] == 1
     assert run(system, "usage", "--replay", "--yes").returncode == 8
+
+
+@pytest.fixture(scope="module")
+def policies(system: System, stack: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ARG001 - its names are in them
+    """The statements of a reader of keys who may see usage."""
+    values = {
+        "Partition": "aws",
+        "Region": REGION,
+        "Account": "000000000000",
+        "Stack": STACK,
+        "Table": system.deployment.table,
+        "Function": system.deployment.authorizer_function,
+        "AccessLogGroup": system.deployment.access_log_group,
+    }
+    return [each for name in ("reader", "usage") for each in filled(name, values)["Statement"]]
+
+
+OF_USAGE = {each["Sid"] for each in json.loads(text("usage"))["Statement"]}
+READING = (("usage",), ("usage", "--from-log", "--by", "route"), ("list",), ("report",))
+"""Commands that read every part of usage."""
+
+
+def can_read(system: System, statements: list[dict[str, Any]]) -> bool:
+    """Whether a user with exactly these statements can run all of the commands."""
+    env = iam_user(system.emulator, *statements).environment()
+    commands = ([KEYS, *words, "--stack", STACK, "--output", "json"] for words in READING)
+    return all(subprocess.run(each, env=env, capture_output=True, check=False).returncode == 0 for each in commands)
+
+
+def test_a_reader_sees_usage_with_the_documented_policy_and_not_without_one_of_its_actions(
+    system: System, policies: list[dict[str, Any]], caller: Caller, keys: Keys
+) -> None:
+    made = keys.create()
+    caller.bearer(made["key"])
+    counted(system, made["key_id"], 1)
+    assert can_read(system, policies)
+    for number, statement in enumerate(policies):
+        for action in listed(statement["Action"]) if statement["Sid"] in OF_USAGE else []:
+            others = [each for each in listed(statement["Action"]) if each != action]
+            less = [{**statement, "Action": others}] if others else []
+            assert not can_read(system, [*policies[:number], *less, *policies[number + 1 :]]), action
