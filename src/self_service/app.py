@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BaseModel
 
 from authorizer import strict_json
 from keys.core.fields import KEY_ID
 from self_service.caller import User
-from self_service.models import Keys, MadeKey, Me, NewKey, Roll, RolledKey
+from self_service.models import Keys, MadeKey, Me, NewKey, ProblemDetails, Roll, RolledKey
 from self_service.page import Page
 from self_service.problem import STATUS, Code, Problem
 from self_service.service import Service
@@ -51,7 +53,7 @@ class App:
         self._page = page
         self._origin = origin
         self._report = report
-        self.resolver = _resolver(service, self._user)
+        self.resolver = resolver(service, self._user)
 
     def answer(self, event: Event, context: Any) -> dict[str, Any]:
         """The answer to an event of a REST API. No request makes it fail."""
@@ -64,6 +66,8 @@ class App:
                 # Without the headers of CORS, a browser does not send the request.
                 return _answer(204, "", {"Cache-Control": "no-store", **_preflight(origin)})
             answered = self.resolver.resolve(_checked(event), context)
+            if answered["statusCode"] == HTTPStatus.NO_CONTENT:
+                answered = _answer(HTTPStatus.NO_CONTENT, "", {})
         except Problem as problem:
             answered = _told(problem, _request_id(event))
         except Exception as error:
@@ -91,7 +95,8 @@ _UNAVAILABLE: Final = Problem(
 )
 
 
-def _resolver(service: Service, user: Callable[[], User]) -> APIGatewayRestResolver:
+def resolver(service: Service, user: Callable[[], User]) -> APIGatewayRestResolver:
+    """The routes. `user` returns the user who sent the current request."""
     app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=_parse)
 
     @app.exception_handler(Problem)  # type: ignore[untyped-decorator]
@@ -109,11 +114,18 @@ def _resolver(service: Service, user: Callable[[], User]) -> APIGatewayRestResol
     def unknown(_error: Exception) -> Response[Any]:
         return _response(Problem(Code.NOT_FOUND, "There is no such route."), app.current_event.raw_event)
 
-    @app.get(f"{BASE}/me", summary="Who is signed in, and what can be made", operation_id="me", responses=_problems())
+    @app.get(
+        f"{BASE}/me", summary="Who is signed in, and what can be made", operation_id="me", responses=_answers(200, Me)
+    )
     def me() -> Me:
         return service.me(user())
 
-    @app.get(f"{BASE}/keys", summary="List your keys", operation_id="listKeys", responses=_problems(Code.BAD_REQUEST))
+    @app.get(
+        f"{BASE}/keys",
+        summary="List your keys",
+        operation_id="listKeys",
+        responses=_answers(200, Keys, Code.BAD_REQUEST),
+    )
     def keys(
         after: Annotated[str | None, Query(pattern=_KEY, description="The member `next` of the part before.")] = None,
     ) -> Keys:
@@ -124,7 +136,7 @@ def _resolver(service: Service, user: Callable[[], User]) -> APIGatewayRestResol
         summary="Make a key",
         operation_id="makeKey",
         status_code=201,
-        responses=_problems(*_OF_BODY, Code.LIMIT_REACHED),
+        responses=_answers(201, MadeKey, *_OF_BODY, Code.LIMIT_REACHED),
     )
     def make(wanted: NewKey) -> MadeKey:
         return service.create(user(), wanted)
@@ -134,7 +146,7 @@ def _resolver(service: Service, user: Callable[[], User]) -> APIGatewayRestResol
         summary="Replace a key",
         operation_id="rollKey",
         status_code=201,
-        responses=_problems(*_OF_BODY, Code.NOT_FOUND, Code.LIMIT_REACHED),
+        responses=_answers(201, RolledKey, *_OF_BODY, Code.NOT_FOUND, Code.LIMIT_REACHED),
     )
     def roll(key_id: KeyId, how: Roll) -> RolledKey:
         return service.roll(user(), key_id, how.grace)
@@ -144,7 +156,7 @@ def _resolver(service: Service, user: Callable[[], User]) -> APIGatewayRestResol
         summary="End a key",
         operation_id="endKey",
         status_code=204,
-        responses=_problems(Code.NOT_FOUND),
+        responses=_answers(204, None, Code.NOT_FOUND),
     )
     def end(key_id: KeyId) -> None:
         service.revoke(user(), key_id)
@@ -174,6 +186,8 @@ def _checked(event: Event) -> dict[str, Any]:
         if event.get("isBase64Encoded") or len(body) > MOST_BODY:
             raise Problem(Code.BAD_REQUEST, "The body is too long, or is not text.")
         _parse(body)
+        # The resolver compares it with case.
+        return {**event, "path": path, "headers": {**headers, "content-type": "application/json"}}
     return {**event, "path": path}
 
 
@@ -194,15 +208,16 @@ def _reason(error: Mapping[str, Any]) -> str:
     return str(error["msg"])[:200]
 
 
-def _problems(*codes: Code) -> dict[int, Any]:
-    """The descriptions of the problems of a route, by status."""
-    found: dict[int, list[Code]] = {}
+def _answers(status: int, model: type[BaseModel] | None, *codes: Code) -> dict[int, Any]:
+    """The description of the answers of a route, by status: the one of success, and those of problems."""
+    found: dict[int, str] = {}
     for code in (*codes, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS, Code.UNAVAILABLE, Code.SIGN_IN_AGAIN):
-        found.setdefault(STATUS[code].value, []).append(code)
-    schema = {_PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    return {
-        status: {"description": STATUS[codes[0]].phrase, "content": schema} for status, codes in sorted(found.items())
-    }
+        found[STATUS[code].value] = STATUS[code].phrase
+    success: dict[str, Any] = {"description": (model.__doc__ if model else None) or "It has ended."}
+    if model:
+        success["content"] = {"application/json": {"model": model}}
+    problem = {_PROBLEM: {"model": ProblemDetails}}
+    return {status: success} | {each: {"description": found[each], "content": problem} for each in sorted(found)}
 
 
 def _response(problem: Problem, event: Event) -> Response[Any]:

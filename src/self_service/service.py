@@ -21,7 +21,6 @@ from self_service.problem import Code, Problem
 
 DAY: Final = 86_400
 MOST_GRACE: Final = 30 * DAY
-PAGE: Final = 100
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,13 +45,16 @@ def _told(operation: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`prefix`: of new keys. `example_url`: a URL to try a key with, or an empty text."""
+    """`prefix`: of new keys. `example_url`: a URL to try a key with, or an empty text. `part`: how many keys a part of
+    the list has.
+    """
 
     store: Store
     settings: SelfService
     prefix: str
     clock: Callable[[], float]
     example_url: str = ""
+    part: int = 100
 
     def me(self, user: User) -> Me:
         """Who is signed in, and what can be made."""
@@ -86,8 +88,8 @@ class Service:
                 Code.BAD_REQUEST, "The list has changed. Read it from the start.", fields=[("after", "unknown")]
             )
         start = 0 if after is None else ids.index(after) + 1
-        part = views[start : start + PAGE]
-        return Keys(keys=part, next=part[-1].key_id if start + PAGE < len(views) else None)
+        part = views[start : start + self.part]
+        return Keys(keys=part, next=part[-1].key_id if start + self.part < len(views) else None)
 
     @_told
     def create(self, user: User, wanted: NewKey) -> MadeKey:

@@ -26,7 +26,7 @@ NAMED_IN = {
     "boto3": {"authorizer/dynamodb.py", *OTHER_FUNCTIONS},
     "botocore": {"authorizer/dynamodb.py", *OTHER_FUNCTIONS},
     "aws_lambda_powertools": {"authorizer/telemetry.py", "self_service/app.py", *OTHER_FUNCTIONS},
-    "pydantic": {"self_service/models.py"},
+    "pydantic": {"self_service/app.py", "self_service/models.py"},
     # Lambda's runtime provides it.
     "snapshot_restore_py": {"authorizer/handler.py"},
 }
