@@ -106,7 +106,7 @@ archive: .tools/ready ## write what a release holds to dist/: an archive for RUN
 	  dist/apigateway-multi-auth-$(RUNTIME)-$(ARCHITECTURE).zip --beside dist/*.whl $(if $(value TAG),--tag "$$TAG")
 
 lock: .venv/ready ## update the locked requirements to the newest permitted versions
-	$(STRICT); for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements src/key_events/requirements src/usage/requirements src/self_service/requirements \
+	$(STRICT); for f in requirements/build requirements/dev requirements/sam requirements/emulator requirements/runtime requirements/templates src/authorizer/requirements src/key_events/requirements src/usage/requirements src/self_service/requirements examples/mcp/server/requirements \
 	    bench/peers/sample/requirements bench/peers/powertools/requirements; do \
 	  $(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $$f.in -o $$f.txt; \
 	done

@@ -25,6 +25,7 @@ _SOURCES: Final = {
     "stacks/events/template.yaml": ("src/key_events", "src/keys/core"),
     "stacks/usage/template.yaml": ("src/usage", "src/keys/core"),
     "stacks/self-service/template.yaml": ("src/self_service", "src/keys/core"),
+    "examples/mcp/template.yaml": ("examples/mcp",),
 }
 """What a template's functions are built from, beside `_COMMON`."""
 

@@ -17,7 +17,8 @@ from local.build import FOLDER
 from local.step import StepError
 
 _CODE: Final = Path("Authorizer")
-_FILE: Final = _CODE / "authorizer" / "auth.toml"
+_FILE: Final = "authorizer/auth.toml"
+"""The file in the folder of each function that reads it."""
 
 
 def read(file: Path) -> AuthFile:
@@ -65,15 +66,17 @@ class RulesCopy:
         """
         read(self._file)
         text = self._file.read_text(encoding="utf-8-sig")
-        copy = self._folder / _FILE
-        for named in _files_named_in(text):
-            source, target = self._file.parent / named, copy.parent / named
-            if source.is_file() and not Path(named).is_absolute() and ".." not in Path(named).parts:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _replace(target, source.read_bytes())
-        _replace(copy, (text.rstrip("\n") + "\n" + self._added(tomllib.loads(text))).encode())
+        content = (text.rstrip("\n") + "\n" + self._added(tomllib.loads(text))).encode()
+        copies = sorted(self._folder.glob(f"*/{_FILE}"))
+        for copy in copies:
+            for named in _files_named_in(text):
+                source, target = self._file.parent / named, copy.parent / named
+                if source.is_file() and not Path(named).is_absolute() and ".." not in Path(named).parts:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _replace(target, source.read_bytes())
+            _replace(copy, content)
         try:
-            return auth_file.load(copy)
+            return auth_file.load(copies[0])
         except SettingsError as error:
             what = f"{self._file} is correct, but not together with the identity provider that make run adds to a copy."
             raise StepError(what, "\n".join(error.mistakes)) from None

@@ -1,4 +1,7 @@
-"""A REST API with the authorizer of another stack: `cdk deploy -c authorizer=ARN`."""
+"""A REST API with the authorizer of another stack: `cdk deploy -c authorizer=ARN`.
+
+For its metadata, add `-c resource_identifier=URL -c metadata=ARN`.
+"""
 
 import json
 
@@ -18,10 +21,7 @@ REQUEST_ID = {"requestId": "$context.extendedRequestId"}
 GATEWAY_RESPONSES = {
     "UNAUTHORIZED": (
         "401",
-        {
-            "Access-Control-Expose-Headers": "'WWW-Authenticate'",
-            "WWW-Authenticate": "'Bearer realm=\"api\"'",
-        },
+        {"Access-Control-Expose-Headers": "'WWW-Authenticate'"},
         {
             "title": "Unauthorized",
             "status": 401,
@@ -83,10 +83,31 @@ ACCESS_LOG = {
 }
 
 
-class ReportsApi(Stack):
-    """An API with one route, `POST /reports`, and the authorizer."""
+def challenge(resource_identifier: str, resource_scopes: str) -> str:
+    """The header of the 401. It has no error code, because it is the same for requests without a credential."""
+    scope = f', scope="{resource_scopes}"' if resource_scopes else ""
+    if not resource_identifier:
+        return f'Bearer realm="api"{scope}'
+    return f'Bearer realm="api"{scope}, resource_metadata="{resource_identifier}/.well-known/oauth-protected-resource"'
 
-    def __init__(self, scope: Construct, construct_id: str, *, authorizer_function_arn: str) -> None:
+
+class ReportsApi(Stack):
+    """An API with one route, `POST /reports`, and the authorizer.
+
+    `resource_identifier`: the value of the authorizer's stack. `metadata_function_arn`: its output, required with it.
+    `resource_scopes`: those of the authorizer's file, separated by spaces, for the 401.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        authorizer_function_arn: str,
+        resource_identifier: str = "",
+        resource_scopes: str = "",
+        metadata_function_arn: str = "",
+    ) -> None:
         super().__init__(scope, construct_id)
         function = lambda_.Function.from_function_attributes(
             self, "AuthorizerFunction", function_arn=authorizer_function_arn, same_environment=True
@@ -113,12 +134,27 @@ class ReportsApi(Stack):
                 authorizer=authorizer, authorization_type=apigateway.AuthorizationType.CUSTOM
             ),
         )
+        if resource_identifier:
+            # Public: without the default authorizer.
+            public = apigateway.MethodOptions(authorization_type=apigateway.AuthorizationType.NONE)
+            metadata = lambda_.Function.from_function_attributes(
+                self, "MetadataFunction", function_arn=metadata_function_arn, same_environment=True
+            )
+            well_known = api.root.add_resource(".well-known", default_method_options=public)
+            well_known.add_resource("oauth-protected-resource").add_method(
+                "GET", apigateway.LambdaIntegration(metadata)
+            )
+        header = challenge(resource_identifier, resource_scopes)
         for name, (status, headers, body) in GATEWAY_RESPONSES.items():
             api.add_gateway_response(
                 name,
                 type=apigateway.ResponseType.of(name),
                 status_code=status,
-                response_headers={**COMMON_HEADERS, **headers},
+                response_headers={
+                    **COMMON_HEADERS,
+                    **headers,
+                    **({"WWW-Authenticate": f"'{header}'"} if name == "UNAUTHORIZED" else {}),
+                },
                 templates={"application/json": json.dumps({"type": "about:blank", **body, **REQUEST_ID})},
             )
         api.root.add_resource("reports").add_method(
@@ -145,5 +181,12 @@ class ReportsApi(Stack):
 
 if __name__ == "__main__":
     app = App()
-    ReportsApi(app, "reports", authorizer_function_arn=app.node.get_context("authorizer"))
+    given = {name: app.node.try_get_context(name) or "" for name in ("resource_identifier", "resource_scopes")}
+    ReportsApi(
+        app,
+        "reports",
+        authorizer_function_arn=app.node.get_context("authorizer"),
+        metadata_function_arn=app.node.try_get_context("metadata") or "",
+        **given,
+    )
     app.synth()

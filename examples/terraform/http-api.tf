@@ -26,6 +26,31 @@ resource "aws_lambda_permission" "http_api" {
   source_arn    = "${local.execution_arn}:${var.http_api_id}/authorizers/${aws_apigatewayv2_authorizer.multi_auth.id}"
 }
 
+# The public route of the metadata.
+resource "aws_apigatewayv2_integration" "metadata" {
+  count                  = local.metadata_routes
+  api_id                 = var.http_api_id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = var.metadata_function_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "metadata" {
+  count              = local.metadata_routes
+  api_id             = var.http_api_id
+  route_key          = "GET /.well-known/oauth-protected-resource"
+  authorization_type = "NONE"
+  target             = "integrations/${aws_apigatewayv2_integration.metadata[0].id}"
+}
+
+resource "aws_lambda_permission" "http_api_metadata" {
+  count         = local.metadata_routes
+  action        = "lambda:InvokeFunction"
+  function_name = var.metadata_function_arn
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${local.execution_arn}:${var.http_api_id}/*/*/.well-known/oauth-protected-resource"
+}
+
 # Use both in your aws_apigatewayv2_stage: default_route_settings and access_log_settings.
 locals {
   http_throttle = { throttling_rate_limit = 100, throttling_burst_limit = 100 }

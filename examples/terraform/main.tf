@@ -15,6 +15,18 @@ variable "authorizer_function_arn" {
   type        = string
 }
 
+variable "resource_identifier" {
+  description = "The value of the authorizer's stack. Empty - off: no public route of the metadata"
+  type        = string
+  default     = ""
+}
+
+variable "metadata_function_arn" {
+  description = "The output MetadataFunctionArn of the authorizer's stack, required with resource_identifier"
+  type        = string
+  default     = ""
+}
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -23,5 +35,8 @@ locals {
   partition      = data.aws_partition.current.partition
   region         = data.aws_region.current.region
   execution_arn  = "arn:${local.partition}:execute-api:${local.region}:${data.aws_caller_identity.current.account_id}"
-  authorizer_uri = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions/${var.authorizer_function_arn}/invocations"
+  functions      = "arn:${local.partition}:apigateway:${local.region}:lambda:path/2015-03-31/functions"
+  authorizer_uri = "${local.functions}/${var.authorizer_function_arn}/invocations"
+  # For count: the public route of the metadata (docs/agents.md).
+  metadata_routes = var.resource_identifier == "" ? 0 : 1
 }

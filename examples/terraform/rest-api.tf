@@ -7,9 +7,21 @@ variable "rest_api_id" {
   type        = string
 }
 
+variable "root_resource_id" {
+  description = "The root_resource_id of your aws_api_gateway_rest_api, required with resource_identifier"
+  type        = string
+  default     = ""
+}
+
 variable "stage_name" {
   description = "The name of your aws_api_gateway_stage"
   type        = string
+}
+
+variable "resource_scopes" {
+  description = "The resource_scopes of the authorizer's file, separated by spaces, for the 401. Empty - it names none"
+  type        = string
+  default     = ""
 }
 
 resource "aws_api_gateway_authorizer" "multi_auth" {
@@ -31,6 +43,8 @@ resource "aws_lambda_permission" "rest_api" {
 # The authorizer raises an error for 401 and 503. Without these responses, the client gets 500 instead of 503.
 # They apply from your next aws_api_gateway_deployment. The bodies have a fixed text, because API Gateway's own can contain the Authorization header.
 locals {
+  scope             = var.resource_scopes == "" ? "" : ", scope=\"${var.resource_scopes}\""
+  resource_metadata = var.resource_identifier == "" ? "" : ", resource_metadata=\"${var.resource_identifier}/.well-known/oauth-protected-resource\""
   gateway_responses = {
     UNAUTHORIZED = {
       status  = "401"
@@ -39,7 +53,7 @@ locals {
         "Cache-Control"                 = "'no-store'"
         "Access-Control-Allow-Origin"   = "'*'"
         "Access-Control-Expose-Headers" = "'WWW-Authenticate'"
-        "WWW-Authenticate"              = "'Bearer realm=\"api\"'"
+        "WWW-Authenticate"              = "'Bearer realm=\"api\"${local.scope}${local.resource_metadata}'"
       }
       body = {
         type      = "about:blank"
@@ -183,4 +197,45 @@ resource "aws_api_gateway_method_settings" "throttle" {
     throttling_rate_limit  = 100
     throttling_burst_limit = 100
   }
+}
+
+# The public route of the metadata. Add these to the triggers of your aws_api_gateway_deployment.
+resource "aws_api_gateway_resource" "well_known" {
+  count       = local.metadata_routes
+  rest_api_id = var.rest_api_id
+  parent_id   = var.root_resource_id
+  path_part   = ".well-known"
+}
+
+resource "aws_api_gateway_resource" "metadata" {
+  count       = local.metadata_routes
+  rest_api_id = var.rest_api_id
+  parent_id   = aws_api_gateway_resource.well_known[0].id
+  path_part   = "oauth-protected-resource"
+}
+
+resource "aws_api_gateway_method" "metadata" {
+  count         = local.metadata_routes
+  rest_api_id   = var.rest_api_id
+  resource_id   = aws_api_gateway_resource.metadata[0].id
+  http_method   = "GET"
+  authorization = "NONE"
+}
+
+resource "aws_api_gateway_integration" "metadata" {
+  count                   = local.metadata_routes
+  rest_api_id             = var.rest_api_id
+  resource_id             = aws_api_gateway_resource.metadata[0].id
+  http_method             = aws_api_gateway_method.metadata[0].http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = "${local.functions}/${var.metadata_function_arn}/invocations"
+}
+
+resource "aws_lambda_permission" "rest_api_metadata" {
+  count         = local.metadata_routes
+  action        = "lambda:InvokeFunction"
+  function_name = var.metadata_function_arn
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${local.execution_arn}:${var.rest_api_id}/*/GET/.well-known/oauth-protected-resource"
 }

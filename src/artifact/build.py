@@ -41,12 +41,14 @@ def main() -> None:
     parser.add_argument(
         "--with", action="append", default=[], dest="others", help="another package, without requirements"
     )
+    parser.add_argument("--without-requirements", action="store_true", help="only the code of the package")
     parser.add_argument("--service", action="append", default=[], help="an AWS service that the function calls")
     parser.add_argument("output", type=Path)
     parser.add_argument("--host-wheels", action="store_true", help="install wheels for this machine instead of Lambda")
     given = parser.parse_args()
     platform = None if given.host_wheels else f"manylinux2014_{PLATFORMS[given.architecture]}"
-    install(Path(given.package, "requirements.txt"), platform, given.output)
+    if not given.without_requirements:
+        install(Path(given.package, "requirements.txt"), platform, given.output)
     prune(given.output, given.service)
     ignored = shutil.ignore_patterns("__pycache__", "requirements.*")
     for package in (given.package, *given.others):

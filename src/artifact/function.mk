@@ -6,6 +6,7 @@
 #
 # For each function, by its logical ID: its package, the other packages that it imports, and the AWS services that it calls.
 build-Authorizer: CONTENT := --package authorizer --service dynamodb
+build-Metadata build-SampleMetadata: CONTENT := --package authorizer --without-requirements
 build-KeyEvents build-KeyNotices: CONTENT := --package key_events --with keys/core --with authorizer \
   --service dynamodb --service events --service sqs
 build-Usage: CONTENT := --package usage --with keys/core --with authorizer --service dynamodb

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from authorizer import auth_file
 from authorizer.access import AccessRules
 from authorizer.entry import Entry, SettingsError
+from authorizer.protected_resource import ProtectedResource
 from authorizer.provider import Provider, read_providers
 from authorizer.settings import DEFAULT_FILE, PARAMETERS, TUNING, Settings, conflicts
 
@@ -18,6 +19,17 @@ _NO_HASH_KEY: Final = (
 )
 
 
+class _Given(NamedTuple):
+    """What variables and file say. `path`: of the file, for mistakes."""
+
+    values: dict[str, Any]
+    file: auth_file.AuthFile
+    path: str
+    providers: tuple[Provider, ...]
+    providers_from: str
+    mistakes: list[str]
+
+
 def read(env: Mapping[str, str], directory: Path) -> Settings:
     """Read the environment variables and the file of `AUTH_CONFIG` (default: `auth.toml`), a path in `directory`.
 
@@ -25,25 +37,11 @@ def read(env: Mapping[str, str], directory: Path) -> Settings:
 
     :raises SettingsError: a setting is missing or invalid.
     """
-    variables = {name: value for name, text in env.items() if (value := text.strip())}
-    path = variables.get("AUTH_CONFIG", DEFAULT_FILE)
-    mistakes: list[str] = []
-    try:
-        file = auth_file.load(directory / path)
-    except SettingsError as error:
-        mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
-        file = auth_file.AuthFile(AccessRules(()), {}, ())
-    given = {**file.settings, **_read_variables(variables, mistakes)}
+    given, file, path, providers, providers_from, mistakes = _read(env, directory)
     if "api_keys_table" not in given:
         mistakes.append("API_KEYS_TABLE is missing. Set it to the name of the DynamoDB table of the API keys.")
     if given.get("usage_subjects") and "usage_subject_key" not in given:
         mistakes.append(_NO_HASH_KEY)
-    providers, providers_from = file.providers, path if file.providers else "none"
-    if named := [name for name in _PROVIDER_VARIABLES.values() if name in variables]:
-        if file.providers:
-            mistakes.append(_two_places(named, len(file.providers), path))
-        else:
-            providers, providers_from = _provider_in_variables(variables, directory, mistakes), "JWT_ISSUER"
     if file.tiers and "default_usage_key" not in given:
         mistakes.append(
             f"DEFAULT_USAGE_KEY is missing, and {path} has [[plan]]. Set the parameter DefaultUsageKey: without it, "
@@ -55,6 +53,39 @@ def read(env: Mapping[str, str], directory: Path) -> Settings:
     if mistakes:
         raise SettingsError(mistakes)
     return Settings(**given, rules=file.rules, tiers=file.tiers, providers=providers, providers_from=providers_from)
+
+
+def read_resource(env: Mapping[str, str], directory: Path) -> ProtectedResource:
+    """Read what the metadata of the API says, from the same variables and file. No other variable is required.
+
+    :raises SettingsError: a setting is invalid, or RESOURCE_IDENTIFIER is missing.
+    """
+    given = _read(env, directory)
+    if not env.get("RESOURCE_IDENTIFIER"):
+        given.mistakes.append("RESOURCE_IDENTIFIER is missing. Set it to the URL of the API.")
+    if given.mistakes:
+        raise SettingsError(given.mistakes)
+    values = given.values
+    return ProtectedResource(values["resource_identifier"], given.providers, values.get("resource_scopes", ()))
+
+
+def _read(env: Mapping[str, str], directory: Path) -> _Given:
+    variables = {name: value for name, text in env.items() if (value := text.strip())}
+    path = variables.get("AUTH_CONFIG", DEFAULT_FILE)
+    mistakes: list[str] = []
+    try:
+        file = auth_file.load(directory / path)
+    except SettingsError as error:
+        mistakes += [f"AUTH_CONFIG, {path}, {mistake}" for mistake in error.mistakes]
+        file = auth_file.AuthFile(AccessRules(()), {}, ())
+    values = {**file.settings, **_read_variables(variables, mistakes)}
+    providers, providers_from = file.providers, path if file.providers else "none"
+    if named := [name for name in _PROVIDER_VARIABLES.values() if name in variables]:
+        if file.providers:
+            mistakes.append(_two_places(named, len(file.providers), path))
+        else:
+            providers, providers_from = _provider_in_variables(variables, directory, mistakes), "JWT_ISSUER"
+    return _Given(values, file, path, providers, providers_from, mistakes)
 
 
 def _read_variables(variables: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:

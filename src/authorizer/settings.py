@@ -8,10 +8,11 @@ from authorizer.access import EVERY_ROUTE, AccessRules
 from authorizer.api_key import PREFIX_PATTERN
 from authorizer.attributes import USAGE_KEY
 from authorizer.entry import Entry
-from authorizer.identity import DataEncoding
+from authorizer.identity import SCOPE_PATTERN, DataEncoding
 from authorizer.provider import Provider
 from authorizer.subject_hash import KEY_PATTERN
 from authorizer.tiers import Tiers
+from authorizer.urls import is_fetchable
 
 DEFAULT_FILE: Final = "auth.toml"
 """The file of settings, providers and rules if `AUTH_CONFIG` is not set."""
@@ -69,6 +70,19 @@ _ENCODING = Kind('"json" or "base64url"', lambda value: value in ("json", "base6
 _POLICY_BYTES = Kind(
     "an integer from 1,000 to 1,000,000", lambda value: type(value) is int and 1000 <= value <= 1_000_000
 )
+_RESOURCE = Kind(
+    "an https URL without a slash at the end, a query and a fragment, such as https://api.example.com",
+    lambda value: is_fetchable(value) and not value.endswith("/") and "?" not in value,
+)
+_SCOPES = Kind(
+    'a list of scopes, such as ["reports:read", "reports:write"]',
+    lambda value: (
+        isinstance(value, list)
+        and value != []
+        and all(isinstance(each, str) and SCOPE_PATTERN.fullmatch(each) for each in value)
+    ),
+    str.split,
+)
 
 
 class Settings(NamedTuple):
@@ -122,6 +136,10 @@ class Settings(NamedTuple):
     """The maximum size of a policy. Before you raise it, test on AWS that API Gateway accepts a policy of that size."""
     usage_subject_key: Annotated[str | None, _HASH_KEY, PARAMETER] = None
     """The key of `subject_hash`."""
+    resource_identifier: Annotated[str | None, _RESOURCE, PARAMETER] = None
+    """The public URL of the API, for its protected resource metadata (RFC 9728)."""
+    resource_scopes: Annotated[Sequence[str], _SCOPES, TUNED] = ()
+    """`scopes_supported` of the metadata: the scopes that a client should ask for first."""
     powertools_log_level: Annotated[str, _LEVEL, PARAMETER] = "INFO"
     """INFO: one line for each decision. WARNING: the line of an accepted or refused credential has only metrics."""
     powertools_service_name: Annotated[str, _TEXT, PARAMETER] = "authorizer"

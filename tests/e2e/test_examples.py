@@ -20,12 +20,17 @@ from tests.support.issuer import Issuer
 REST = Path("examples/rest-api/template.yaml")
 HTTP = Path("examples/http-api/template.yaml")
 ALONE = "authorizer-only"
+RESOURCE = "https://api.example.com"
+METADATA = "/.well-known/oauth-protected-resource"
+
+
+def outputs_of(system: System, stack: str) -> dict[str, str]:
+    (described,) = client(system.emulator, "cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def authorizer_of(system: System, stack: str) -> str:
-    (described,) = client(system.emulator, "cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    outputs: dict[str, str] = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    return outputs["AuthorizerFunctionArn"]
+    return outputs_of(system, stack)["AuthorizerFunctionArn"]
 
 
 def http_api(system: System, stack: str, **parameters: str) -> Caller:
@@ -69,14 +74,14 @@ def alone(system: System, issuer: Issuer) -> AuthorizerOnly:
         "JwtIssuer": issuer.url,
         "JwtAudience": issuer.provider()["audience"],
         "JwtJwksUrl": issuer.jwks_url,
+        "ResourceIdentifier": RESOURCE,
     }
     log = DIRECTORY / f"{ALONE}.log"
     resources = deploy_template(system.emulator, FOLDER / "template.yaml", ALONE, given, log)
     key = create_key(system.emulator, resources["ApiKeysTable"], "--consumer", "globex")["key"]
-    arn = authorizer_of(system, ALONE)
-    return AuthorizerOnly(
-        resources, http_api(system, "reports-simple", AuthorizerFunctionArn=arn, SimpleResponses="true"), key
-    )
+    names = ("AuthorizerFunctionArn", "MetadataFunctionArn")
+    attached = {name: outputs_of(system, ALONE)[name] for name in names} | {"ResourceIdentifier": RESOURCE}
+    return AuthorizerOnly(resources, http_api(system, "reports-simple", SimpleResponses="true", **attached), key)
 
 
 def report(api: Caller, *credential: str, path: str = "/reports") -> tuple[int, object]:
@@ -128,7 +133,35 @@ def test_a_stack_without_the_sample_api_has_the_authorizer_and_its_table_alone(a
         "AuthorizerLogs",
         "ApiKeysTable",
         "AttachedApiPermission",
+        "Metadata",
+        "MetadataRole",
+        "MetadataLogs",
     }
+
+
+def test_an_http_api_answers_the_metadata_for_agents_to_anyone(alone: AuthorizerOnly, issuer: Issuer) -> None:
+    answer = alone.http.send(path=METADATA)
+    assert answer.status == 200
+    assert answer.body == {
+        "resource": RESOURCE,
+        "authorization_servers": [issuer.url],
+        "bearer_methods_supported": ["header"],
+    }
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_rest_api_names_the_metadata_in_its_401_and_answers_it_to_anyone(
+    alone: AuthorizerOnly, system: System
+) -> None:
+    names = ("AuthorizerFunctionArn", "MetadataFunctionArn")
+    given = {name: outputs_of(system, ALONE)[name] for name in names}
+    given |= {"ResourceIdentifier": RESOURCE, "ResourceScopes": "reports:read"}
+    api_id = deploy_template(system.emulator, REST, "reports-agents", given, DIRECTORY / "reports-agents.log")["Api"]
+    api = Caller(rest_api_url(system.emulator, api_id, "v1"))
+    challenge = f'Bearer realm="api", scope="reports:read", resource_metadata="{RESOURCE}{METADATA}"'
+    assert api.send(method="POST", path="/reports").headers["WWW-Authenticate"] == challenge
+    assert api.send("Bearer nonsense", method="POST", path="/reports").headers["WWW-Authenticate"] == challenge
+    assert api.send(path=METADATA).body == alone.http.send(path=METADATA).body
 
 
 def test_the_permission_for_another_api_is_for_its_authorizers_only(alone: AuthorizerOnly, system: System) -> None:

@@ -572,3 +572,47 @@ def test_networks_are_told_and_two_rules_without_a_common_one_are_a_mistake(chec
     assert answer.exit_code == 2
     assert "no credential can satisfy both: a request comes from only one network" in answer.stderr
     assert check(both + rule("POST /reports", "networks = ['203.0.113.0/25']"), TWO_ROUTES).exit_code == 0
+
+
+METADATA = """
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: v1
+      Auth:
+        DefaultAuthorizer: MultiAuth
+        Authorizers:
+          MultiAuth:
+            FunctionArn: !Ref AuthorizerFunctionArn
+            FunctionPayloadType: REQUEST
+            Identity: {Headers: [Authorization]}
+  Backend:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: a.b
+      InlineCode: x
+      Events:
+        Metadata:
+          Type: Api
+          Properties:
+            {RestApiId: !Ref Api, Method: GET, Path: /.well-known/oauth-protected-resource, Auth: {Authorizer: HERE}}
+        Me:
+          Type: Api
+          Properties: {RestApiId: !Ref Api, Method: GET, Path: /me}
+Parameters: {AuthorizerFunctionArn: {Type: String}}
+Transform: AWS::Serverless-2016-10-31
+"""
+
+
+def test_the_metadata_for_agents_is_public_and_a_fault_if_it_is_not(tmp_path: Path) -> None:
+    def check(authorizer: str) -> Result:
+        (tmp_path / "api.yaml").write_text(METADATA.replace("HERE", authorizer), encoding="utf-8")
+        words = ["check", rules_text.written(tmp_path), "--template", str(tmp_path / "api.yaml")]
+        return CliRunner().invoke(main, words, catch_exceptions=False)
+
+    assert "anyone: it is the metadata for agents" in check("NONE").stdout
+    guarded = check("MultiAuth")
+    assert guarded.exit_code == 2
+    assert "attach the route without an authorizer" in guarded.stderr

@@ -484,3 +484,46 @@ class TestAccessLogs:
 
     def test_without_permission_it_is_not_checked(self, examined: Any) -> None:
         assert "lambda:GetPolicy" in one(examined(), "access log").detail
+
+
+class TestMetadataForAgents:
+    IDENTIFIER = "https://api.example.com"
+    PLACE = f"{IDENTIFIER}/.well-known/oauth-protected-resource"
+    CHECK = "metadata for agents"
+
+    def found(self, examined: Any, audience: str = IDENTIFIER, **changed: object) -> list[Finding]:
+        variables = {"RESOURCE_IDENTIFIER": self.IDENTIFIER, "JWT_AUDIENCE": audience}
+        members = {
+            "resource": self.IDENTIFIER,
+            "authorization_servers": [ISSUER],
+            "bearer_methods_supported": ["header"],
+        }
+        documents = {self.PLACE: json.dumps({**members, **changed}).encode()}
+        findings: list[Finding] = examined(documents=documents, variables=variables)
+        return findings
+
+    def test_metadata_with_the_settings_of_the_function_is_right(self, examined: Any) -> None:
+        assert one(self.found(examined), self.CHECK).state is State.OK
+
+    def test_without_a_resource_identifier_nothing_is_said(self, examined: Any) -> None:
+        assert not [finding for finding in examined() if finding.check == self.CHECK or "MCP" in finding.detail]
+
+    def test_metadata_of_other_settings_names_what_differs(self, examined: Any) -> None:
+        findings = self.found(examined, authorization_servers=["https://other.example"], scopes_supported=["a"])
+        told = "differs from the settings in authorization_servers, scopes_supported"
+        assert state_and(one(findings, self.CHECK), told) == (State.WRONG, True)
+
+    def test_metadata_that_cannot_be_read_is_a_fault_with_its_remedy(self, examined: Any) -> None:
+        variables = {"RESOURCE_IDENTIFIER": self.IDENTIFIER, "JWT_AUDIENCE": self.IDENTIFIER}
+        finding = one(examined(variables=variables), self.CHECK)
+        assert state_and(finding, "status 404", "attach the output MetadataFunctionArn") == (State.WRONG, True)
+
+    def test_an_identifier_that_is_no_audience_is_a_fault(self, examined: Any) -> None:
+        findings = self.found(examined, audience="another")
+        assert state_and(one(findings, self.CHECK), "add it to audience") == (State.WRONG, True)
+        assert any("its audience does not have https://api.example.com" in finding.detail for finding in findings)
+
+    def test_what_a_provider_lacks_for_mcp_clients_is_a_note(self, examined: Any) -> None:
+        notes = [finding.detail for finding in self.found(examined) if finding.state is State.NOTE]
+        assert any("no code_challenge_methods_supported" in note for note in notes)
+        assert any("no registration of clients" in note for note in notes)

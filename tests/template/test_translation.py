@@ -27,6 +27,7 @@ SAMPLES: Mapping[str, Any] = {
     "ReservedConcurrency": "100",
     "ThrottleRate": "0",
     "DefaultUsageKey": "0123456789abcdefghij",
+    "ResourceIdentifier": "https://api.example.com",
 }
 """Another value than the default, for each parameter without `AllowedValues` that a condition reads."""
 
@@ -38,6 +39,8 @@ SET_UPS: list[dict[str, str]] = [
     {"SampleApi": "None", "ExistingTable": "restored", "ProvisionedConcurrency": "1", "Release": "r1"},
     {"SampleApi": "None", "AttachedApiId": "a1b2c3d4e5", "SnapStart": "true", "Release": "r1"},
     {"TableRemovalPolicy": "Delete", "StageName": "v2"},
+    {"ResourceIdentifier": SAMPLES["ResourceIdentifier"]},
+    {"SampleApi": "None", "ResourceIdentifier": SAMPLES["ResourceIdentifier"]},
     {"ApiGatewayLogRole": "Create", "KmsKeyArn": SAMPLES["KmsKeyArn"], "SubnetIds": SAMPLES["SubnetIds"]},
 ]
 """The set-ups that the pages name."""
@@ -187,5 +190,5 @@ def test_no_other_transform_is_needed_and_what_remains_after_the_stack_is_writte
     assert template()["Transform"] == "AWS::Serverless-2016-10-31"
     resources = template()["Resources"]
     kept = {name for name, body in resources.items() if body.get("DeletionPolicy") == "RetainExceptOnCreate"}
-    assert kept == {"ApiKeysTable", "AuthorizerLogs", "MeLogs", "AccessLogs"}
+    assert kept == {"ApiKeysTable", "AuthorizerLogs", "MetadataLogs", "MeLogs", "AccessLogs"}
     assert all(resources[name]["UpdateReplacePolicy"] == "Retain" for name in kept)

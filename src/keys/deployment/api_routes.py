@@ -20,6 +20,8 @@ FUNCTION_OUTPUT: Final = "AuthorizerFunctionArn"
 """The output of the authorizer's stack, after which APIs name their parameter, import or export."""
 
 _HANDLER: Final = "authorizer.handler.lambda_handler"
+_NO_ROUTES: Final = ("MethodSettings", "x-amazon-apigateway-gateway-responses")
+"""Members that no route depends on. Their conditions would only multiply the cases."""
 _DEEPEST: Final = 100
 """The deepest nesting of path resources; more than this must be a circular reference."""
 _NO_DEFINITION: Final = "the OpenAPI definition is neither in the template nor in a file that can be read"
@@ -184,7 +186,10 @@ class _Reading:
 
     def _properties(self, name: str) -> Mapping[str, Any]:
         resource = mapping(self._case.template.resources.get(name))
-        return mapping(self._case.resolve(resource.get("Properties")))
+        properties = _without(mapping(resource.get("Properties")), _NO_ROUTES)
+        if isinstance(body := properties.get("Body"), Mapping):
+            properties = {**properties, "Body": _without(body, _NO_ROUTES)}
+        return mapping(self._case.resolve(properties))
 
     def _path(self, resource_id: object) -> str | None:
         """The path of a REST API resource; None if one of its parts is not in the template."""
@@ -207,6 +212,10 @@ class _Reading:
             self.routes.unread[place] = "its route key is not in the template"
         else:
             self.routes.unread[place] = f"the route key {method!r} is for a WebSocket API. {WEBSOCKET}"
+
+
+def _without(members: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in names}
 
 
 def _reference(value: object) -> str:

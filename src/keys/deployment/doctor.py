@@ -15,13 +15,14 @@ from authorizer import api_key, configuration
 from authorizer.entry import SettingsError
 from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.jwks import KeySet, parse_object
+from authorizer.protected_resource import ProtectedResource
 from authorizer.provider import Provider
 from authorizer.refusal import Reason
 from authorizer.settings import DEFAULT_FILE, Settings
 from keys.core.record import Key
 from keys.core.survey import Survey, survey
 from keys.core.table import Table
-from keys.deployment import access_logs, probe, rules
+from keys.deployment import access_logs, probe, resource, rules
 from keys.deployment.probe import Answer
 from keys.deployment.target import DEFAULT_PREFIX, LOCAL_STACK
 from keys.deployment.words import plural
@@ -91,7 +92,9 @@ def examine(deployment: Deployment, clock: Callable[[], float], fetch: Fetch | N
         findings.append(_wrong("release", detail))
     findings += _function(deployment, settings.api_key_prefix, settings.providers, clock())
     for provider in settings.providers:
-        findings += _provider(provider, fetch)
+        findings += _provider(provider, fetch, settings.resource_identifier)
+    if settings.resource_identifier:
+        findings.append(_metadata(settings.resource_identifier, settings, fetch))
     findings += _table(settings, deployment, clock)
     findings.append(_rules(settings, deployment.environment.get("AUTH_CONFIG") or DEFAULT_FILE))
     findings += _ends(settings, deployment)
@@ -232,7 +235,16 @@ def _versions(deployment: Deployment, configuration: dict[str, Any], providers: 
         yield _note("identity providers", f"{detail}: {why}")
 
 
-def _provider(provider: Provider, fetch: Fetch | None) -> Iterator[Finding]:
+def _metadata(identifier: str, settings: Settings, fetch: Fetch | None) -> Finding:
+    check, described = (
+        "metadata for agents",
+        ProtectedResource(identifier, settings.providers, settings.resource_scopes),
+    )
+    problem = resource.problem(described, fetch)
+    return _wrong(check, problem) if problem else _ok(check, "clients find it, and it has these settings")
+
+
+def _provider(provider: Provider, fetch: Fetch | None, resource_identifier: str | None) -> Iterator[Finding]:
     """Read the documents of the provider as the function does: over https, within limits, without redirects."""
     name, url = f"issuer {provider.issuer}", provider.jwks_url
     try:
@@ -257,6 +269,8 @@ def _provider(provider: Provider, fetch: Fetch | None) -> Iterator[Finding]:
         else:
             yield _ok(name, "the discovery document matches the settings")
         url = url or (announced if isinstance(announced, str) else "")
+        for note in resource.notes(resource_identifier, provider, document) if resource_identifier else ():
+            yield _note(name, note)
     if fetch and url:
         yield _key_set(url, provider, fetch)
 

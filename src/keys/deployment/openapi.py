@@ -25,6 +25,9 @@ def operations(body: Mapping[str, Any], is_this: IsThis) -> Iterator[tuple[str, 
             yield "ANY", path, None
             continue
         for name, operation in item.items():
+            if name.upper() == "ANY":
+                # SAM writes it for `Method: ANY` with MergeDefinitions.
+                yield name, path, unknown("an OpenAPI definition has no method any, so name each method")
             if name.upper() in (*METHODS, ANY):
                 method = "ANY" if name.upper() == ANY else name.upper()
                 yield method, path, _guard(mapping(operation), body, is_this)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from authorizer.access import AccessRules, Rule
 from authorizer.claims import write_path
+from authorizer.protected_resource import PATH
 from authorizer.route import DEFAULT, Route
 from keys.deployment import requirement
 from keys.deployment.challenge import insufficient_scope
@@ -49,7 +50,9 @@ class RouteAnswer:
     def who(self) -> str:
         """Who can call it, in words."""
         first = self.endpoints[0]
-        if not first.is_guarded:
+        if first.guard == OPEN and first.path == PATH:
+            who = "anyone: it is the metadata for agents"
+        elif not first.is_guarded:
             who = "anyone: it has no authorizer" if first.guard == OPEN else str(first.guard)
         elif self.part and not self.rules:
             who = "no credential, except for a part of it"
@@ -128,6 +131,11 @@ def _attached_wrongly(endpoints: Sequence[Endpoint], simple_responses: bool) -> 
             faults.append(
                 f"API Gateway expects {expected} of the authorizer, and the file has {sent}, so each request gets 500: "
                 "make both the same. Access rules need policies"
+            )
+        if endpoint.path == PATH:
+            faults.append(
+                "clients without a credential cannot read the metadata that says where to get one: attach the route "
+                "without an authorizer (docs/agents.md)"
             )
         for fault in faults:
             found.setdefault(f"{fault}{endpoint.when and f' (with {endpoint.when})'}", []).append(endpoint)
