@@ -124,6 +124,26 @@ def test_a_request_has_our_own_name_and_asks_for_plain_json(server: FaultServer)
     assert "Accept-Encoding: identity" in head
 
 
+@pytest.mark.parametrize("target", ["/", "/keys?p=B2C_1_sign_in&v=2", "/?tenant=a"])
+def test_path_and_query_are_requested_as_configured(target: str, server: FaultServer) -> None:
+    server.behaviour = faults.body(GOOD)
+    HttpsFetch()(f"http://127.0.0.1:{server.port}{target}", 5)
+    assert server.heads[0].startswith(f"GET {target} HTTP/1.1")
+
+
+@pytest.mark.parametrize(("url", "port"), [("https://localhost/a", 443), ("http://localhost/a", 80)])
+def test_a_url_without_a_port_has_the_port_of_its_scheme(url: str, port: int) -> None:
+    asked: list[object] = []
+
+    def resolve(host: str, service: int, **_options: object) -> list[object]:
+        asked.append((host, service))
+        return []
+
+    with pytest.raises(FetchError):
+        HttpsFetch(resolve=resolve)(url, 5)
+    assert asked == [("localhost", port)]
+
+
 def accepts_jwk_sets_only(connection: faults.Connection, head: str) -> None:
     """As the API server of Kubernetes does."""
     accepted = next(line for line in head.splitlines() if line.startswith("Accept: "))
@@ -206,7 +226,10 @@ def test_nobody_listening_is_an_error_at_once() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://issuer.example/", "ftp://127.0.0.1/", "file:///etc/passwd", "https://a:b@c.example/", "https://", "x", ""],
+    [
+        *("http://issuer.example/", "ftp://127.0.0.1/", "file:///etc/passwd", "https://a:b@c.example/", "https://"),
+        *("x", "", "https://[::1", "https://issuer.example:99999/", "https://issuer.example/#a"),
+    ],
 )
 def test_only_https_urls_are_fetched(url: str) -> None:
     with pytest.raises(FetchError, match="not an https URL"):

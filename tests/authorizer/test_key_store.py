@@ -181,6 +181,17 @@ def test_an_unknown_key_is_remembered_for_a_shorter_time() -> None:
     assert keys.authenticate(key)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1])
+def test_a_key_is_cached_for_a_second_or_less(seconds: float) -> None:
+    table, clock = Table(), Clock()
+    token = table.add(api_key.generate("mak"))
+    keys = authenticator(table, clock, cache_seconds=seconds)
+    for elapsed, reads in [(0, 1), (seconds / 2, 1), (seconds, 2)]:
+        clock.now = NOW + elapsed
+        keys.authenticate(token)
+        assert table.reads == reads
+
+
 def test_without_cache_seconds_every_decision_reads() -> None:
     table = Table()
     key = table.add(api_key.generate("mak"))
