@@ -20,6 +20,8 @@ from local.gateway import (
     source_network,
     streams,
     subscriptions,
+    usage_keys,
+    usage_plans,
 )
 from local.gateway.wrapping import Wrapper, wrap
 
@@ -39,6 +41,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *global_table.WRAPPERS,
     *access_log.WRAPPERS,
     *subscriptions.WRAPPERS,
+    *usage_keys.WRAPPERS,
+    *usage_plans.WRAPPERS,
 )
 
 

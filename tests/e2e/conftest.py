@@ -125,6 +125,12 @@ class Keys:
             ExpressionAttributeValues=values,
         )
 
+    def put(self, pk: str, attributes: dict[str, Any]) -> None:
+        """Write attributes of an item, and create it if there is none."""
+        key = {"pk": {"S": pk}}
+        item = self.dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", key)
+        self.dynamodb.put_item(TableName=self._table, Item={**item, **attributes})
+
 
 @pytest.fixture
 def keys(system: System) -> Keys:
