@@ -59,7 +59,9 @@ def parse_event(message: str) -> str | None:
     if not isinstance(line, dict) or "event_id" not in line:
         return None
     time = datetime.fromisoformat(line["at"]).astimezone()
-    subject = line.get("key_id") or f"consumer {line.get('consumer')}"
+    subject = line.get("key_id") or (
+        f"subject {line['subject'][:16]}" if "subject" in line else f"consumer {line.get('consumer')}"
+    )
     reason = f" ({line['reason']})" if line.get("reason") else ""
     return f"{time:%H:%M:%S}  event    {line['message']}{reason} by {line['actor'].rpartition('/')[2]}: {subject}"
 

@@ -1,1 +1,1 @@
-"""Everything that happens to a key or consumer as an event: from the table's stream to the record and the bus."""
+"""Everything that happens to a key, consumer or subject as an event: from the table's stream to record and bus."""

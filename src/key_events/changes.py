@@ -24,10 +24,11 @@ BOOKKEEPING: Final = frozenset(["pk", "history", "version", "end_day", "delete_a
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _KEY_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _CONSUMER: Final = re.compile(r"(?:consumer|owner)#.*", re.DOTALL)
+_SUBJECT: Final = re.compile(r"subject#[0-9a-f]{64}")
 
 
 class UnreadableRecord(Exception):
-    """The record is not that of a key or consumer. The text has no value of the item."""
+    """The record is not that of a key, a consumer or a subject. The text has no value of the item."""
 
 
 def events_of(old: Image | None, new: Image | None, *, at: int, order: str, by_time_to_live: bool) -> Iterator[Event]:
@@ -45,8 +46,8 @@ def events_of(old: Image | None, new: Image | None, *, at: int, order: str, by_t
         return
     # The item that remains of a deleted imported key has no key ID. For the key, it is a removal.
     before, after = (image if image and _is_whole(image, kind) else None for image in (old, new))
-    subject = after or before
-    if subject is None:
+    item = after or before
+    if item is None:
         return
     changes = _changed(before or {}, after or {})
     entries = _added(before, after)
@@ -56,8 +57,10 @@ def events_of(old: Image | None, new: Image | None, *, at: int, order: str, by_t
         yield Event(
             name=f"{kind}.{entry.what}",
             event_id=f"{order}-{number:02}",
-            key_id=_key_id(subject) if kind == "key" else None,
-            consumer=_text(subject, "consumer" if kind == "key" else "name"),
+            key_id=_key_id(item) if kind == "key" else None,
+            consumer=None if kind == "subject" else _text(item, "consumer" if kind == "key" else "name"),
+            # The digest of issuer and subject, not the subject, which is a claim.
+            subject=(_text(item, "pk") or "").removeprefix("subject#") if kind == "subject" else None,
             actor=entry.by,
             via=entry.how,
             reason=entry.reason,
@@ -67,17 +70,19 @@ def events_of(old: Image | None, new: Image | None, *, at: int, order: str, by_t
 
 
 def _kind(old: Image | None, new: Image | None) -> str | None:
-    """`key` or `consumer`. None: an item of another kind."""
+    """`key`, `consumer` or `subject`. None: an item of another kind."""
     pk = _text(new or old or {}, "pk")
     if pk is None:
         raise UnreadableRecord("The record has no partition key.")
     if _KEY.fullmatch(pk):
         return "key"
+    if _SUBJECT.fullmatch(pk):
+        return "subject"
     return "consumer" if _CONSUMER.fullmatch(pk) else None
 
 
 def _is_whole(image: Image, kind: str) -> bool:
-    return kind == "consumer" or "key_id" in image
+    return kind != "key" or "key_id" in image
 
 
 def _key_id(image: Image) -> str:

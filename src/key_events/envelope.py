@@ -12,8 +12,8 @@ VERSION: Final = 1
 class Event(NamedTuple):
     """One event. `name` is its detail type on the bus. `at`: in seconds since 1970.
 
-    `key_id` is None for an event of a consumer. `days`: how many days before the end a notice is sent; None for other
-    events.
+    `key_id` is None for an event of a consumer or a subject. `days`: how many days before the end a notice is sent.
+    `subject`: see docs/events.schema.json. Both are None for other events.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Event(NamedTuple):
     at: int
     changes: tuple[str, ...] = ()
     days: int | None = None
+    subject: str | None = None
 
     def detail(self) -> dict[str, Any]:
         """The envelope: what the bus calls `detail`, and the record has in its line."""
@@ -40,6 +41,7 @@ class Event(NamedTuple):
             "at": datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "changes": list(self.changes),
             **({} if self.days is None else {"days": self.days}),
+            **({} if self.subject is None else {"subject": self.subject}),
         }
 
     def entry(self, bus: str, source: str) -> dict[str, Any]:

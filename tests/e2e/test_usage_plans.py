@@ -1,6 +1,5 @@
 """Usage plans of API Gateway limit consumers and tiers of JWTs, each by its own numbers, also from the cache."""
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -61,14 +61,14 @@ def audit(app: App, /, since: int, limit: int, events_stack: str | None, **wante
             event["at"],
             event["event"],
             event.get("key_id") or "",
-            event.get("consumer") or "",
+            event.get("consumer") or event.get("subject") or "",
             event["actor"],
             event["via"],
             event.get("reason") or "",
         )
         for event in shown
     ]
-    columns = ("AT", "EVENT", "KEY ID", "CONSUMER", "ACTOR", "VIA", "REASON")
+    columns = ("AT", "EVENT", "KEY ID", "CONSUMER OR SUBJECT", "ACTOR", "VIA", "REASON")
     return Result(shown, [Rows(columns, rows, (0, 1, 2, 3, 4, 6, 5))] if rows else (), notes)
 
 

@@ -8,7 +8,20 @@ from typing import Any, Final
 
 from keys.deployment.logs import Logs
 
-MEMBERS: Final = ("event", "event_id", "key_id", "consumer", "actor", "via", "reason", "at", "changes", "days")
+MEMBERS: Final = (
+    "event",
+    "event_id",
+    "key_id",
+    "consumer",
+    "actor",
+    "via",
+    "reason",
+    "at",
+    "changes",
+    "days",
+    "subject",
+)
+_NOT_IN_ALL: Final = ("days", "subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +53,4 @@ def events(logs: Logs, group: str, wanted: Wanted, *, start: int, end: int) -> I
         if event["event_id"] not in seen and wanted.has(event):
             seen.add(event["event_id"])
             # A line of the record has no member whose value is null.
-            yield {name: event.get(name) for name in MEMBERS if name in event or name != "days"}
+            yield {name: event.get(name) for name in MEMBERS if name in event or name not in _NOT_IN_ALL}

@@ -42,6 +42,12 @@ def consumer(*entries: Event, **attributes: Mapping[str, Any]) -> dict[str, Any]
     return {"pk": {"S": "consumer#acme"}, "name": {"S": "acme"}, **_history(entries), **attributes}
 
 
+def subject(*entries: Event, **attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The item of a subject of JWTs with this history."""
+    named = {"issuer": {"S": "https://issuer.example"}, "subject": {"S": "jo@example.com"}, "enabled": {"BOOL": True}}
+    return {"pk": {"S": f"subject#{DIGEST}"}, **named, **_history(entries), **attributes}
+
+
 def record(
     old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, sequence_number: str = "7", **more: Any
 ) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from key_events.changes import UnreadableRecord, events_of
 from key_events.envelope import Event
-from tests.stacks.key_events.images import AT, DIGEST, KEY_ID, consumer, entry, key
+from tests.stacks.key_events.images import AT, DIGEST, KEY_ID, SCHEMA, consumer, entry, key, subject
 
 REVOKED = {"revoked_at": {"N": str(AT)}}
 
@@ -75,6 +75,10 @@ def test_the_next_numbered_entry_after_an_older_command_is_an_event() -> None:
         (None, consumer(), "consumer.created"),
         (consumer(), consumer(description={"S": "x"}), "consumer.updated"),
         (consumer(), None, "consumer.deleted"),
+        (None, subject(), "subject.created"),
+        (subject(), subject(enabled={"BOOL": False}), "subject.disabled"),
+        (subject(), subject(not_before={"N": "1"}), "subject.updated"),
+        (subject(), None, "subject.deleted"),
     ],
 )
 def test_a_change_without_an_entry_is_an_event_of_an_unknown_actor(
@@ -82,6 +86,22 @@ def test_a_change_without_an_entry_is_an_event_of_an_unknown_actor(
 ) -> None:
     (event,) = events(old, new)
     assert (event.name, event.actor) == (name, "unknown")
+
+
+@pytest.mark.parametrize("what", ["ended", "disabled", "enabled", "updated"])
+def test_an_entry_of_a_subject_is_an_event_that_names_it_by_its_digest_alone(what: str) -> None:
+    (event,) = events_of(
+        subject(entry("updated", 1)),
+        subject(entry("updated", 1), entry(what, 2), not_before={"N": "1"}),
+        at=AT,
+        order=f"{AT}-{'0' * 40}",
+        by_time_to_live=False,
+    )
+    assert (event.name, event.subject, event.key_id, event.consumer) == (f"subject.{what}", DIGEST, None, None)
+    assert event.changes == ("not_before",)
+    detail = event.detail()
+    SCHEMA.validate(detail)
+    assert "jo@example.com" not in str(detail)
 
 
 def test_a_removal_by_time_to_live_is_a_deletion_by_dynamodb() -> None:
