@@ -61,7 +61,7 @@ def deploy_self_service(emulator: Endpoint, table: str, directory: Path) -> dict
     rules = directory / "deployed" / "Authorizer" / "authorizer" / "auth.toml"
     found = deploy_stack(emulator, "self-service", given, directory, rules)
     api = found["SelfServiceApiId"]
-    found["page"] = f"{rest_api_url(emulator, api, rest_api_stage(emulator, api))}/self-service/"
+    found["page"] = f"{rest_api_url(emulator, api, rest_api_stage(emulator, api))}/self-service"
     permit_sign_in(emulator, found["page"])
     return found
 

@@ -18,24 +18,36 @@ def _door(_state: State, tab: Tab) -> None:
     expect(tab.page.locator("#door")).to_be_visible()
 
 
+def _two_providers(state: State, tab: Tab) -> None:
+    state.providers = 2
+    tab.open()
+    expect(tab.button("Sign in with Partner")).to_be_visible()
+
+
+def _no_provider(state: State, tab: Tab) -> None:
+    state.providers = 0
+    tab.open()
+    expect(tab.text("No sign-in is configured")).to_be_visible()
+
+
 def _refused(state: State, tab: Tab) -> None:
     state.sign_in = "access_denied"
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("refused the sign-in")).to_be_visible()
+    expect(tab.text("refused the sign-in")).to_be_visible()
 
 
 def _signed_out(state: State, tab: Tab) -> None:
     _listed(state, tab)
     tab.button("Sign out").click()
-    expect(tab.page.get_by_text("You are signed out of this page")).to_be_visible()
+    expect(tab.text("You are signed out of this page")).to_be_visible()
 
 
 def _forbidden(state: State, tab: Tab) -> None:
     state.fail("GET", "me", Fault(403, "forbidden", "This account belongs to no customer."))
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("This account cannot manage API keys")).to_be_visible()
+    expect(tab.text("This account cannot manage API keys")).to_be_visible()
 
 
 def _waiting(state: State, tab: Tab) -> None:
@@ -113,13 +125,13 @@ def _all_ended(state: State, tab: Tab) -> None:
 def _unavailable(state: State, tab: Tab) -> None:
     state.fail("GET", "keys", UNAVAILABLE)
     tab.arrive()
-    expect(tab.page.get_by_text("Nothing was changed")).to_be_visible()
+    expect(tab.text("Nothing was changed")).to_be_visible()
 
 
 def _too_many(state: State, tab: Tab) -> None:
     state.fail("GET", "keys", Fault(429, "", retry_after=20))
     tab.arrive()
-    expect(tab.page.get_by_text("Try again in 20 seconds")).to_be_visible()
+    expect(tab.text("Try again in 20 seconds")).to_be_visible()
 
 
 def _create(state: State, tab: Tab) -> None:
@@ -151,28 +163,28 @@ def _create_refused(state: State, tab: Tab) -> None:
     wrong = ("scopes", "You no longer have the scope reports:read. Choose others.")
     state.fail("POST", "keys", Fault(400, "scope_not_permitted", "A scope is not permitted.", (wrong,)))
     tab.button("Create key", "#create").click()
-    expect(tab.page.get_by_text("You no longer have")).to_be_visible()
+    expect(tab.text("You no longer have")).to_be_visible()
 
 
 def _create_unavailable(state: State, tab: Tab) -> None:
     _create(state, tab)
     state.fail("POST", "keys", UNAVAILABLE)
     tab.button("Create key", "#create").click()
-    expect(tab.page.get_by_text("Nothing was changed")).to_be_visible()
+    expect(tab.text("Nothing was changed")).to_be_visible()
 
 
 def _create_offline(state: State, tab: Tab) -> None:
     _create(state, tab)
     tab.page.context.set_offline(True)
     tab.button("Create key", "#create").click()
-    expect(tab.page.locator("#create").get_by_text("You are offline")).to_be_visible()
+    expect(tab.text("You are offline", "#create")).to_be_visible()
 
 
 def _create_unknown(state: State, tab: Tab) -> None:
     _create(state, tab)
     state.fail("POST", "keys", Fault(504, after=True))
     tab.button("Create key", "#create").click()
-    expect(tab.page.locator("#create").get_by_text("It is not known")).to_be_visible()
+    expect(tab.text("It is not known", "#create")).to_be_visible()
 
 
 def _session(state: State, tab: Tab) -> None:
@@ -216,6 +228,8 @@ def _end_wrong(state: State, tab: Tab) -> None:
 
 STATES: Final[Mapping[str, Reach]] = {
     "signed-out-at-first": _door,
+    "two-providers": _two_providers,
+    "no-provider": _no_provider,
     "refused-by-the-provider": _refused,
     "signed-out": _signed_out,
     "forbidden": _forbidden,

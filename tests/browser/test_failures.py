@@ -29,7 +29,7 @@ def test_what_was_typed_is_kept_over_a_new_sign_in(state: State, tab: Tab) -> No
     _typed(tab)
     state.end_sessions()
     tab.button("Create key", "#create").click()
-    expect(tab.page.get_by_text("Your session has ended.")).to_be_visible()
+    expect(tab.text("Your session has ended.")).to_be_visible()
     tab.button("Sign in again").click()
     _is_typed(tab)
     assert "draft" not in tab.stored()
@@ -50,7 +50,7 @@ def test_what_one_user_typed_is_not_shown_to_another(state: State, tab: Tab) -> 
     tab.button("Create key", "#create").click()
     state.user = BEA
     tab.button("Sign in again").click()
-    expect(tab.page.get_by_text("bea@example.com")).to_be_visible()
+    expect(tab.text("bea@example.com")).to_be_visible()
     expect(tab.page.locator("#none")).to_be_visible()
     expect(tab.page.locator("#create")).to_be_hidden()
     assert "Nightly report" not in tab.stored() + tab.page.content()
@@ -66,14 +66,14 @@ def test_a_session_that_ends_before_a_key_is_ended_comes_back_to_that_key(state:
     tab.button("Sign in again").click()
     expect(tab.page.get_by_label("to confirm")).to_have_value(key["hint"])
     tab.button("End key", "#end").click()
-    expect(tab.page.get_by_text("All your keys have ended.")).to_be_visible()
+    expect(tab.text("All your keys have ended.")).to_be_visible()
 
 
 def test_a_sign_in_that_is_too_old_for_changes_is_asked_for_anew(state: State, tab: Tab) -> None:
     _typed(tab)
     state.fail("POST", "keys", Fault(401, "sign_in_again", "Sign in again."))
     tab.button("Create key", "#create").click()
-    expect(tab.page.get_by_text("you must have signed in a short time ago")).to_be_visible()
+    expect(tab.text("you must have signed in a short time ago")).to_be_visible()
     state.sign_in = "form"
     tab.button("Sign in again").click()
     tab.page.wait_for_url(re.compile("prompt=login"))
@@ -212,7 +212,7 @@ def test_an_account_that_may_not_manage_keys_can_be_changed(state: State, tab: T
     state.fail("GET", "me", Fault(403, "forbidden", "API keys are disabled for this account."))
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("API keys are disabled for this account.")).to_be_visible()
+    expect(tab.text("API keys are disabled for this account.")).to_be_visible()
     tab.button("Sign in with another account").click()
     expect(tab.page.locator("#none")).to_be_visible()
 

@@ -20,7 +20,7 @@ def test_a_new_key_is_shown_once_and_is_nowhere_after_it(state: State, tab: Tab)
     expect(tab.row("Nightly report")).to_be_visible()
     assert key not in tab.page.content()
     assert state.bodies == [{"description": "Nightly report", "scopes": [], "expires_in": "90d"}]
-    expect(tab.page.get_by_text("1 of 10 keys")).to_be_visible()
+    expect(tab.text("1 of 10 keys")).to_be_visible()
     expect(tab.button("Create key", "#room")).to_be_focused()
 
 
@@ -60,7 +60,7 @@ def test_the_longest_life_bounds_what_can_be_chosen(state: State, tab: Tab) -> N
     tab.page.get_by_label("Name").fill("Nightly report")
     tab.page.get_by_label("Last day").fill("2099-01-01")
     tab.button("Create key", "#create").click()
-    expect(tab.page.get_by_text("This is too late. A key lasts at most 45 days.")).to_be_visible()
+    expect(tab.text("This is too late. A key lasts at most 45 days.")).to_be_visible()
     assert state.bodies == []
 
 
@@ -156,7 +156,7 @@ def test_a_rolled_key_works_until_the_chosen_moment(state: State, tab: Tab) -> N
     key = state.add("Nightly report", scopes=["reports:read"])
     tab.arrive()
     tab.button("Roll Nightly report").click()
-    expect(tab.page.get_by_text("The old key works until")).to_be_visible()
+    expect(tab.text("The old key works until")).to_be_visible()
     tab.page.get_by_label("The old key ends").select_option("3d")
     tab.button("Roll key", "#roll").click()
     tab.secret()
@@ -190,11 +190,11 @@ def test_a_key_ends_after_its_beginning_was_typed(state: State, tab: Tab) -> Non
     assert ("DELETE", f"keys/{key['key_id']}") not in state.requests
     tab.page.get_by_label("to confirm").fill(key["hint"])
     tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_text("All your keys have ended.")).to_be_visible()
+    expect(tab.text("All your keys have ended.")).to_be_visible()
     expect(tab.page.get_by_role("status")).to_have_text("Nightly report has ended.")
     expect(tab.page.locator("#title")).to_be_focused()
     assert ("DELETE", f"keys/{key['key_id']}") in state.requests
-    expect(tab.page.get_by_text("0 of 10 keys")).to_be_visible()
+    expect(tab.text("0 of 10 keys")).to_be_visible()
 
 
 def test_at_the_limit_the_button_says_why(state: State, tab: Tab) -> None:
@@ -233,7 +233,7 @@ def test_names_are_text_whatever_they_contain(state: State, tab: Tab) -> None:
     tab.arrive()
     assert tab.page.locator("#live-keys td.name bdi").all_inner_texts() == names[::-1]
     tab.button(f"End {names[0]}").click()
-    expect(tab.page.locator("#end").get_by_text(names[0])).to_be_visible()
+    expect(tab.text(names[0], "#end")).to_be_visible()
 
 
 def test_the_form_can_be_used_by_keyboard_alone(state: State, tab: Tab) -> None:
@@ -252,3 +252,10 @@ def test_the_form_can_be_used_by_keyboard_alone(state: State, tab: Tab) -> None:
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("#secret")).to_be_hidden()
     assert key not in tab.page.content()
+
+
+def test_a_clock_that_is_wrong_ends_no_key(state: State, tab: Tab) -> None:
+    state.add("Nightly report", ends_in=10 * DAY)
+    tab.page.clock.install(time=datetime.now().astimezone() + timedelta(days=30))
+    tab.arrive()
+    expect(tab.row("Nightly report")).to_contain_text("in 10 days")

@@ -83,14 +83,14 @@ def test_back_to_the_provider_and_forward_again_ends_at_the_keys(state: State, t
 
 def test_an_address_with_a_code_of_somebody_else_signs_nobody_in(state: State, tab: Tab) -> None:
     tab.page.goto(f"{tab.address}?code=stolen&state=made-up")
-    expect(tab.page.get_by_text("was started in another window")).to_be_visible()
+    expect(tab.text("was started in another window")).to_be_visible()
     assert state.exchanges == []
     assert tab.page.url == tab.address
 
 
 def test_an_error_in_an_address_of_somebody_else_is_not_shown(tab: Tab) -> None:
     tab.page.goto(f"{tab.address}?error=x&error_description=Call+0900-1234&state=made-up")
-    expect(tab.page.get_by_text("was started in another window")).to_be_visible()
+    expect(tab.text("was started in another window")).to_be_visible()
     expect(tab.page.get_by_text("0900")).to_have_count(0)
 
 
@@ -101,7 +101,7 @@ def test_an_answer_of_another_issuer_is_not_used(state: State, tab: Tab) -> None
         tab.button("Sign in").click()
     asked = parse_qs(urlsplit(request.value.url).query)
     tab.page.goto(f"{tab.address}?code=x&iss=https://evil.example&state={asked['state'][0]}")
-    expect(tab.page.get_by_text("another sign-in service")).to_be_visible()
+    expect(tab.text("another sign-in service")).to_be_visible()
     assert state.exchanges == []
 
 
@@ -109,8 +109,8 @@ def test_a_refusal_of_the_provider_is_shown_and_the_next_sign_in_can_be_another_
     state.sign_in = "access_denied"
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("Example refused the sign-in.")).to_be_visible()
-    expect(tab.page.get_by_text("The administrator does not permit this.")).to_be_visible()
+    expect(tab.text("Example refused the sign-in.")).to_be_visible()
+    expect(tab.text("The administrator does not permit this.")).to_be_visible()
     state.sign_in = "form"
     tab.button("Sign in").click()
     assert _asked(tab)["prompt"] == ["login"]
@@ -120,7 +120,7 @@ def test_a_code_that_the_provider_does_not_accept_is_explained(tab: Tab) -> None
     tab.page.route("**/token", lambda route: route.continue_(post_data="code=x&code_verifier=y"))
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("did not complete the sign-in")).to_be_visible()
+    expect(tab.text("did not complete the sign-in")).to_be_visible()
     expect(tab.button("Sign in")).to_be_visible()
 
 
@@ -128,7 +128,7 @@ def test_a_provider_that_does_not_answer_is_explained(tab: Tab) -> None:
     tab.page.route("**/token", lambda route: route.abort())
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("Example cannot be reached")).to_be_visible()
+    expect(tab.text("Example cannot be reached")).to_be_visible()
 
 
 def test_a_token_that_the_api_refuses_does_not_lead_to_endless_sign_ins(state: State, tab: Tab) -> None:
@@ -136,7 +136,7 @@ def test_a_token_that_the_api_refuses_does_not_lead_to_endless_sign_ins(state: S
         state.fail("GET", "me|keys", Fault(401))
     tab.open()
     tab.button("Sign in").click()
-    expect(tab.page.get_by_text("this API does not accept the sign-in")).to_be_visible()
+    expect(tab.text("this API does not accept the sign-in")).to_be_visible()
     tab.page.reload()
     expect(tab.button("Sign in")).to_be_visible()
     assert len(state.exchanges) == 1
@@ -146,7 +146,7 @@ def test_after_a_sign_out_nothing_is_left_and_the_provider_asks_who_it_is(state:
     state.add("Nightly report")
     tab.arrive()
     tab.button("Sign out").click()
-    expect(tab.page.get_by_text("You are signed out of this page.")).to_be_visible()
+    expect(tab.text("You are signed out of this page.")).to_be_visible()
     assert "Nightly report" not in tab.page.content()
     assert tab.stored() == '[{},{},""]'
     state.sign_in = "form"
@@ -172,3 +172,13 @@ def test_no_other_site_can_frame_the_page(tab: Tab) -> None:
     tab.page.wait_for_timeout(300)
     assert [frame.url for frame in tab.page.frames[1:]] == ["chrome-error://chromewebdata/"]
     tab.complaints.clear()
+
+
+def test_each_provider_has_a_button_and_is_asked_by_it(state: State, tab: Tab) -> None:
+    state.providers = 2
+    tab.open()
+    tab.button("Sign in with Partner").click()
+    expect(tab.page.locator("#none")).to_be_visible()
+    tab.page.reload()
+    expect(tab.page.locator("#none")).to_be_visible()
+    assert len(state.exchanges) == 2

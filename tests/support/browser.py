@@ -61,6 +61,10 @@ class Tab:
     def button(self, name: str, place: str = "body") -> Any:
         return self.page.locator(place).get_by_role("button", name=name, exact=True)
 
+    def text(self, text: str, place: str = "body") -> Any:
+        """The element with this text. The live region, which repeats some texts, is the last element."""
+        return self.page.locator(place).get_by_text(text).first
+
     def row(self, name: str) -> Any:
         return self.page.get_by_role("row").filter(has_text=name)
 

@@ -60,8 +60,8 @@ class State:
     """What the server has, and how it behaves. Times are in seconds since 1970.
 
     `faults`: by method and pattern of the path, as often as they are there. `hold`, `hold_token`: requests to the API
-    and to the token endpoint wait until it is set.
-    `sign_in`: how the provider answers: "form", "silent" or an OAuth error. `requests`: those to the API.
+    and to the token endpoint wait until it is set. `providers`: how many there are. `sign_in`: how they answer: "form",
+    "silent" or an OAuth error. `requests`: those to the API.
     """
 
     user: User = ADA
@@ -76,6 +76,7 @@ class State:
     plan: dict[str, Any] | None = None
     records_use: bool = True
     sign_in: str = "silent"
+    providers: int = 1
     faults: list[tuple[str, str, Fault]] = field(default_factory=list)
     hold: Event = field(default_factory=Event)
     hold_token: Event = field(default_factory=Event)
@@ -156,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/token":
             self._token({name: values[0] for name, values in parse_qs(self._content.decode()).items()})
         elif url.path == f"{STAGE}/self-service":
-            answer = page("Example Ltd", self.providers)
+            answer = page("Example Ltd", self.providers[: self.state.providers])
             self._send(200, answer.body.encode(), answer.headers)
         elif url.path.startswith(f"{STAGE}/self-service/"):
             self._api(method, url.path.removeprefix(f"{STAGE}/self-service/"), parse_qs(url.query))
@@ -329,7 +330,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(state: State, port: int = 0, providers: int = 1) -> Iterator[str]:
+def serving(state: State, port: int = 0) -> Iterator[str]:
     """Serve the page, the API and the provider. Yield the page's address."""
 
     class Handler(_Handler):
@@ -340,7 +341,7 @@ def serving(state: State, port: int = 0, providers: int = 1) -> Iterator[str]:
         origin = f"http://127.0.0.1:{server.server_port}"
         one = SignIn("Example", origin, f"{origin}/authorize", f"{origin}/token", "the-page", "openid profile")
         Handler.origin = origin
-        Handler.providers = tuple(replace(one, name=name) for name in ("Example", "Partner")[:providers])
+        Handler.providers = tuple(replace(one, name=name) for name in ("Example", "Partner"))
         thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
@@ -410,6 +411,6 @@ def sample(state: State) -> State:
 
 
 if __name__ == "__main__":
-    with serving(sample(State()), 8765, 1) as address:
+    with serving(sample(State()), 8765) as address:
         print(address, flush=True)  # noqa: T201
         Event().wait()
