@@ -123,6 +123,7 @@ def run(rules: Path, template: Path | None, parameters: str, keys: Path | None, 
             if template:
                 with step(f"sam deploy {template}"):
                     own = own_api.deploy(system.emulator, template, given.own, DIRECTORY)
+                _write_outputs(system, own)
             print(calls.screen(system, calls.answers(system), files, rules, own), flush=True)
             if own or rules != AUTH_FILE:
                 _rehearse(system, own)
@@ -179,6 +180,8 @@ def env() -> int:
         if name.startswith("AWS_"):
             print(f"export {name}={shlex.quote(value)}")
     print(f'export PATH={shlex.quote(bins)}:"$PATH"')
+    if "own_api_url" in outputs:
+        print(f"export OWN_API_URL={shlex.quote(outputs['own_api_url'])}")
     print('# In bash or zsh: eval "$(make -s env)"')
     return 0
 
@@ -241,11 +244,17 @@ def only_one() -> Iterator[None]:
 @contextmanager
 def _outputs(system: System) -> Iterator[None]:
     """Write the outputs, and remove them when the system ends."""
-    write_private(OUTPUTS, json.dumps(system.outputs(), indent=2) + "\n")
+    _write_outputs(system)
     try:
         yield
     finally:
         OUTPUTS.unlink(missing_ok=True)
+
+
+def _write_outputs(system: System, own: Sequence[Api] = ()) -> None:
+    """`own_api_url`: the base URL of the first API of one's own, if there is one."""
+    outputs = system.outputs() | ({"own_api_url": own[0].url} if own else {})
+    write_private(OUTPUTS, json.dumps(outputs, indent=2) + "\n")
 
 
 def _show_decisions(system: System, rules: Path, own: Sequence[Api], others: Deploying) -> None:

@@ -32,7 +32,11 @@ STARTS_IT: Final = re.compile(r"^make run$", re.MULTILINE)
 RUNTIME: Final = load(Path("template.yaml"))["Parameters"]["PythonRuntime"]["Default"]
 DEPLOYS: Final = re.compile(r"^sam (?:build|deploy)|--stack multi-auth\b", re.MULTILINE)
 
-COMMANDS = {page: [block for block in blocks(page) if block.language == "sh"] for page in PAGES}
+OF_THEIR_OWN: Final = frozenset([Path("docs/tutorial.md")])
+"""Pages with a test of their own: tests/e2e/test_tutorial.py."""
+COMMANDS = {
+    page: [block for block in blocks(page) if block.language == "sh"] for page in PAGES if page not in OF_THEIR_OWN
+}
 PASTED = [page for page, commands in COMMANDS.items() if any(not block.not_run for block in commands)]
 
 

@@ -1,13 +1,9 @@
 """docs/rehearse.md as it stands: `make run` with one's own rules, API and keys, in a checkout of its own."""
 
 import json
-import os
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Final
 
 import pytest
@@ -15,54 +11,20 @@ import pytest
 from local import environment
 from tests.docs.pages import blocks
 from tests.support.checkout import copy_checkout
+from tests.support.terminal import Terminal
 
 PAGE: Final = Path("docs/rehearse.md")
-SECONDS: Final = 300
-
-
-class Rehearsal:
-    """The running block of the page, in its checkout."""
-
-    def __init__(self, folder: Path, process: "subprocess.Popen[str]") -> None:
-        self.folder = folder
-        self.process = process
-        self.lines: list[str] = []
-        Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(iter(self.process.stdout.readline, ""))
-
-    def until(self, text: str, after: int = 0) -> str:
-        """What it has printed after that many lines, once the text is in it."""
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            printed = "".join(self.lines[after:])
-            if text in printed:
-                return printed
-            time.sleep(0.05)
-        pytest.fail(f"{text!r} was not printed: {''.join(self.lines)}", pytrace=False)
 
 
 @pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """The running block of the page, in its checkout."""
     folder = tmp_path_factory.mktemp("rehearse") / "checkout"
     copy_checkout(Path.cwd(), folder)
     (block,) = (block.text for block in blocks(PAGE) if block.language == "sh")
-    with subprocess.Popen(
-        ["bash", "-ec", block],  # noqa: S607
-        cwd=folder,
-        env=environment.download(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield Rehearsal(folder, process)
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(60)
+    with Terminal.running(folder) as terminal:
+        terminal.paste(block, until="Each decision")
+        yield terminal
 
 
 def row(printed: str, route: str, caller: str) -> list[str]:
@@ -71,7 +33,7 @@ def row(printed: str, route: str, caller: str) -> list[str]:
     return [line[0], *line.partition(f" {caller} ")[2].split(maxsplit=1)]
 
 
-def test_the_screen_shows_each_route_with_each_credential_and_what_the_rules_say(rehearsal: Rehearsal) -> None:
+def test_the_screen_shows_each_route_with_each_credential_and_what_the_rules_say(rehearsal: Terminal) -> None:
     printed = rehearsal.until("Each decision")
     assert "an API key: 200" in printed
     assert row(printed, "POST /reports", "no credential") == [" ", "401", "refused: no credential"]
@@ -82,7 +44,7 @@ def test_the_screen_shows_each_route_with_each_credential_and_what_the_rules_say
     assert "imported: 1" in printed
 
 
-def test_its_environment_is_what_keys_needs_in_another_terminal(rehearsal: Rehearsal) -> None:
+def test_its_environment_is_what_keys_needs_in_another_terminal(rehearsal: Terminal) -> None:
     rehearsal.until("Each decision")
     script = 'eval "$(make -s env)"; cd /; keys list --stack multi-auth-local --output json'
     done = subprocess.run(
@@ -96,7 +58,7 @@ def test_its_environment_is_what_keys_needs_in_another_terminal(rehearsal: Rehea
     assert {key["consumer"] for key in json.loads(done.stdout)} == {"acme", "globex"}
 
 
-def test_a_changed_file_is_loaded_and_one_with_mistakes_is_not(rehearsal: Rehearsal) -> None:
+def test_a_changed_file_is_loaded_and_one_with_mistakes_is_not(rehearsal: Terminal) -> None:
     rehearsal.until("Each decision")
     file = rehearsal.folder / "mine.toml"
     right, before = file.read_text(encoding="utf-8"), len(rehearsal.lines)
