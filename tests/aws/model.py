@@ -187,9 +187,11 @@ class Request:
             return problem(401)
         if key and "0.0.0.0/0" not in key.networks:
             return problem(403)
+        given = self._permitted(method, path, key)
         if key:
-            model.access_log.append({"keyId": key.key_id, "credential": "api_key", "requestId": f"r-{key.key_id}"})
-        return self._permitted(method, path, key)
+            line = {"keyId": key.key_id, "credential": "api_key", "requestId": f"r-{key.key_id}"}
+            model.access_log.append(line | {"status": str(given.status)})
+        return given
 
     def _permitted(self, method: str, path: str, key: Key | None) -> Answer:
         if path == "/reports":
@@ -219,6 +221,7 @@ class Model:
         self.table_is_missing = False
         self.concurrency = 1
         self.ttl, self.key_cache = TTL, KEY_CACHE
+        self.last_day = "2027-01-15"
         self.alone_table = "own"
         self.release = ""
         self.sample = Request(self, self.main_table)
@@ -252,9 +255,17 @@ class Model:
     def keys(self, command: str, *arguments: str, stack: Stack | None = None) -> Any:
         if command == "doctor":
             return self.doctor
+        if command == "usage":
+            return self.usage(arguments[1])
         (key,) = [each for each in self.keys_by_text.values() if each.key_id == arguments[0]]
         key.revoked_at = self.place.seconds
         return {}
+
+    def usage(self, key_id: str) -> Any:
+        classes = [f"{line['status'][0]}xx" for line in self.log_lines("access") if line["keyId"] == key_id]
+        counts = {name: classes.count(name) for name in ("2xx", "4xx")}
+        row = {**counts, "day": "2027-01-15", "last_used": f"{self.last_day}T08:00:00Z"}
+        return {"requests": len(classes), "rows": [row]}
 
     def decide(self, token: str, key: Key) -> bool:
         """The cached decision, or a new one with its line in the log."""

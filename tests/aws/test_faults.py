@@ -73,6 +73,16 @@ def first_header_counts(model: Model) -> None:
     model.sample.send = lambda method, path, headers=(): send(method, path, list(headers)[:1])  # type: ignore[method-assign]
 
 
+def other_log_status(status: str) -> Fault:
+    """Every line of the access log has this status."""
+
+    def put(model: Model) -> None:
+        kept = model.log_lines
+        setting(log_lines=lambda group: [{**line, "status": status} for line in kept(group)])(model)
+
+    return put
+
+
 def log_line(text: Callable[[Model], str]) -> Fault:
     """Something is logged that must not be."""
 
@@ -139,6 +149,9 @@ FAULTS: list[tuple[str, str, Fault]] = [
         "another request ID",
         setting(decisions=lambda *_: [{"request_id": "other"}]),
     ),
+    ("keys_usage_counts_each_request_by_class", "no line", setting(log_lines=lambda _group: [])),
+    ("keys_usage_counts_each_request_by_class", "every request is accepted", other_log_status("200")),
+    ("keys_usage_counts_each_request_by_class", "another time zone", setting(last_day="2027-01-14")),
     ("doctor_finds_no_fault", "it finds one", setting(doctor=[{"check": "table", "state": "wrong", "detail": "none"}])),
     ("an_outage_is_503_for_its_own_kind_of_credential", "401", other_status(503, 401)),
     ("an_outage_is_503_for_its_own_kind_of_credential", "500", other_status(503, 500)),

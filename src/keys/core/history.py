@@ -42,7 +42,7 @@ class Event:
 
     def to_map(self) -> dict[str, Any]:
         """The members that have a value, as they are stored."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
 
 History = tuple[Event, ...]

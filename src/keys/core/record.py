@@ -110,8 +110,8 @@ class Record:
 
     def to_item(self) -> dict[str, AttributeValueTypeDef]:
         """The item in DynamoDB's format. None and empty values are omitted."""
-        record = dataclasses.replace(self, version=self._number)
-        values = ((each, getattr(record, each.name)) for each in self.fields())
+        number = self._number
+        values = ((each, number if each.name == "version" else getattr(self, each.name)) for each in self.fields())
         return {
             each.attribute: each.form.store(value)
             for each, value in values
@@ -251,10 +251,8 @@ class Key(Record):
         """The TTL of the item, or None. The item of an imported key is kept: without it, importing the same file again
         would restore the key.
         """
-        if self.is_imported:
-            return None
         end = self.revoked_at if self.revoked_at is not None else self.expires_at
-        return None if end is None else end + RETENTION_SECONDS
+        return None if end is None or self.is_imported else end + RETENTION_SECONDS
 
     @property
     def end_day(self) -> str | None:
@@ -264,10 +262,10 @@ class Key(Record):
 
     def to_item(self) -> dict[str, AttributeValueTypeDef]:
         found = Record.to_item(self)
-        if self.delete_after is not None:
-            found["delete_after"] = {"N": str(self.delete_after)}
-        if self.end_day is not None:
-            found["end_day"] = {"S": self.end_day}
+        if (delete_after := self.delete_after) is not None:
+            found["delete_after"] = {"N": str(delete_after)}
+        if (end_day := self.end_day) is not None:
+            found["end_day"] = {"S": end_day}
         return found
 
     @classmethod
@@ -441,7 +439,7 @@ def new_key_id() -> str:
 @functools.lru_cache(maxsize=1_000)
 def imported_key_id(digest: str) -> str:
     """The key ID of an imported key. It is derived from the digest, so that an import can be repeated."""
-    number = int(digest, 16)
+    number = int(digest, 16) % len(ALPHABET) ** _ID_LENGTH
     characters = []
     for _ in range(_ID_LENGTH):
         number, position = divmod(number, len(ALPHABET))

@@ -163,7 +163,8 @@ def resolve(
         prefix = parameters.get("ApiKeyPrefix", DEFAULT_PREFIX)
         imported = parameters.get("AcceptImportedKeys") == "true"
     found = Resolved(
-        Table(client("dynamodb"), name, *([sleep] if sleep else [])),
+        # `keys.core` writes by its own types. botocore's check of them takes a quarter of the time of an import.
+        Table(client("dynamodb", config=_config(parameter_validation=False)), name, *([sleep] if sleep else [])),
         prefix and fields.check_prefix(prefix),
         imported if target.accept_imported is None else target.accept_imported,
         functools.partial(_who, client, target.profile or env.get("AWS_PROFILE")),

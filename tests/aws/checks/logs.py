@@ -1,6 +1,6 @@
 """What the logs have, what they must not have, and what `keys doctor` reads from them."""
 
-from typing import Final
+from typing import Any, Final
 
 from tests.aws.check import Failed, Skipped, check, expect
 from tests.aws.deployed import LOG_ATTEMPTS, Deployed
@@ -58,6 +58,38 @@ def the_access_log_names_the_key_of_each_request(deployed: Deployed) -> None:
     request_ids = {line["request_id"] for line in deployed.decisions(created["key_id"], 1)}
     if not request_ids & {line.get("requestId") for line in lines}:
         raise Failed("no line has the request ID of the decision")
+
+
+@check(
+    "docs/usage.md",
+    "The commands read the access logs of your APIs, which name the key of every request, also of those from the "
+    "authorizer cache.",
+    needs=(
+        "apigateway:GET",
+        "lambda:GetPolicy",
+        "logs:DescribeLogGroups",
+        "logs:GetQueryResults",
+        "logs:StartQuery",
+    ),
+)
+def keys_usage_counts_each_request_by_class(deployed: Deployed) -> None:
+    if "AccessLogGroup" not in deployed.main.outputs:
+        raise Skipped("the account has no role for API Gateway's logs (ApiGatewayLogRole=Existing)")
+    created = deployed.create_key()
+    for number in range(4):
+        path, method = ("/reports", "POST") if number == 3 else ("/me", "GET")
+        deployed.sample.bearer(created["key"], path, method)
+    found: dict[str, Any] = {}
+    # Insights finds a line some minutes after it was written.
+    for _attempt in range(METRIC_ATTEMPTS):
+        deployed.place.sleep(deployed.place.log_seconds)
+        found = deployed.keys("usage", "--key", created["key_id"], "--from-log", "--by", "day")
+        if found["requests"] >= 4:
+            break
+    counts = {name: sum(row[name] for row in found["rows"]) for name in ("2xx", "4xx")}
+    expect("requests by class of status", counts, {"2xx": 3, "4xx": 1})
+    if any(row["last_used"] is None or not row["last_used"].startswith(row["day"]) for row in found["rows"]):
+        raise Failed("the last use of a day is not on this day")
 
 
 @check(

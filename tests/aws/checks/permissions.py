@@ -22,6 +22,8 @@ def _values(deployed: Deployed) -> dict[str, str]:
         "Table": deployed.main.outputs["ApiKeysTableName"],
         "Function": deployed.main.outputs["AuthorizerFunctionName"],
         "LogGroup": deployed.main.outputs["AuthorizerLogGroup"],
+        # Without an access log, the policy of its reader is checked for a name that an access log could have.
+        "AccessLogGroup": deployed.main.outputs.get("AccessLogGroup", f"{deployed.main.name}-AccessLogs-EXAMPLE"),
         "Prefix": "multi-auth-",
         "Boundary": f"arn:{partition}:iam::{account}:policy/multi-auth-boundary",
     }
