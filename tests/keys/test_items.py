@@ -23,7 +23,7 @@ from tests.support.keys_command import NOW, KeysCommand
 
 LONG_NUMBER = "1" * 40
 OTHER_KINDS: list[dict[str, Any]] = [
-    {"pk": {"S": "subject#1"}, "consumer": {"S": "acme"}, "key_id": {"S": "key_1a2B3c4D5e6F7g8H"}},
+    {"pk": {"S": "group#1"}, "consumer": {"S": "acme"}, "key_id": {"S": "key_1a2B3c4D5e6F7g8H"}},
     {"pk": {"S": "team#1"}, "name": {"S": "acme"}},
     {"pk": {"S": "deny#1"}, "expires_at": {"N": "1"}},
     {"pk": {"S": "notices#done"}, "day": {"S": "2027-01-01"}},

@@ -13,8 +13,9 @@ MAY_IMPORT = {
     "core": {"core"},
     "transfer": {"core", "transfer"},
     "leak": {"core", "leak"},
-    "deployment": {"core", "deployment"},
-    "cli": {"core", "transfer", "leak", "deployment", "cli"},
+    "plans": {"core", "plans"},
+    "deployment": {"core", "plans", "deployment"},
+    "cli": {"core", "transfer", "leak", "plans", "deployment", "cli"},
 }
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if path.parent != ROOT)
 

@@ -11,7 +11,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -242,6 +242,7 @@ def _ref(text: str) -> str:
 DURATION: Final = Parsed("duration", fields.parse_duration)
 LIFETIME: Final = Parsed("duration", _lifetime)
 NAME: Final = Parsed("name", fields.check_name)
+PLAN: Final = Parsed("name", fields.check_plan)
 DESCRIPTION: Final = Parsed("text", fields.check_description)
 REF: Final = Parsed("key_id", _ref)
 PREFIX: Final = Parsed("text", fields.check_prefix)
@@ -250,6 +251,10 @@ reason_option: Final = click.option("--reason", type=DESCRIPTION, help="The reas
 from_log_option: Final = click.option(
     "--from-log", is_flag=True, help="Read the access logs, also if there is a stack of usage."
 )
+plan_option: Final = click.option(
+    "--plan", type=PLAN, help="The plan: the name that usage plans have in the tag multi-auth:plan."
+)
+no_plan_option: Final = click.option("--no-plan", is_flag=True, help="Take it off its plan.")
 yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
@@ -279,12 +284,12 @@ def tag_options(help_text: str) -> Callable[[Callable[..., T]], Callable[..., T]
 
 
 def given_options(
-    record: type[Record], *, changes: bool = False, **help_texts: str
+    record: type[Record], *, changes: bool = False, others: Collection[str] = (), **help_texts: str
 ) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Add an option for each field that an operator can give, and pass the values that were given as `given`.
 
-    `changes`: the values replace those of an existing record, so `--clear-tags` is added. `help_texts`: by field, help
-    that differs from that of its declaration.
+    `changes`: the values replace those of an existing record, so `--clear-tags` is added. `others`: parameters that are
+    a change too. `help_texts`: by field, help that differs from that of its declaration.
     """
     declared = [each for each in record.fields() if each.given]
 
@@ -296,8 +301,8 @@ def given_options(
                 if "tags" in given:
                     raise BadInput("Specify --tag or --clear-tags, not both. --tag replaces all existing tags.")
                 given["tags"] = {}
-            if changes and not given:
-                names = (f"--{_option(each)}" for each in declared)
+            if changes and not given and not any(values.get(name) for name in others):
+                names = (f"--{name.replace('_', '-')}" for name in (*map(_option, declared), *others))
                 raise BadInput(f"There is no change. Specify {', '.join(names)} or --clear-tags.")
             return function(*args, given=given, **values)
 

@@ -10,10 +10,20 @@ from typing import Any, TypeVar
 
 import click
 
-from keys.cli import output
+from keys.cli import output, plan_commands
 from keys.cli.app import App
-from keys.cli.commands import NAME, Group, given_options, reason_option, tag_options, yes_option
+from keys.cli.commands import (
+    NAME,
+    Group,
+    given_options,
+    no_plan_option,
+    plan_option,
+    reason_option,
+    tag_options,
+    yes_option,
+)
 from keys.cli.exits import Exit
+from keys.cli.plan_commands import plan_choice
 from keys.cli.progress import counting
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.consumers import COPIED
@@ -21,6 +31,7 @@ from keys.core.record import Consumer
 from keys.core.schema import iso
 from keys.core.table import Report
 from keys.deployment.words import plural
+from keys.plans import holders
 
 T = TypeVar("T")
 
@@ -86,19 +97,28 @@ def show(app: App, name: str) -> Result:
 @given_options(
     Consumer,
     changes=True,
+    others=("plan", "no_plan"),
     data="The new data of the consumer and of all its keys.",
     networks='The networks from which its keys are accepted, beside their own. "": any. Replaces the existing ones.',
     tags="A new tag, which replaces all existing tags. Repeatable.",
 )
+@plan_option
+@no_plan_option
 @reason_option
 @click.pass_obj
-def update(app: App, name: str, given: dict[str, Any], reason: str | None) -> Result:
+def update(app: App, name: str, given: dict[str, Any], plan: str | None, no_plan: bool, reason: str | None) -> Result:
     """Change fields of a consumer.
 
     The given tags replace all existing tags. New data replaces the data of all keys of the consumer, also of keys that
     were created with other data: the command reads the whole table to find them. If it is interrupted, run it again to
     change the remaining keys. New networks are copied to all keys in the same way; the networks of a key itself stay.
+
+    With --plan, API Gateway counts and limits the requests of the consumer by the usage plans of that name. The command
+    makes an API key of API Gateway for it, puts it on each of them, and then changes the keys. Nobody loses access
+    meanwhile. If the command fails, run it again. A changed plan begins with a new quota. See docs/limits.md.
     """
+    if plan or no_plan:
+        return _change_plan(app, name, given, plan_choice(plan, no_plan=no_plan), reason)
     app.require_reader(Consumer, given)
     told, change = _each_key(
         app, name, "Keys updated", lambda *reports: app.store.consumers.update(name, given, reason, *reports)
@@ -161,18 +181,44 @@ def delete(app: App, name: str, with_keys: bool, reason: str | None, yes: bool) 
     """Delete a consumer without keys, or a consumer and its keys.
 
     The consumer is disabled first, so that no key can be created for it. The command reads the whole table, so that no
-    key is missed.
+    key is missed. If the consumer has a plan, its API keys of API Gateway are removed too.
     """
     app.confirm(f"Delete {name}{' and all its keys' if with_keys else ''}?", yes=yes)
     told, count = _each_key(
         app,
         name,
         "Keys deleted",
-        lambda *reports: app.store.consumers.delete(name, with_keys, reason, *reports),
+        lambda keys, items: app.store.consumers.delete(
+            name, with_keys, reason, keys, items, before_removal=lambda made: plan_commands.remove(app, made)
+        ),
     )
     keys = f", with {plural(count, 'key')}" if count else ""
     text = f"{name} is deleted{keys}."
     return Result({"name": name, "deleted": True, "keys_deleted": count}, [text], told=told.done(text))
+
+
+def _change_plan(app: App, name: str, given: dict[str, Any], plan: str | None, reason: str | None) -> Result:
+    app.require_reader(Consumer, {**given, "plan": plan, "usage_key": plan})
+    plans, consumers = plan_commands.plans(app), app.store.consumers
+    holder = holders.of_consumer(consumers.find(name))
+    count = 0
+
+    def mark(plan: str | None, usage_key: str | None) -> bool:
+        nonlocal count
+        changes = {**given, "plan": plan, "usage_key": usage_key}
+        change = consumers.update(name, changes, reason, counter, counter.beside("Items checked"))
+        count = change.keys
+        return change.changed
+
+    with _telling(app, name) as told, counting("Keys updated", told.part("Keys updated")) as counter:
+        change = plans.assign(holder, plan, mark) if plan else plans.withdraw(holder, mark)
+    found = consumers.find(name)
+    data = {**found.to_json(), "keys_updated": count, **plan_commands.change_object(change)}
+    notes = plan_commands.change_notes(app, plans, holder, plan, change, f"{name} and its keys")
+    if not change.is_any:
+        return Result(data, notes=notes, exit=Exit.NO_EFFECT)
+    told.done(f"{name} is changed. {plural(count, 'key')} changed.")
+    return Result(data, [Fields([*output.consumer_fields(found), ("Keys updated", str(count))])], notes, told=told)
 
 
 def _set_enabled(app: App, name: str, enabled: bool, reason: str | None) -> Result:

@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "revoke": ("keys.cli.key_commands:revoke", "Revoke a key permanently."),
     "delete": ("keys.cli.key_commands:delete", "Delete a key and its history."),
     "consumer": ("keys.cli.consumer_commands:consumer", "Manage consumers, the holders of keys."),
+    "subject": ("keys.cli.subject_commands:subject", "End, disable and limit the subjects of JWTs."),
+    "plan": ("keys.cli.plan_commands:plan", "Show usage plans, and complete and clean them up."),
     "usage": ("keys.cli.usage_commands:usage", "Show who used which key: requests, and the last use."),
     "report": ("keys.cli.table_commands:report", "Report every key, with who created and changed it."),
     "audit": ("keys.cli.events_commands:audit", "Show what happened to keys, also to deleted ones."),

@@ -17,7 +17,7 @@ import click
 from keys.core import fields as values
 from keys.core import schema
 from keys.core.history import Event
-from keys.core.record import Consumer, Key, Record, State
+from keys.core.record import Consumer, Key, Record, State, Subject
 from keys.core.schema import Declaration, iso
 from keys.deployment.words import plural
 
@@ -163,6 +163,12 @@ def consumer_fields(consumer: Consumer) -> list[tuple[str, str | None]]:
     """A consumer as names and values for `print_fields`."""
     shown = {"enabled": ("State", None if consumer.enabled else "disabled")}
     return [*_record_fields(consumer, shown, set()), *history_fields(consumer)]
+
+
+def subject_fields(subject: Subject) -> list[tuple[str, str | None]]:
+    """A subject as names and values for `print_fields`."""
+    shown = {"enabled": ("State", "enabled" if subject.enabled else "disabled")}
+    return [*_record_fields(subject, shown, set()), *history_fields(subject)]
 
 
 def _record_fields(

@@ -13,6 +13,7 @@ class Code(Enum):
 
     # Input
     BOOLEAN_INVALID = "{name} must be true or false."
+    CLAIM_INVALID = "An issuer or subject must have 1 to {limit} bytes of visible characters."
     DATA_DUPLICATE = "The data has the member {member!r} twice."
     DATA_INVALID = "The data cannot be converted to JSON: {reason}."
     DATA_NOT_JSON = "The data is not valid JSON: {reason}."
@@ -59,6 +60,7 @@ class Code(Enum):
     KEY_NOT_FOUND = "There is no key {ref} in the table {table}."
     OWNER_NOT_FOUND = "No signed-in user has made keys for the owner {owner!r} of the issuer {issuer!r}."
     CONSUMER_NOT_FOUND = "There is no consumer {consumer!r} in the table {table}."
+    SUBJECT_NOT_FOUND = "There is no item of this subject in the table {table}."
     TABLE_NOT_FOUND = "The table {table} does not exist."
 
     # The state does not allow the change

@@ -95,6 +95,16 @@ def check_usage_key(text: str) -> str:
     return text
 
 
+def check_claim(text: str) -> str:
+    """The text, if it can be the issuer or the subject of a token.
+
+    :raises BadInput: it is empty, or has characters that are not printable, which the authorizer refuses.
+    """
+    if not text.isprintable() or not 1 <= len(text.encode()) <= MAX_CONTEXT_BYTES:
+        raise BadInput(Code.CLAIM_INVALID, limit=MAX_CONTEXT_BYTES)
+    return text
+
+
 def check_prefix(text: str) -> str:
     """The text, if it is a key prefix.
 

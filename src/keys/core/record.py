@@ -17,6 +17,7 @@ from authorizer.attributes import MalformedRecord
 from authorizer.key_record import KeyRecord, is_deleted, refusal
 from authorizer.owner import OWNER_PK, owner_pk
 from authorizer.refusal import Reason
+from authorizer.subject_record import SubjectRecord, subject_pk
 from keys.core import schema
 from keys.core.errors import MalformedItem
 from keys.core.fields import KEY_ID
@@ -36,6 +37,7 @@ DERIVED: Final = frozenset(["delete_after", "end_day"])
 """Attributes that are computed from others whenever a record is written."""
 
 _CONSUMER: Final = "consumer"
+_SUBJECT: Final = "subject"
 _ID_LENGTH = 16
 _HINT_CHARACTERS = 4
 _PREFIXED_HINT = re.compile(rf"(.+)_[0-9A-Za-z]{{{_HINT_CHARACTERS}}}")
@@ -371,6 +373,41 @@ class Owner(Consumer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject(Record):
+    """The subject of JWTs of one issuer. `not_before`: its tokens that were issued up to then are refused. `plan` and
+    `usage_key`: as in `Consumer`.
+    """
+
+    issuer: str = declared(schema.CLAIM)
+    subject: str = declared(schema.CLAIM)
+    enabled: bool = declared(schema.FLAG, True)
+    not_before: int | None = declared(schema.TIME, None, since="0.3.0", label="Ended")
+    plan: str | None = declared(schema.PLAN, None, since="0.3.0")
+    usage_key: str | None = declared(schema.USAGE_KEY, None, since="0.3.0", shown=False, compare=False)
+
+    @property
+    def pk(self) -> str:
+        return subject_pk(self.issuer, self.subject)
+
+    def to_item(self) -> dict[str, AttributeValueTypeDef]:
+        # Without `consumer` and `key_id`, the item is in no index.
+        return {"pk": {"S": self.pk}, **Record.to_item(self)}
+
+    @classmethod
+    def from_item(cls, item: Item) -> Subject:
+        """:raises MalformedItem: the item is not a subject's, or the authorizer cannot read it."""
+        pk = item["pk"].get("S", "")
+        issuer, subject = (schema.CLAIM.read(item.get(name, {})) for name in ("issuer", "subject"))
+        if not issuer or not subject or pk != subject_pk(issuer, subject):
+            raise MalformedItem("issuer or subject is missing, or differs from pk", pk)
+        try:
+            enabled = SubjectRecord.from_item(item).enabled
+        except MalformedRecord as error:
+            raise MalformedItem(str(error), pk) from None
+        return cls._read(item, issuer=issuer, subject=subject, enabled=enabled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted(Record):
     """The digest of a deleted imported key. It prevents that importing the same file again restores the key."""
 
@@ -390,7 +427,7 @@ class Deleted(Record):
         return cls(digest=digest, deleted_at=deleted_at, stored=item)
 
 
-KINDS: Final[Mapping[str, type[Record]]] = {_CONSUMER: Consumer, "owner": Owner}
+KINDS: Final[Mapping[str, type[Record]]] = {_CONSUMER: Consumer, "owner": Owner, _SUBJECT: Subject}
 """The kinds of items other than keys, by what stands before the `#` of their partition key."""
 
 

@@ -81,6 +81,7 @@ def _listed(parse: Callable[[Iterable[str]], frozenset[str]]) -> Callable[[str |
 
 
 TEXT: Final = Form(str, parse=fields.check_description)
+CLAIM: Final = Form(str, parse=fields.check_claim)
 NAME: Final = Form(str, parse=fields.check_name)
 KEY_ID: Final = Form(str, parse=fields.check_key_id)
 HINT: Final = Form(str, parse=fields.check_hint)

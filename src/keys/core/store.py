@@ -16,11 +16,12 @@ from keys.core.history import Author, Event
 from keys.core.making import Created, Rolled, new_key
 from keys.core.owners import Owners
 from keys.core.record import DIGEST, Key, State, records
+from keys.core.subjects import Subjects
 from keys.core.table import Table
 
 
 class Store:
-    """The keys in a table. `consumers`: the consumers in it.
+    """The keys in a table. `consumers` and `subjects`: the consumers and the subjects of JWTs in it.
 
     `author` is recorded in the history of what is changed. `report` is called for items that the authorizer refuses,
     which lists leave out. `ref` is a key's ID or digest. A digest always identifies one key, since it is the partition
@@ -39,6 +40,7 @@ class Store:
         self._table = table
         self.consumers = Consumers(self._session)
         self.owners = Owners(self._session)
+        self.subjects = Subjects(self._session)
 
     def find(self, ref: str) -> Key:
         """:raises NotFound: there is no such key.

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from authorizer import api_key
 from authorizer.attributes import MalformedRecord
 from authorizer.authentication import Authenticator, authenticate
 from authorizer.bearer import MAX_LENGTH, bearer_token
-from authorizer.fetch import FetchError
+from authorizer.fetch import Fetch, FetchError, HttpsFetch
 from authorizer.identity import Identity
-from authorizer.jwks import KeyTimes, SigningKeys
-from authorizer.jwt_bearer import JwtAuthenticator, KeySource
+from authorizer.jwks import KeysUnavailable, KeyTimes, SigningKeys
+from authorizer.jwt_bearer import JwtAuthenticator, KeySource, UnverifiedToken
 from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
 from authorizer.refusal import Reason, Refusal
-from keys.core.errors import BadInput
+from authorizer.settings import Settings
+from keys.core.errors import BadInput, ServiceFailure
 
 if TYPE_CHECKING:
     from keys.core.table import Table
@@ -129,6 +130,45 @@ def verify_jwt(token: str, settings: JwtSettings, clock: Callable[[], float]) ->
     ]
     authenticator = JwtAuthenticator(providers, leeway_seconds=settings.leeway_seconds, clock=clock)
     return _verdict(token, authenticator, "The credential is not a JWT: it has no dot.")
+
+
+def subject_of(token: str, settings: Settings, clock: Callable[[], float], fetch: Fetch | None = None) -> Identity:
+    """The identity of a token that an identity provider of the settings signed. The token can have expired.
+
+    `fetch`: for the key sets; by default the authorizer's own.
+
+    :raises BadInput: the authorizer does not accept the token. The message does not quote it.
+    :raises ServiceFailure: the key set cannot be fetched.
+    """
+    if not settings.providers:
+        raise BadInput("No identity provider is configured, so the signature cannot be verified.")
+    times = KeyTimes(timeout=settings.jwks_timeout_seconds)
+    try:
+        providers: list[tuple[Provider, KeySource]] = [
+            (
+                each,
+                SigningKeys(
+                    each,
+                    fetch=fetch or HttpsFetch(each.ca_bundle),
+                    clock=clock,
+                    report=lambda _event, _detail: None,
+                    times=times,
+                ),
+            )
+            for each in settings.providers
+        ]
+        end: Any = UnverifiedToken.parse(token).claims.get("exp")
+        now = min(clock(), end - 1) if isinstance(end, int | float) else clock()
+        authenticator = JwtAuthenticator(providers, leeway_seconds=settings.jwt_leeway_seconds, clock=lambda: now)
+        identity = authenticator.authenticate(token)
+    except Refusal as error:
+        told = _EXPLANATIONS.get(error.reason, "")
+        raise BadInput(f"The token is refused ({error.reason.value}). {told}".rstrip()) from None
+    except (FetchError, KeysUnavailable) as error:
+        raise ServiceFailure(f"The signature cannot be verified: {error}.") from None
+    if identity is None:
+        raise BadInput("The input is not a JWT: it has no dot.")
+    return identity
 
 
 def _keys(provider: Provider, key_set: bytes | None, clock: Callable[[], float]) -> KeySource:
