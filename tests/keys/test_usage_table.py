@@ -98,7 +98,8 @@ def test_list_show_and_report_have_the_last_use(command: TableCommand) -> None:
     assert {key["key_id"]: key["last_used"] for key in command.json("list")} == {used: "2027-01-15", silent: None}
     assert "LAST USED" in command.run("list").stdout
     assert command.json("show", used)["last_used"] == "2027-01-15T07:30:00Z"
-    assert "never" in command.run("show", silent).stdout
+    assert "Last used     2027-01-15 07:30 to 07:45 UTC" in command.run("show", used).stdout
+    assert "Last used     none recorded" in command.run("show", silent).stdout
     report = csv.DictReader(io.StringIO(command.run("report").stdout))
     assert {row["key_id"]: row["last_used"] for row in report} == {used: "2027-01-15", silent: ""}
 

@@ -25,7 +25,7 @@ from keys.cli.commands import (
     yes_option,
 )
 from keys.cli.exits import Exit
-from keys.cli.last_use import last_days, last_use
+from keys.cli.last_use import NONE_KNOWN, last_days, last_use, shown
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.errors import BadInput
 from keys.core.making import Created
@@ -134,9 +134,9 @@ def list_keys(
     used = last_days(app, (key.key_id for key in keys), usage_stack)
     if used is not None:
         columns.append("LAST USED")
-        for key, row, shown in zip(keys, rows, data, strict=True):
-            shown["last_used"] = used.get(key.key_id)
-            row.append(used.get(key.key_id, "never"))
+        for key, row, each in zip(keys, rows, data, strict=True):
+            each["last_used"] = used.get(key.key_id)
+            row.append(used.get(key.key_id, NONE_KNOWN))
     return Result(data, [Rows(columns, rows, output.KEY_IMPORTANCE)])
 
 
@@ -155,7 +155,7 @@ def show(app: App, key_id: str, usage_stack: str | None) -> Result:
     used = last_use(app, key.key_id, usage_stack)
     if used is not None:
         data["last_used"] = iso(used[0])
-        fields.append(("Last used", data["last_used"] or "never"))
+        fields.append(("Last used", shown(used[0])))
     return Result(data, [Fields(fields)])
 
 

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
+
+from keys.core import usage_items
 
 if TYPE_CHECKING:
     from keys.cli.app import App
     from keys.deployment.usage_table import Uses
+
+
+NONE_KNOWN: Final = "none recorded"
+"""In place of a last use. Not "never": the key can have been used before the record began, and minutes ago."""
+
+
+def shown(last: int | None) -> str:
+    """The quarter of an hour of a last use, such as `2026-11-26 09:45 to 10:00 UTC`."""
+    if last is None:
+        return NONE_KNOWN
+    begin, end = (datetime.fromtimestamp(at, UTC) for at in (last, last + usage_items.QUARTER_SECONDS))
+    return f"{begin:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
 
 
 def last_days(app: App, key_ids: Iterable[str], usage_stack: str | None) -> Mapping[str, str] | None:

@@ -93,7 +93,9 @@ def print_fields(fields: Iterable[tuple[str, str | None]]) -> None:
 
     One write for all lines: a new key is shown completely or not at all.
     """
-    lines = [f"{name:<14}{visible(value)}" for name, value in fields if value is not None]
+    shown = [(name, visible(value)) for name, value in fields if value is not None]
+    width = max((len(name) + 2 for name, _ in shown), default=0)
+    lines = [f"{name:<{max(14, width)}}{value}" for name, value in shown]
     if lines:
         click.echo("\n".join(lines))
 

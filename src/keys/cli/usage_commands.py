@@ -13,6 +13,7 @@ from keys.cli import output
 from keys.cli.app import App, note
 from keys.cli.commands import DURATION, NAME, REF, Command, from_log_option, usage_stack_option, yes_option
 from keys.cli.exits import Exit
+from keys.cli.last_use import NONE_KNOWN
 from keys.cli.progress import counting
 from keys.cli.result import Result, Rows
 from keys.core import usage_items
@@ -295,7 +296,9 @@ def _row(by: By, names: tuple[str, ...], total: Sum, consumers: Mapping[str, str
 def _table(by: By, rows: Sequence[Mapping[str, Any]], start: int, end: int) -> Rows:
     heads = ("REQUESTS", *(name.upper() for name in CLASSES))
     if by is By.KEY:
-        shown = [[_credential(row), row["consumer"] or "", *_numbers(row), row["last_used"] or "never"] for row in rows]
+        shown = [
+            [_credential(row), row["consumer"] or "", *_numbers(row), row["last_used"] or NONE_KNOWN] for row in rows
+        ]
         return Rows(("CREDENTIAL", "CONSUMER", *heads, "LAST USED"), shown, (0, 2, 7, 1))
     if by is By.DAY:
         return Rows(("DAY", *heads, ""), _days(rows, start, end), (0, 1, 6))

@@ -23,7 +23,7 @@ CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
 MOST_BYTES: Final = 1024
 """Of a sort key: DynamoDB's limit."""
 
-_QUARTER: Final = 15
+QUARTER_SECONDS: Final = 900
 
 
 def key_subject(key_id: str) -> str:
@@ -51,7 +51,7 @@ def day_of(seconds: float) -> str:
 def quarter_of(seconds: float) -> str:
     """The begin of the quarter of an hour in UTC, such as `13:45`."""
     at = datetime.fromtimestamp(seconds, UTC)
-    return f"{at.hour:02}:{at.minute - at.minute % _QUARTER:02}"
+    return f"{at.hour:02}:{at.minute - at.minute % (QUARTER_SECONDS // 60):02}"
 
 
 def start_of(day: str, quarter: str = "00:00") -> int:
