@@ -40,7 +40,7 @@ def _refused(state: State, tab: Tab) -> None:
 def _signed_out(state: State, tab: Tab) -> None:
     _listed(state, tab)
     tab.button("Sign out").click()
-    expect(tab.text("You are signed out of this page")).to_be_visible()
+    expect(tab.text("You are signed out of this page. At Example, you can still be signed in.")).to_be_visible()
 
 
 def _forbidden(state: State, tab: Tab) -> None:

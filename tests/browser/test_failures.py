@@ -173,6 +173,8 @@ def test_a_key_that_somebody_else_removed_is_explained(state: State, tab: Tab) -
     state.keys.remove(key)
     tab.button("Roll key", "#roll").click()
     expect(tab.page.locator("#roll .problem")).to_contain_text("This key is no longer there.")
+    tab.button("Roll key", "#roll").click()
+    expect(tab.page.locator("#roll .problem")).to_contain_text("This key is no longer there.")
     tab.button("Cancel", "#roll").click()
     expect(tab.page.locator("#none")).to_be_visible()
 

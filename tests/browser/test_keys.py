@@ -259,3 +259,24 @@ def test_a_clock_that_is_wrong_ends_no_key(state: State, tab: Tab) -> None:
     tab.page.clock.install(time=datetime.now().astimezone() + timedelta(days=30))
     tab.arrive()
     expect(tab.row("Nightly report")).to_contain_text("in 10 days")
+
+
+def test_after_a_panel_the_focus_is_where_it_was(state: State, tab: Tab) -> None:
+    state.add("Nightly report")
+    tab.arrive()
+    for action, panel in (("Roll Nightly report", "#roll"), ("End Nightly report", "#end"), ("Create key", "#create")):
+        tab.button(action, "#room").click()
+        tab.button("Cancel", panel).click()
+        expect(tab.button(action, "#room")).to_be_focused()
+
+
+def test_a_form_that_was_cancelled_is_empty_the_next_time(tab: Tab) -> None:
+    tab.arrive()
+    tab.button("Create key", "#room").click()
+    tab.page.get_by_label("Name").fill("Nightly report")
+    tab.page.get_by_label("reports:write").check()
+    tab.button("Cancel", "#create").click()
+    tab.button("Create key", "#room").click()
+    expect(tab.page.get_by_label("Name")).to_have_value("")
+    expect(tab.page.get_by_label("reports:write")).not_to_be_checked()
+    expect(tab.page.get_by_label("Ends", exact=True)).to_have_value("90d")

@@ -26,6 +26,7 @@ def test_a_sign_in_uses_a_code_with_pkce_and_leaves_no_code_in_the_address(state
     assert asked["scope"] == ["openid profile"]
     assert asked["redirect_uri"] == [tab.address]
     assert "prompt" not in asked
+    assert "audience" not in asked
     tab.button("Sign in").click()
     expect(tab.page.locator("#none")).to_be_visible()
     assert tab.page.url == tab.address
@@ -146,7 +147,7 @@ def test_after_a_sign_out_nothing_is_left_and_the_provider_asks_who_it_is(state:
     state.add("Nightly report")
     tab.arrive()
     tab.button("Sign out").click()
-    expect(tab.text("You are signed out of this page.")).to_be_visible()
+    expect(tab.text("You are signed out of this page. At Example")).to_be_visible()
     assert "Nightly report" not in tab.page.content()
     assert tab.stored() == '[{},{},""]'
     state.sign_in = "form"
@@ -182,3 +183,10 @@ def test_each_provider_has_a_button_and_is_asked_by_it(state: State, tab: Tab) -
     tab.page.reload()
     expect(tab.page.locator("#none")).to_be_visible()
     assert len(state.exchanges) == 2
+
+
+def test_an_audience_is_asked_for_where_the_provider_has_one(state: State, tab: Tab) -> None:
+    state.audience, state.sign_in = "https://api.example.com", "form"
+    tab.open()
+    tab.button("Sign in").click()
+    assert _asked(tab)["audience"] == ["https://api.example.com"]

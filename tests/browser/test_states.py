@@ -66,3 +66,12 @@ def test_no_width_needs_scrolling_sideways(name: str, width: int, state: State, 
     STATES[name](state, tab)
     assert tab.page.evaluate("document.documentElement.scrollWidth") == width
     assert tab.page.evaluate(_WIDER) == []
+
+
+@pytest.mark.parametrize("name", ["keys-unfolded", "create-mistakes"])
+def test_more_contrast_and_the_colors_of_the_system_have_no_findings(name: str, state: State, tab: Tab) -> None:
+    tab.page.emulate_media(reduced_motion="reduce", contrast="more")
+    STATES[name](state, tab)
+    assert Axe().run(tab.page).response["violations"] == []
+    tab.page.emulate_media(contrast="no-preference", forced_colors="active")
+    assert Axe().run(tab.page).response["violations"] == []

@@ -60,7 +60,8 @@ class State:
     """What the server has, and how it behaves. Times are in seconds since 1970.
 
     `faults`: by method and pattern of the path, as often as they are there. `hold`, `hold_token`: requests to the API
-    and to the token endpoint wait until it is set. `providers`: how many there are. `sign_in`: how they answer: "form",
+    and to the token endpoint wait until it is set. `providers`: how many there are.
+    `audience`: theirs. `sign_in`: how they answer: "form",
     "silent" or an OAuth error. `requests`: those to the API.
     """
 
@@ -77,6 +78,7 @@ class State:
     records_use: bool = True
     sign_in: str = "silent"
     providers: int = 1
+    audience: str = ""
     faults: list[tuple[str, str, Fault]] = field(default_factory=list)
     hold: Event = field(default_factory=Event)
     hold_token: Event = field(default_factory=Event)
@@ -157,7 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/token":
             self._token({name: values[0] for name, values in parse_qs(self._content.decode()).items()})
         elif url.path == f"{STAGE}/self-service":
-            answer = page("Example Ltd", self.providers[: self.state.providers])
+            answer = page(
+                "Example Ltd",
+                [replace(each, audience=self.state.audience) for each in self.providers[: self.state.providers]],
+            )
             self._send(200, answer.body.encode(), answer.headers)
         elif url.path.startswith(f"{STAGE}/self-service/"):
             self._api(method, url.path.removeprefix(f"{STAGE}/self-service/"), parse_qs(url.query))
