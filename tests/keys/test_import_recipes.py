@@ -1,4 +1,4 @@
-"""The recipes of docs/import.md for other systems, on tables with their real schemas.
+"""The recipes of examples/import.md for other systems, on tables with their real schemas.
 
 Each table has one key that works and keys that have ended in every way that the system knows. After the recipe of the
 page, the authorizer accepts the first one and none of the others.
@@ -18,7 +18,7 @@ import pytest
 from tests.docs.pages import blocks
 from tests.support.keys_command import KeysCommand
 
-BLOCKS = [*blocks(Path("docs/import.md")), *blocks(Path("docs/keys.md"))]
+BLOCKS = [block for page in ("examples/import.md", "docs/import.md", "docs/keys.md") for block in blocks(Path(page))]
 COMMANDS = [
     line
     for block in BLOCKS
