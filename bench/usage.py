@@ -14,8 +14,12 @@ import math
 import os
 import random
 import resource
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +41,9 @@ UPDATE_MILLISECONDS: Final = 5.0
 """The time of a DynamoDB update, which cannot be measured locally."""
 WRITE_UNIT: Final = 0.625 / 1e6
 LOG_QUERY_GB: Final = 0.005
+READ_UNIT: Final = 0.125 / 1e6
+READ_UNITS: Final = 50
+"""Of a BatchGetItem request for 100 items below 4 KB, eventually consistent."""
 
 
 class Conflict(Exception):
@@ -87,23 +94,24 @@ def replay(batch_lines: int, *, equally: bool) -> Replayed:
 
     table: Any = Table()
     handler._counter = Counter(table, "usage")
-    events, size = [], 0
+    size = seconds = 0.0
+    found = batches = 0
     for lines in _batched(_lines(equally=equally), batch_lines):
         size += sum(len(line["message"]) for line in lines)
         envelope = {"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "access", "logStream": "s"}
         batch = json.dumps({**envelope, "subscriptionFilters": ["f"], "logEvents": lines}).encode()
-        events.append({"awslogs": {"data": base64.b64encode(gzip.compress(batch)).decode()}})
-    began = time.process_time()
-    found = sum(handler.lambda_handler(event, None)["lines"] for event in events)
-    return Replayed(found, len(events), table.days, time.process_time() - began, size / found)
+        event = {"awslogs": {"data": base64.b64encode(gzip.compress(batch)).decode()}}
+        began = time.process_time()
+        found += handler.lambda_handler(event, None)["lines"]
+        seconds, batches = seconds + time.process_time() - began, batches + 1
+    return Replayed(found, batches, table.days, seconds, size / found)
 
 
-def _lines(*, equally: bool) -> list[dict[str, Any]]:
+def _lines(*, equally: bool) -> Iterator[dict[str, Any]]:
     chance = random.Random(1)  # noqa: S311 - no secret
     weights = [1.0 if equally else 1 / (rank + 1) for rank in range(KEYS)]
     keys = chance.choices([f"key_{number:016}" for number in range(KEYS)], weights, k=REQUESTS // PART)
     statuses = chance.choices(["200", "403", "429", "500"], [95, 3, 1, 1], k=len(keys))
-    lines = []
     for number, (key_id, status) in enumerate(zip(keys, statuses, strict=True)):
         # A hundredth of the day, with as many requests a second as the whole day has.
         at = (START + number * DAY / REQUESTS) * 1000
@@ -122,12 +130,11 @@ def _lines(*, equally: bool) -> list[dict[str, Any]]:
             "responseLatency": "48",
             "error": "-",
         }
-        lines.append({"id": f"{number:056}", "timestamp": int(at), "message": json.dumps(line)})
-    return lines
+        yield {"id": f"{number:056}", "timestamp": int(at), "message": json.dumps(line)}
 
 
-def _batched(lines: list[dict[str, Any]], size: int) -> list[list[dict[str, Any]]]:
-    return [lines[start : start + size] for start in range(0, len(lines), size)]
+def _batched(lines: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    return iter(lambda: list(islice(lines, size)), [])
 
 
 def main() -> None:
@@ -148,17 +155,34 @@ def main() -> None:
                     f"{done.dollars_a_day(prices):.2f} USD",
                 )
             )
-    made = report.table(
-        ("keys used", "lines of a batch", "invocations", "write units", "own time of 1,000 lines", "cost"), rows
-    )
-    PAGE.write_text(report.filled(PAGE.read_text(encoding="utf-8"), {"usage": made}), encoding="utf-8")
-    print(made)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\nThe log of the day: {gigabytes:.1f} GB, {gigabytes * prices.log_gb:.2f} USD to write.")
-    print(
-        f"A query of it: {gigabytes * LOG_QUERY_GB:.3f} USD. Memory of this process, with the batches: {memory:.0f} MB."
-    )
+    made = {
+        "usage": report.table(
+            ("keys used", "lines of a batch", "invocations", "write units", "own time of 1,000 lines", "cost"), rows
+        ),
+        "usage-day": report.table(
+            ("the same day", "value"),
+            [
+                ("the access log", f"{gigabytes:.1f} GB, {gigabytes * prices.log_gb:.2f} USD to write"),
+                ("a query of it", f"{gigabytes * LOG_QUERY_GB:.3f} USD"),
+                ("the last use of all keys, from the table", f"{KEYS / 100 * READ_UNITS * READ_UNIT:.5f} USD"),
+                ("memory of the function after 100 batches", f"{_function_megabytes()} MB"),
+            ],
+        ),
+    }
+    PAGE.write_text(report.filled(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
+    print("\n\n".join(made.values()))
+
+
+def _function_megabytes() -> int:
+    """The most memory of a process that has only the function in it, after 100 batches of 1,000 lines."""
+    done = subprocess.run([sys.executable, "-m", "bench.usage", "--memory"], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+def _use_memory() -> None:
+    replay(1000, equally=True)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 if __name__ == "__main__":
-    main()
+    _use_memory() if "--memory" in sys.argv else main()

@@ -97,4 +97,4 @@ def test_the_tables_of_a_run_fit_into_the_page_and_have_its_figures() -> None:
 
 
 def test_the_page_on_usage_has_the_mark_of_the_table_of_its_cost() -> None:
-    assert report.marks(Path("docs/usage.md").read_text(encoding="utf-8")) == ["usage"]
+    assert report.marks(Path("docs/usage.md").read_text(encoding="utf-8")) == ["usage", "usage-day"]
