@@ -1,4 +1,4 @@
-"""The same tokens through four verifiers; every disagreement must be explained in docs/jwt.md."""
+"""The same tokens through four verifiers; every disagreement must be explained in README.md."""
 
 import argparse
 import json
@@ -191,7 +191,7 @@ def with_node(keys: list[dict[str, Any]], tokens: list[str]) -> list[bool]:
 
 
 def main() -> int:
-    """1 when there is a disagreement that docs/jwt.md does not name."""
+    """1 when there is a disagreement that README.md does not name."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="Example: make differential")
     parser.add_argument("--tokens", type=int, default=4000, help="how many (default: 4000)")
     parser.add_argument("--seed", type=int, default=1, help="other tokens for another seed (default: 1)")
@@ -207,7 +207,7 @@ def main() -> int:
                 verdict = "accepts" if decisions[peer][index] else "refuses"
                 unsupported = (peer, alg, verdict) == ("aws-jwt-verify", "PS256", "refuses")
                 differing[f"{peer} {verdict}", "signed with PS256" if unsupported else what] += 1
-    explained = (Path("docs") / "jwt.md").read_text(encoding="utf-8")
+    explained = (HERE / "README.md").read_text(encoding="utf-8")
     missing = 0
     for (verdict, what), count in sorted(differing.items()):
         row = re.search(rf"^\| {re.escape(what)} \| (.*?) \|", explained, re.MULTILINE)
