@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import shutil
 import sys
@@ -54,7 +53,7 @@ def key_object(key: Key, now: float) -> dict[str, Any]:
 
 def event_object(event: Event) -> dict[str, Any]:
     """An entry of a history as a JSON object."""
-    return {**dataclasses.asdict(event), "at": iso(event.at)}
+    return {**event.to_json(), "at": iso(event.at)}
 
 
 def history_object(record: Record) -> list[dict[str, Any]]:

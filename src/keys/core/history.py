@@ -40,9 +40,13 @@ class Event:
     reason: str | None = None
     n: int | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """All members."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def to_map(self) -> dict[str, Any]:
         """The members that have a value, as they are stored."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        return {name: value for name, value in self.to_json().items() if value is not None}
 
 
 History = tuple[Event, ...]
