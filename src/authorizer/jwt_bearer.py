@@ -86,7 +86,7 @@ class JwtAuthenticator:
         except Refusal as error:
             error.issuer, error.kid = issuer, keys.published_kid(unverified.header.get("kid"))
             raise
-        return assign(self._tiers, identity)
+        return assign(self._tiers, identity) if self._tiers else identity
 
 
 class UnverifiedToken(NamedTuple):
