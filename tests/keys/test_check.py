@@ -21,6 +21,7 @@ from keys.deployment.endpoint import Endpoint
 from keys.deployment.file_notes import claim_notes
 from keys.deployment.stack import Deployment
 from keys.deployment.words import plural
+from local import toml
 from tests.support import rules_text
 from tests.support.rules_text import PERMIT_ALL, auth_toml, rules_of
 
@@ -490,6 +491,26 @@ def test_a_removed_parameter_whose_providers_the_file_does_not_have_is_a_mistake
     assert answer.exit_code == 2
     assert "write its providers as [[provider]] into the file" in answer.stderr
     assert check_with_stack(auth_toml(tmp_path, PROVIDER), JwtProviders="[{}]").exit_code == 0
+
+
+PLANS = """
+[[plan]]
+name = "gold"
+usage_key = "0123456789abcdefghij"
+issuers = ["https://other.example"]
+claims = { "org.plan" = "gold" }
+"""
+
+
+def test_plans_of_the_file_are_counted_and_the_default_usage_key_that_they_need_is_a_note(tmp_path: Path) -> None:
+    file = rules_text.written(tmp_path, toml.array_of_tables("provider", [PROVIDER]), PLANS)
+    without = check_with_stack(file, DefaultUsageKey="")
+    assert "1 rule, 1 plan" in without.stderr
+    assert "DefaultUsageKey of the stack is empty, and the file has 1 plan" in without.stderr
+    assert 'the claim path org.plan is read as "org", then "plan"' in without.stderr
+    assert "the plan gold: no [[provider]] of this file has the issuer https://other.example" in without.stderr
+    given = check_with_stack(file, DefaultUsageKey="0123456789abcdefghij")
+    assert "DefaultUsageKey" not in given.stderr
 
 
 def test_another_file_than_the_deployed_one_is_a_note(tmp_path: Path) -> None:

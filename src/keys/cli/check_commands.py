@@ -84,7 +84,7 @@ def check(
     found = rules_check.examine(read.rules, routes, simple_responses=bool(read.settings.get("simple_responses")))
     kept = app.deployment.parameters if app.target.stack else {}
     mistakes = [*found.mistakes, *file_notes.clashes(kept, read)]
-    told = [*file_notes.claim_notes(read), *file_notes.other_file(kept, file)]
+    told = [*file_notes.claim_notes(read), *file_notes.plans_need(kept, read), *file_notes.other_file(kept, file)]
     count = len(read.rules.rules)
     data = {
         "rules": count,
@@ -105,7 +105,8 @@ def check(
     ]
     if read.rules.permit_every_route:
         notes.append(f"Warning: {rules.EVERY_ROUTE}.")
-    sizes = (len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")
+    sizes = [(len(read.settings), "setting"), (len(read.providers), "identity provider"), (count, "rule")]
+    sizes += [(len(read.tiers), "plan")] if read.tiers else []
     looked_at = f"{file}: {', '.join(plural(*each) for each in sizes)}"
     sources = [*map(str, template_paths), *(f"API {api}" for api in apis)]
     notes.append(_summary(looked_at, found, len(mistakes), sources))

@@ -11,7 +11,7 @@ from typing import Final
 
 from authorizer import claims
 from authorizer.auth_file import AuthFile
-from authorizer.conditions import Claims, Issuers
+from authorizer.conditions import Claims, Conditions, Issuers
 from authorizer.settings import DEFAULT_FILE
 from keys.deployment.rules import FUNCTION_CODE
 from keys.deployment.words import plural
@@ -29,11 +29,16 @@ def claim_notes(file: AuthFile) -> Iterator[str]:
             it = "one of them" if len(claim.values) > 1 else "it"
             yield f"tokens of {provider.issuer} are accepted only if {claim}, or a list that contains {it}"
     issuers = {provider.issuer for provider in file.providers}
-    for rule in file.rules.rules if issuers else ():
-        conditions = chain(rule.conditions, *rule.alternatives)
+    for where, conditions in _conditions(file) if issuers else ():
         named = frozenset[str]().union(*(each.values for each in conditions if isinstance(each, Issuers)))
         for issuer in sorted(named - issuers):
-            yield f"{rule.where}: no [[provider]] of this file has the issuer {issuer}, so its tokens are refused"
+            yield f"{where}: no [[provider]] of this file has the issuer {issuer}, so its tokens are refused"
+
+
+def _conditions(file: AuthFile) -> Iterator[tuple[str, Conditions]]:
+    """The conditions of each rule and each plan, with its place."""
+    yield from ((rule.where, tuple(chain(rule.conditions, *rule.alternatives))) for rule in file.rules.rules)
+    yield from ((f"the plan {tier.name}", tier.conditions) for tier in file.tiers)
 
 
 def _paths(file: AuthFile) -> Iterator[claims.Path]:
@@ -41,8 +46,8 @@ def _paths(file: AuthFile) -> Iterator[claims.Path]:
         yield from (*provider.audience_claims, *provider.subject_claims, *provider.scope_claims)
         yield from provider.data_claims or ()
         yield from (claim.path for claim in provider.required_claims)
-    for rule in file.rules.rules:
-        for condition in chain(rule.conditions, *rule.alternatives):
+    for _where, conditions in _conditions(file):
+        for condition in conditions:
             if isinstance(condition, Claims):
                 yield from (claim.path for claim in condition.values)
 
@@ -70,6 +75,15 @@ def clashes(parameters: Mapping[str, str], read: AuthFile) -> Iterator[str]:
         yield (
             "AuthConfig of the stack is empty, which is no longer accepted: write the name of this file into the "
             f'settings file, such as AuthConfig = "{DEFAULT_FILE}"'
+        )
+
+
+def plans_need(parameters: Mapping[str, str], read: AuthFile) -> Iterator[str]:
+    """A note if the file has plans and the stack no `DefaultUsageKey`: the authorizer would not start."""
+    if read.tiers and parameters and not parameters.get("DefaultUsageKey"):
+        yield (
+            f"DefaultUsageKey of the stack is empty, and the file has {plural(len(read.tiers), 'plan')}: set it in the "
+            "deployment of this file, or the authorizer does not start"
         )
 
 
