@@ -64,7 +64,8 @@ def test_the_terraform_example_says_which_provider_it_needs() -> None:
 def test_examples_ask_for_an_output_that_the_template_has() -> None:
     outputs = load(Path("template.yaml"))["Outputs"]
     for template in Path("examples").glob("*/template.yaml"):
-        assert {"AuthorizerFunctionArn", "MetadataFunctionArn"} <= load(template)["Parameters"].keys() & outputs.keys()
+        other = "DefaultUsageKey" if template.parent.name == "plans" else "MetadataFunctionArn"
+        assert {"AuthorizerFunctionArn", other} <= load(template)["Parameters"].keys() & outputs.keys()
 
 
 def test_an_http_api_caches_no_authorizer_response_by_default() -> None:
@@ -85,12 +86,13 @@ def handler_of(name: str) -> Callable[[dict[str, Any], None], dict[str, Any]]:
     return module["handler"]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("name", ["rest-api", "http-api"])
+@pytest.mark.parametrize("name", ["rest-api", "http-api", "plans"])
 @pytest.mark.parametrize("authorizer", [{}, {"authorizer": None}, {"authorizer": {}}, {"authorizer": {"sub": ""}}])
 def test_a_function_of_an_example_refuses_a_request_without_an_identity(name: str, authorizer: dict[str, Any]) -> None:
     assert handler_of(name)({"requestContext": authorizer}, None)["statusCode"] == 401
 
 
+PLANS = Path("examples/plans/template.yaml")
 TEMPLATE = load(Path("template.yaml"))
 API = TEMPLATE["Resources"]["Api"]["Properties"]
 RATE = TEMPLATE["Parameters"]["ThrottleRate"]["Default"]
@@ -228,8 +230,25 @@ def test_a_rest_api_of_the_examples_has_what_the_sample_api_has(example: Callabl
     assert example() == expected
 
 
-def test_the_rest_api_answers_a_preflight_as_the_sample_api_does() -> None:
-    cors = load(Path("examples/rest-api/template.yaml"))["Resources"]["Api"]["Properties"]["Cors"]
+def test_the_rest_api_with_plans_has_what_the_sample_api_has_and_three_more_responses() -> None:
+    found, expected = of_sam(load(PLANS)["Resources"]["Api"]["Properties"]), of_sam(API)
+    more = {name: found.responses.pop(name) for name in ("THROTTLED", "QUOTA_EXCEEDED", "INVALID_API_KEY")}
+    _status, headers, _body = expected.responses["UNAUTHORIZED"]
+    # It has no metadata.
+    headers["WWW-Authenticate"] = "'Bearer realm=\"api\"'"
+    assert found == expected
+    assert [(status, body["status"]) for status, _headers, body in more.values()] == [
+        ("429", 429),
+        ("429", 429),
+        ("403", 403),
+    ]
+    assert [headers.get("Retry-After") for _status, headers, _body in more.values()] == ["'1'", None, None]
+    assert {headers["Content-Type"] for _status, headers, _body in more.values()} == {"'application/problem+json'"}
+
+
+@pytest.mark.parametrize("template", ["rest-api", "plans"])
+def test_the_rest_api_answers_a_preflight_as_the_sample_api_does(template: str) -> None:
+    cors = load(Path("examples") / template / "template.yaml")["Resources"]["Api"]["Properties"]["Cors"]
     assert cors == {name: "'*'" if value == ORIGIN else value for name, value in API["Cors"].items()}
 
 
