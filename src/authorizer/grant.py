@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -24,13 +24,16 @@ the end of any path except the root."""
 STAGE_ARN_BYTES: Final = 96
 """The assumed length of a stage's ARN: enough for every Region and partition, and a stage name of 30 characters."""
 
+Effect = Literal["Allow", "Deny"]
+
 _EVERY_METHOD = (*METHODS, DEFAULT)
 _EVERYTHING = {resource(method, "*") for method in _EVERY_METHOD}
 """Allowed instead of `*` if there is a Deny: a Deny names its methods, and `*` would allow all other ones."""
 _DOCUMENT_BYTES = 42
-_STATEMENT_BYTES = 70
-_CONDITION_BYTES = 52
-"""The sizes of the policy's parts without resources and networks, with the spaces that `json.dumps` writes."""
+_STATEMENT_BYTES = 67
+_CONDITION_BYTES: Final[Mapping[Effect, int]] = {"Allow": 48, "Deny": 51}
+"""The sizes of the policy's parts without resources and networks, with the spaces that `json.dumps` writes. Each
+resource and block counts with a comma and a space, which the last one of a list does not have."""
 
 
 class Statement(NamedTuple):
@@ -39,7 +42,7 @@ class Statement(NamedTuple):
     With networks, an Allow applies to requests from these networks, and a Deny to requests from anywhere else.
     """
 
-    effect: Literal["Allow", "Deny"]
+    effect: Effect
     resources: tuple[str, ...]
     networks: Networks | None = None
 
@@ -83,7 +86,8 @@ class Grant:
 
     def policy_bytes(self, stage_arn_bytes: int) -> int:
         """An upper bound for the size of the policy as JSON."""
-        conditions = sum(_condition_bytes([each.networks]) for each in self.statements if each.networks is not None)
+        limited = [each for each in self.statements if each.networks is not None]
+        conditions = sum(_condition_bytes(each.effect, [each.networks]) for each in limited if each.networks)
         resources = [resource for each in self.statements for resource in each.resources]
         return _policy_bytes(resources, stage_arn_bytes, len(self.statements)) + conditions
 
@@ -155,8 +159,11 @@ class Grants:
             met = [place for place in members if self._is_among(self._relations.overlaps, place, places)]
             # Where a rule has a wider path, this one is in no Allow: the wider one is allowed or denied.
             outer = [place for place in members if not self._is_among(self._relations.covers, place, places)]
-            statements = 1 if len(members) == 1 else bool(outer) + bool(met)
-            size += statements * (_STATEMENT_BYTES + _condition_bytes(chain.from_iterable(limits[members[0]])))
+            effects: list[Effect] = ["Deny"] if met else []
+            if outer and (len(members) > 1 or not met):
+                effects.append("Allow")
+            blocks = list(chain.from_iterable(limits[members[0]]))
+            size += sum(_STATEMENT_BYTES + _condition_bytes(effect, blocks) for effect in effects)
             both = [self._resource(*place) for place in outer if place in met]
             size += _resources_bytes(both, STAGE_ARN_BYTES)
         return size
@@ -266,7 +273,7 @@ class _Reduced(NamedTuple):
     spelled: bool
 
 
-def _statements(effect: Literal["Allow", "Deny"], found: dict[Networks | None, set[str]]) -> list[Statement]:
+def _statements(effect: Effect, found: dict[Networks | None, set[str]]) -> list[Statement]:
     """In a fixed order: the statement without a condition is first."""
     ordered = sorted(found.items(), key=lambda item: item[0].blocks if item[0] else ())
     return [Statement(effect, tuple(sorted(named)), networks) for networks, named in ordered if named]
@@ -281,6 +288,6 @@ def _resources_bytes(resources: Sequence[str], stage_arn_bytes: int) -> int:
     return sum(stage_arn_bytes + len(pattern) + 5 for pattern in resources)
 
 
-def _condition_bytes(lists: Iterable[Networks]) -> int:
+def _condition_bytes(effect: Effect, lists: Iterable[Networks]) -> int:
     # 4: two quotes, comma and space.
-    return _CONDITION_BYTES + sum(len(block) + 4 for networks in lists for block in networks.blocks)
+    return _CONDITION_BYTES[effect] + sum(len(block) + 4 for networks in lists for block in networks.blocks)
