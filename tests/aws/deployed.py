@@ -71,6 +71,13 @@ class Deployed:
             "http", template, {"AuthorizerFunctionArn": self.main.outputs["AuthorizerFunctionArn"]}
         )
 
+    @cached_property
+    def http_1_0(self) -> Stack:
+        """The same with payload format 1.0."""
+        template = self._stacks.with_boundary(HTTP, self._boundary)
+        given = {"AuthorizerFunctionArn": self.main.outputs["AuthorizerFunctionArn"], "PayloadFormat": "1.0"}
+        return self._stacks.deploy("http-1-0", template, given)
+
     stage: Final = "v1"
 
     @property
@@ -87,6 +94,11 @@ class Deployed:
     def http_reports(self) -> Api:
         """The HTTP API of the example."""
         return Api(self.place.http_api_url(self.http.resources["Api"]))
+
+    @property
+    def http_1_0_reports(self) -> Api:
+        """The HTTP API with payload format 1.0."""
+        return Api(self.place.http_api_url(self.http_1_0.resources["Api"]))
 
     @property
     def cache_seconds(self) -> int:
@@ -108,9 +120,13 @@ class Deployed:
         For requests right after a deployment: IAM and API Gateway apply a change after a while ("IAM: changes that I
         make are not always immediately visible").
         """
+        return self.answer_when(lambda answer: answer.status == status, send)
+
+    def answer_when(self, is_it: Callable[[Answer], bool], send: Callable[[], Answer]) -> Answer:
+        """The first answer for which this is true, else the last one of several."""
         answer = send()
         for _attempt in range(ATTEMPTS):
-            if answer.status == status:
+            if is_it(answer):
                 break
             self.place.sleep(POLL_SECONDS)
             answer = send()

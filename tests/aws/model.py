@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from authorizer import api_key
@@ -44,10 +45,11 @@ def answer(status: int, body: Mapping[str, object], **headers: str) -> Answer:
     return Answer(status, message, json.dumps(body))
 
 
-def problem(status: int, **others: str) -> Answer:
+def problem(status: int, more_headers: Mapping[str, str] = MappingProxyType({}), /, **others: str) -> Answer:
     headers = {"Content_Type": "application/problem+json", "Cache_Control": "no-store"}
     headers |= {"Access_Control_Allow_Origin": "*"}
     headers |= {401: {"WWW_Authenticate": 'Bearer realm="api"'}, 503: {"Retry_After": "5"}}.get(status, {})
+    headers |= more_headers
     return answer(status, {"type": "about:blank", **PROBLEMS[status], **others, "requestId": "r"}, **headers)
 
 
@@ -137,6 +139,13 @@ class Services:
     def flush_stage_authorizers_cache(self, **_arguments: str) -> None:
         self._model.cache.clear()
 
+    def update_gateway_response(self, **arguments: Any) -> None:
+        (change,) = arguments["patchOperations"]
+        name = change["path"].rpartition(".")[2].replace("-", "_")
+        self._model.headers_of_403 = {name: "reports:write"} if change["op"] == "add" else {}
+
+    def create_deployment(self, **_arguments: str) -> None: ...
+
     def put_function_concurrency(self, **_arguments: object) -> None:
         self._model.concurrency = 0
 
@@ -196,7 +205,7 @@ class Request:
     def _permitted(self, method: str, path: str, key: Key | None) -> Answer:
         if path == "/reports":
             if key is None or "reports:write" not in key.scopes:
-                return problem(403, missing_scopes="reports:write")
+                return problem(403, self.model.headers_of_403, missing_scopes="reports:write")
             return answer(200 if self is self.model.sample else 201, {"report_of": "acme"})
         if path == "/admin/whoami":
             return problem(403, missing_scopes="" if key is None or key.scopes else "reports:write")
@@ -227,6 +236,9 @@ class Model:
         self.sample = Request(self, self.main_table)
         self.reports = Request(self, lambda: self.alone_table)
         self.http_reports = Request(self, self.main_table, is_http=True)
+        self.http_1_0_reports = Request(self, self.main_table, is_http=True)
+        self.headers_of_403: dict[str, str] = {}
+        """Headers of the gateway response ACCESS_DENIED, and their values from the context."""
         self.main = self._stack("main", ApiKeysTableName="keys", AccessLogGroup="access")
         self.alone = self._stack("alone")
 
@@ -285,6 +297,9 @@ class Model:
     def answer_with(self, status: int, send: Callable[[], Answer]) -> Answer:
         return send()
 
+    def answer_when(self, is_it: Callable[[Answer], bool], send: Callable[[], Answer]) -> Answer:
+        return send()
+
     def decisions(self, key_id: str, at_least: int) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["key_id"] == key_id]
 
@@ -296,7 +311,7 @@ class Model:
 
     def alter(self, change: Callable[[Answer], Answer]) -> None:
         """Put a fault into the answers of all APIs."""
-        for api in (self.sample, self.reports, self.http_reports):
+        for api in (self.sample, self.reports, self.http_reports, self.http_1_0_reports):
             api.alter = change
 
     @staticmethod

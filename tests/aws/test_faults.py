@@ -114,6 +114,16 @@ FAULTS: list[tuple[str, str, Fault]] = [
     ("networks_of_a_key_hold_on_a_rest_api", "conditions are ignored", other_status(403, 200)),
     ("networks_of_a_key_hold_on_a_rest_api", "a condition is never met", other_status(200, 403)),
     ("networks_of_a_key_hold_on_an_http_api", "conditions are ignored", other_status(403, 201)),
+    (
+        "networks_of_a_key_hold_on_an_http_api_with_payload_format_1_0",
+        "a condition is never met",
+        other_status(201, 403),
+    ),
+    (
+        "a_header_of_a_gateway_response_carries_a_variable_of_the_authorizers_context",
+        "the header is left out",
+        without_header(403, "X-Missing-Scopes"),
+    ),
     ("one_decision_answers_many_requests", "no authorizer cache", setting(ttl=0)),
     ("one_decision_answers_many_requests", "no decision is logged", setting(decisions=lambda *_: [])),
     ("a_revoked_key_is_refused_within_the_bound", "the cache lasts longer", setting(ttl=90)),

@@ -30,3 +30,8 @@ def networks_of_a_key_hold_on_a_rest_api(deployed: Deployed) -> None:
 @check("docs/access-rules.md", "They also hold on HTTP APIs.")
 def networks_of_a_key_hold_on_an_http_api(deployed: Deployed) -> None:
     _expect_networks(deployed, deployed.http_reports, "POST", "/reports", 201)
+
+
+@check("docs/access-rules.md", "They also hold on HTTP APIs.")
+def networks_of_a_key_hold_on_an_http_api_with_payload_format_1_0(deployed: Deployed) -> None:
+    _expect_networks(deployed, deployed.http_1_0_reports, "POST", "/reports", 201)

@@ -136,3 +136,35 @@ def _claims(token: str) -> dict[str, object]:
     part = token.split(".")[1]
     claims: dict[str, object] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return claims
+
+
+@check(
+    "docs/agents.md",
+    "API Gateway documents `context.` variables as values of such a header.",
+    needs=("apigateway:PATCH", "apigateway:POST"),
+    not_on_emulator="it drops a header whose value is not in quotes",
+)
+def a_header_of_a_gateway_response_carries_a_variable_of_the_authorizers_context(deployed: Deployed) -> None:
+    name, gateway = "X-Missing-Scopes", deployed.place.client("apigateway")
+    api_id = deployed.main.resources["Api"]
+
+    def change(operation: str, **value: str) -> None:
+        path = f"/responseParameters/gatewayresponse.header.{name}"
+        gateway.update_gateway_response(
+            restApiId=api_id,
+            responseType="ACCESS_DENIED",
+            patchOperations=[{"op": operation, "path": path, **value}],
+        )
+        gateway.create_deployment(restApiId=api_id, stageName=deployed.stage)
+
+    sent = [("Authorization", f"Bearer {deployed.create_key()['key']}")]
+    change("add", value="context.authorizer.missing_scopes")
+    try:
+        # The new deployment takes effect after a while.
+        answer = deployed.answer_when(
+            lambda given: given.headers.get(name) is not None, lambda: deployed.sample.send("POST", "/reports", sent)
+        )
+    finally:
+        change("remove")
+    expect("status for a key without the scope", answer.status, 403)
+    expect(f"{name} of the answer", answer.headers.get(name), "reports:write")
