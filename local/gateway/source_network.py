@@ -3,8 +3,9 @@
 Sources: IAM user guide, "AWS global condition context keys" (`aws:SourceIp`) and "IAM JSON policy elements: Condition
 operators"; API Gateway developer guide, "AWS condition keys that can be used in API Gateway resource policies" and
 "Output from an API Gateway Lambda authorizer" (the output is an IAM policy). Here, the emulator's own evaluator of IAM
-policies evaluates the whole policy, with the address of the connection. By itself, the emulator ignores conditions, and
-takes `sourceIp` from the header X-Forwarded-For, which any client can send.
+policies evaluates the whole policy, with the address of the connection. By itself, the emulator ignores conditions,
+takes `sourceIp` from the header X-Forwarded-For, which any client can send, and has none in format 1.0 of HTTP APIs
+("Control access to HTTP APIs with AWS Lambda authorizers").
 """
 
 from typing import Any
@@ -43,10 +44,8 @@ def _with_conditions(_original: Function) -> Function:
 
 def _authorizer_with_source(original: Function) -> Function:
     async def invoke(authorizer: Any, event: dict[str, Any], account_id: str, region: str) -> Any:
-        context = event.get("requestContext", {})
-        for member in ("identity", "http"):
-            if member in context:
-                context[member]["sourceIp"] = _address()
+        context = event.setdefault("requestContext", {})
+        context.setdefault("http" if "http" in context else "identity", {})["sourceIp"] = _address()
         return await original(authorizer, event, account_id, region)
 
     return invoke
