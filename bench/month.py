@@ -133,7 +133,7 @@ def stacks(month: Month, load: Load, usage: float, prices: More) -> dict[str, Pa
             "Contributor Insights": prices.insight_rule_month
             + month.requests * month.refused / MILLION * prices.insight_events,
         },
-        "self-service": {
+        "`stacks/self-service`": {
             "requests": month.signed_in / MILLION * (tiers[0][1] + prices.lambda_request * MILLION),
         },
         "usage plans": {"none": 0.0},
