@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 from authorizer.api_key import BODY_PATTERN
+from authorizer.owner import owner_pk
 from keys.cli.exits import Exit
 from keys.cli.interrupt import interruptible
 from keys.cli.messages import say
@@ -327,3 +328,25 @@ def _field_option(each: Declaration, text: str) -> Callable[[Callable[..., T]], 
     return click.option(
         f"--{_option(each)}", each.name, type=Parsed(each.name, each.form.parse), metavar=each.form.metavar, help=text
     )
+
+
+def owner_option(help_text: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Add `--owner ISSUER OWNER`, passed as the parameter `owner`: the partition key of the owner's item, or None."""
+
+    def parse(_context: object, _parameter: object, given: tuple[str, str] | None) -> str | None:
+        return owner_pk(*given) if given else None
+
+    return click.option("--owner", nargs=2, metavar="ISSUER OWNER", callback=parse, help=help_text)
+
+
+def holder_argument(command: Callable[..., T]) -> Callable[..., T]:
+    """Add the argument `NAME` and the option `--owner`. One of them is passed as the parameter `name`."""
+
+    def call(*args: Any, name: str | None, owner: str | None, **values: Any) -> T:
+        if (name is None) == (owner is None):
+            raise BadInput("Specify the NAME of a consumer, or the --owner of keys that signed-in users made.")
+        return command(*args, name=name or owner, **values)
+
+    functools.update_wrapper(call, command)
+    owner = owner_option("In place of NAME: the issuer and the owner of keys that signed-in users made.")
+    return click.argument("name", type=NAME, required=False)(owner(call))

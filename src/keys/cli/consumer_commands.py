@@ -16,6 +16,7 @@ from keys.cli.commands import (
     NAME,
     Group,
     given_options,
+    holder_argument,
     no_plan_option,
     plan_option,
     reason_option,
@@ -81,7 +82,7 @@ def list_consumers(app: App, tags: dict[str, str]) -> Result:
 
 
 @consumer.command(example="keys consumer show acme")
-@click.argument("name", type=NAME)
+@holder_argument
 @click.pass_obj
 def show(app: App, name: str) -> Result:
     """Show a consumer, and the number of its keys by state."""
@@ -133,7 +134,7 @@ def update(app: App, name: str, given: dict[str, Any], plan: str | None, no_plan
 
 
 @consumer.command(example='keys consumer disable acme --reason "unpaid" --yes')
-@click.argument("name", type=NAME)
+@holder_argument
 @reason_option
 @yes_option
 @click.pass_obj
@@ -149,7 +150,7 @@ def disable(app: App, name: str, reason: str | None, yes: bool) -> Result:
 
 
 @consumer.command(example="keys consumer enable acme")
-@click.argument("name", type=NAME)
+@holder_argument
 @reason_option
 @click.pass_obj
 def enable(app: App, name: str, reason: str | None) -> Result:
@@ -161,7 +162,7 @@ def enable(app: App, name: str, reason: str | None) -> Result:
 
 
 @consumer.command(example="keys consumer history acme")
-@click.argument("name", type=NAME)
+@holder_argument
 @click.pass_obj
 def history(app: App, name: str) -> Result:
     """Show the history of a consumer.
@@ -172,7 +173,7 @@ def history(app: App, name: str) -> Result:
 
 
 @consumer.command(example="keys consumer delete acme --with-keys --yes")
-@click.argument("name", type=NAME)
+@holder_argument
 @click.option("--with-keys", is_flag=True, help="Also delete its keys, which then stop working.")
 @reason_option
 @yes_option

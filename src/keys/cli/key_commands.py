@@ -18,6 +18,7 @@ from keys.cli.commands import (
     Command,
     from_log_option,
     given_options,
+    owner_option,
     prefix_option,
     reason_option,
     tag_options,
@@ -60,6 +61,7 @@ def create(app: App, consumer: str, given: dict[str, Any], expires_in: int | Non
 
 @click.command("list", cls=Command, example="keys list --consumer acme --state active --expiring-within 14d")
 @click.option("--consumer", type=NAME, help="Only the keys of this consumer.")
+@owner_option("Only the keys that signed-in users made for this owner.")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only keys with this state.")
 @click.option("--expiring-within", type=DURATION, help="Only active keys that expire within this time, such as 14d.")
 @tag_options("Only keys with this tag. Repeatable.")
@@ -82,6 +84,7 @@ def create(app: App, consumer: str, given: dict[str, Any], expires_in: int | Non
 def list_keys(
     app: App,
     consumer: str | None,
+    owner: str | None,
     state: str | None,
     expiring_within: int | None,
     tags: dict[str, str],
@@ -101,6 +104,9 @@ def list_keys(
     With --unused-for, the JSON output is an object: `unused` has the keys, `since` the time, and apart are those about
     which nothing is known. A use is a request that was accepted: the access log does not name refused keys.
     """
+    if consumer and owner:
+        raise BadInput("Specify --consumer or --owner.")
+    consumer = consumer or owner
     if unused_for is None and (since_start or without_apis or from_log):
         raise BadInput("--since-start, --without-api and --from-log need --unused-for.")
     if unused_for is not None and state is None:

@@ -270,6 +270,13 @@ class Consumers:
             raise Conflict(Code.CONSUMER_DISABLED, consumer=name)
         return consumer, check(consumer)
 
+    def close(self, name: str, event: Event) -> bool:
+        """Disable the consumer, and no key of it. Returns whether it was enabled.
+
+        :raises NotFound: there is no consumer with this name.
+        """
+        return self._change(name, event, {"enabled": False})[1]
+
     def _change_with_keys(
         self, name: str, event: Event, changes: Mapping[str, Any], of_keys: KeyChanges,
         progress: Report, checking: Report, *, wakes: bool = False,

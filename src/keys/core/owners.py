@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,12 +19,13 @@ from authorizer.owner import owner_pk
 from authorizer.subject_record import SubjectRecord, subject_pk
 from keys.core import fields
 from keys.core.change import Write, check_unchanged, put_new, update
-from keys.core.consumers import Session, inherited
+from keys.core.consumers import BATCH, Consumers, Session, inherited
 from keys.core.errors import Code, Conflict, NotFound
 from keys.core.history import Author, Event
 from keys.core.making import Created, Rolled, new_key
 from keys.core.record import Item, Key, LiveKey, Owner, State, records
 from keys.core.schema import iso
+from keys.core.table import Report, ignore
 
 _DAY: Final = 86_400
 
@@ -159,6 +161,35 @@ class Owners:
             return new
 
         return self._table.retry_conflicts(attempt)
+
+    def disable_keys(
+        self, issuer: str, sub: str, reason: str | None = None, progress: Report = ignore, checking: Report = ignore
+    ) -> int:
+        """Disable the owner of this name, and all keys that this user made for whatever owner. Returns their number.
+
+        The owner is first: from then on, no key can be made for it. Those of an organization that others made stay. One
+        consistent scan finds the keys, so that none is missed; see `Consumers.set_enabled` for the reports.
+        """
+        event = self._session.event("disabled", reason)
+        name, consumers = owner_pk(issuer, sub), Consumers(self._session)
+        if consumers.get(name) is not None:
+            consumers.close(name, event)
+
+        def changes(key: Key) -> Mapping[str, Any]:
+            if key.revoked_at is not None or not key.enabled:
+                return {}
+            return {"enabled": False, "disabled_with_consumer": key.consumer == name}
+
+        found = self._table.scan_consistently(
+            checking,
+            FilterExpression="owner_issuer = :issuer AND made_by = :sub",
+            ExpressionAttributeValues={":issuer": {"S": issuer}, ":sub": {"S": sub}},
+        )
+        done = 0
+        while batch := list(itertools.islice(found, BATCH)):
+            done += self._session.change_keys(batch, event, changes)
+            progress(done, None)
+        return done
 
     def _event(self, caller: Caller, what: str) -> Event:
         """An event by the user, now."""
