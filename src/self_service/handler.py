@@ -22,6 +22,7 @@ from self_service.app import App
 from self_service.caller import user_of
 from self_service.page import SignIn, page
 from self_service.service import Service
+from self_service.use import Uses
 
 _logger = Logger(service="self-service", location=None)
 
@@ -32,7 +33,9 @@ def _app() -> App:
     if (settings := file.self_service) is None:
         raise SettingsError([f"{name} has no [self_service]. Add it, and deploy again: docs/self-service.md"])
     config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
-    table = Table(boto3.client("dynamodb", config=config), os.environ["API_KEYS_TABLE"])
+    client = boto3.client("dynamodb", config=config)
+    table = Table(client, os.environ["API_KEYS_TABLE"])
+    usage_table = os.environ["USAGE_TABLE"]
     store = Store(table, Author("self-service", "self-service"))
     sign_in = [
         SignIn(
@@ -43,7 +46,14 @@ def _app() -> App:
         if each.sign_in
     ]  # fmt: skip
     return App(
-        Service(store, settings, os.environ["API_KEY_PREFIX"], time.time, os.environ["EXAMPLE_URL"]),
+        Service(
+            store,
+            settings,
+            os.environ["API_KEY_PREFIX"],
+            time.time,
+            os.environ["EXAMPLE_URL"],
+            Uses(client, usage_table).of if usage_table else None,
+        ),
         partial(user_of, settings=settings, leeway=float(file.settings.get("jwt_leeway_seconds", 30))),
         page(settings.company, sign_in),
         origin=os.environ["CORS_ALLOW_ORIGIN"],

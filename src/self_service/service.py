@@ -16,8 +16,9 @@ from keys.core.owners import Bounds, made_today
 from keys.core.record import Key, State
 from keys.core.store import Store
 from self_service.caller import User
-from self_service.models import Keys, KeyView, Limits, MadeKey, Me, NewKey, RolledKey
+from self_service.models import Keys, KeyView, Limits, MadeKey, Me, NewKey, Plan, RolledKey
 from self_service.problem import Code, Problem
+from self_service.use import Use
 
 DAY: Final = 86_400
 MOST_GRACE: Final = 30 * DAY
@@ -45,8 +46,8 @@ def _told(operation: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`prefix`: of new keys. `example_url`: a URL to try a key with, or an empty text. `part`: how many keys a part of
-    the list has.
+    """`prefix`: of new keys. `example_url`: a URL to try a key with, or an empty text. `use`: the use of the
+    key with this ID, if it is recorded. `part`: how many keys a part of the list has.
     """
 
     store: Store
@@ -54,12 +55,13 @@ class Service:
     prefix: str
     clock: Callable[[], float]
     example_url: str = ""
+    use: Callable[[str, int], Use] | None = None
     part: int = 100
 
     def me(self, user: User) -> Me:
         """Who is signed in, and what can be made."""
         now = int(self.clock())
-        owner = self.store.owners.get(user.caller)
+        owner, plan = self.store.owners.plan_of(user.caller)
         live = owner.live_at(now) if owner else {}
         return Me(
             sub=user.caller.sub,
@@ -74,6 +76,7 @@ class Service:
                 per_day=self.settings.max_keys_per_day,
                 made_today=made_today(owner, now) if owner else 0,
             ),
+            plan=Plan(name=plan) if plan else None,
             request=self.example_url or None,
         )
 
@@ -89,6 +92,11 @@ class Service:
             )
         start = 0 if after is None else ids.index(after) + 1
         part = views[start : start + self.part]
+        if self.use is not None:
+            for view in part:
+                if view.state not in ("expired", "revoked"):
+                    use = self.use(view.key_id, now)
+                    view.last_used, view.usage = use.last, use.days
         return Keys(keys=part, next=part[-1].key_id if start + self.part < len(views) else None)
 
     @_told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from self_service.app import App
 from self_service.caller import user_of
 from self_service.page import page
 from self_service.service import Service
+from self_service.use import Use
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -96,12 +97,13 @@ class Api:
     now: float = NOW
     reports: list[Exception] = field(default_factory=list)
     part: int = 100
+    use: Callable[[str, int], Use] | None = None
 
     def __post_init__(self) -> None:
         table = Table(self.client, self.table_name, lambda _seconds: None)
         self.store = Store(table, Author("self-service", "self-service"), lambda: self.now)
         self.app = App(
-            Service(self.store, self.settings, "mak", lambda: self.now, "https://api.example/me", self.part),
+            Service(self.store, self.settings, "mak", lambda: self.now, "https://api.example/me", self.use, self.part),
             partial(user_of, settings=self.settings, leeway=30),
             page("Example", []),
             origin=ORIGIN,

@@ -70,6 +70,16 @@ class Owners:
         item = self._table.get(owner_pk(caller.issuer, caller.owner))
         return None if item is None else Owner.from_item(item)
 
+    def plan_of(self, caller: Caller) -> tuple[Owner | None, str | None]:
+        """The owner, and the name of the usage plan of a new key: that of the user, else that of the owner.
+
+        :raises MalformedItem: the item of the owner is malformed.
+        """
+        pk, user_pk = owner_pk(caller.issuer, caller.owner), subject_pk(caller.issuer, caller.sub)
+        items = self._table.get_many([pk, user_pk])
+        owner = Owner.from_item(items[pk]) if pk in items else None
+        return owner, _plan(_user(items.get(user_pk))).get("plan") or (owner.plan if owner else None)
+
     def keys_of(self, caller: Caller) -> list[Key]:
         """The owner's keys, eventually consistent. A key that was just made is missing for a moment."""
         found = records(self._table.keys_of_consumer(owner_pk(caller.issuer, caller.owner)), self._session.report)
@@ -87,15 +97,15 @@ class Owners:
         text = _data_text(caller, data, given["scopes"])
 
         def attempt() -> Created:
-            owner, user = self._read(caller, event)
+            owner, user, check = self._read(caller, event)
             live = owner.live_at(event.at)
             if sum(not each.replaced for each in live.values()) >= bounds.keys:
                 live = self._confirmed(live, event.at)
             if (count := sum(not each.replaced for each in live.values())) >= bounds.keys:
                 raise Conflict(Code.OWNER_LIMIT, count=count, limit=bounds.keys)
-            key = self._new(caller, owner, event, secret, prefix, expires_in, data=text, **given)
+            key = self._new(caller, owner, user, event, secret, prefix, expires_in, data=text, **given)
             live[key.key_id] = LiveKey(key.digest, _end(key))
-            self._table.write([put_new(key), _write(owner, _made(owner, bounds, event.at, live)), user])
+            self._table.write([put_new(key), _write(owner, _made(owner, bounds, event.at, live)), check])
             return Created(secret, key, not owner.stored)
 
         return self._table.retry_conflicts(attempt)
@@ -117,7 +127,7 @@ class Owners:
         created = dataclasses.replace(event, what="created")
 
         def attempt() -> Rolled:
-            owner, user = self._read(caller, event)
+            owner, user, check = self._read(caller, event)
             live = owner.live_at(event.at)
             old = self._find(owner, key_id, event.at)
             require(old)
@@ -128,7 +138,15 @@ class Owners:
             lifetime = most_seconds if old.expires_at is None else old.expires_at - (old.created_at or event.at)
             kept = {name: getattr(old, name) for name in ("description", "data", "scopes", "networks", "tags")}
             new = self._new(
-                caller, owner, created, secret, prefix, max(1, min(lifetime, most_seconds)), rolled_from=key_id, **kept
+                caller,
+                owner,
+                user,
+                created,
+                secret,
+                prefix,
+                max(1, min(lifetime, most_seconds)),
+                rolled_from=key_id,
+                **kept,
             )
             end = min(event.at + grace, _end(old))
             replaced = old.changed(event, rolled_to=new.key_id, unrolled_expires_at=old.expires_at, expires_at=end)
@@ -137,7 +155,7 @@ class Owners:
             if (count := sum(each.replaced for each in live.values())) > bounds.keys:
                 raise Conflict(Code.OWNER_ROLL_LIMIT, count=count - 1, limit=bounds.keys)
             changed = _made(owner, bounds, event.at, live)
-            self._table.write([put_new(new), update(old, replaced, alive=True), _write(owner, changed), user])
+            self._table.write([put_new(new), update(old, replaced, alive=True), _write(owner, changed), check])
             return Rolled(Created(secret, new), replaced)
 
         return self._table.retry_conflicts(attempt)
@@ -196,10 +214,9 @@ class Owners:
         author = Author(f"{caller.issuer} {caller.sub}", self._session.author().how)
         return author.event(what, self._session.clock())
 
-    def _read(self, caller: Caller, event: Event) -> tuple[Owner, Write]:
-        """The owner, for which keys can be made, or a new one. And the condition that the user's item does not change.
-
-        Without it, a key could be made behind the back of who disables the user, and then the user's keys.
+    def _read(self, caller: Caller, event: Event) -> tuple[Owner, SubjectRecord | None, Write]:
+        """The owner, for which keys can be made, or a new one; the user; and the condition that the item of the user does
+        not change. Without it, a key could be made behind the back of who disables the user, and then the user's keys.
 
         :raises Conflict: the owner or the user is disabled, or the user's tokens were ended.
         """
@@ -209,9 +226,13 @@ class Owners:
         owner = Owner.of(caller.issuer, caller.owner, created_at=event.at).changed(created)
         if pk in items:
             owner = Owner.from_item(items[pk])
-        if not owner.enabled or _is_refused(items.get(user_pk), caller):
+        try:
+            user = _user(items.get(user_pk))
+        except MalformedRecord:
+            raise Conflict(Code.OWNER_DISABLED) from None
+        if not owner.enabled or (user and user.refusal(caller.issued_at, caller.leeway)):
             raise Conflict(Code.OWNER_DISABLED)
-        return owner, check_unchanged(user_pk, items.get(user_pk))
+        return owner, user, check_unchanged(user_pk, items.get(user_pk))
 
     def _find(self, owner: Owner | None, key_id: str, now: int) -> Key:
         listed = owner.live_at(now).get(key_id) if owner else None
@@ -231,21 +252,23 @@ class Owners:
         return {key_id: each for key_id, each in live.items() if each.replaced or keys.get(each.digest) not in ended}
 
     def _new(
-        self, caller: Caller, owner: Owner, event: Event, secret: str, prefix: str, lifetime: int, **known: Any
-    ) -> Key:
+        self, caller: Caller, owner: Owner, user: SubjectRecord | None, event: Event,
+        secret: str, prefix: str, lifetime: int, **known: Any,
+    ) -> Key:  # fmt: skip
         return new_key(
             secret, prefix, None, event, lifetime,
             consumer=owner.name, owner=caller.owner, owner_issuer=caller.issuer, made_by=caller.sub,
-            **{**known, **inherited(owner)},
+            **{**known, **inherited(owner), **_plan(user)},
         )  # fmt: skip
 
 
-def _is_refused(item: Item | None, caller: Caller) -> bool:
-    try:
-        user = SubjectRecord.from_item(item) if item else None
-    except MalformedRecord:
-        return True
-    return user is not None and user.refusal(caller.issued_at, caller.leeway) is not None
+def _user(item: Item | None) -> SubjectRecord | None:
+    return SubjectRecord.from_item(item) if item else None
+
+
+def _plan(user: SubjectRecord | None) -> dict[str, Any]:
+    """The fields of a key that a plan of the user's own sets."""
+    return {"plan": user.plan, "usage_key": user.usage_key} if user and (user.plan or user.usage_key) else {}
 
 
 def _end(key: Key) -> int:

@@ -10,7 +10,11 @@ from authorizer import api_key
 from authorizer.key_record import KeyRecord
 from authorizer.owner import owner_pk
 from authorizer.subject_record import subject_pk
+from self_service.use import Uses
 from tests.support.self_service import ISSUER, NOW, ORIGIN, OTHER_ISSUER, Answer, Api, context, settings
+from tests.support.usage_table import GROUP, make_table, request
+from usage.batch import read
+from usage.counter import Counter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -332,3 +336,34 @@ def test_an_outage_is_a_503_that_says_to_read_the_list_again(api: Api) -> None:
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "unavailable", "5")
         assert answer.body["request_id"] == "extended-id"
     assert [type(error).__name__ for error in api.reports] == ["ResourceNotFoundException"] * 3
+
+
+@pytest.mark.parametrize("of", ["the user", "the owner"])
+def test_a_key_is_on_the_plan_of_its_user_or_owner_when_it_is_made_and_rolled(api: Api, of: str) -> None:
+    first = api.make()
+    plan: Any = {"plan": {"S": "gold"}, "usage_key": {"S": "u" * 30}}
+    if of == "the user":
+        item = {"pk": {"S": subject_pk(ISSUER, "ada")}, "enabled": {"BOOL": True}, **plan}
+        api.client.put_item(TableName=api.table_name, Item=item)
+    else:
+        api.store.consumers.update(owner_pk(ISSUER, "ada"), {"plan": "gold", "usage_key": "u" * 30})
+    assert api.call("GET", "/me", context()).body["plan"] == {"name": "gold"}
+    for made in (
+        api.make(),
+        api.call("POST", "/keys/{key_id}/roll", context(), {}, key_id=first["key_id"]).body,
+    ):
+        identity = KeyRecord.from_item(item_of(api, made["key"])).identity
+        assert (identity.plan, identity.usage_key) == ("gold", "u" * 30)
+
+
+def test_the_list_has_the_use_of_each_key_where_it_is_recorded(dynamodb: DynamoDBClient, table_name: str) -> None:
+    table = make_table(dynamodb)
+    counter = Counter(dynamodb, table)
+    api = Api(dynamodb, table_name, use=Uses(dynamodb, table).of)
+    used, old, unused = (api.make()["key_id"] for _ in range(3))
+    for key_id, ago, status in ((old, 40 * DAY, 200), (used, 29 * DAY, 200), (used, 0, 200), (used, 0, 403)):
+        counter.add(read([request(NOW - ago, key_id, status)], NOW - ago), GROUP, NOW - ago)
+    found = {key["key_id"]: (key["last_used"], key["usage"]) for key in api.listed()}
+    assert found[used] == (NOW - NOW % 900, [1, *[0] * 28, 2])
+    assert found[old] == (NOW - 40 * DAY - (NOW - 40 * DAY) % DAY, [0] * 30)
+    assert found[unused] == (None, [0] * 30)
