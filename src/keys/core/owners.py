@@ -215,7 +215,7 @@ class Owners:
         return author.event(what, self._session.clock())
 
     def _read(self, caller: Caller, event: Event) -> tuple[Owner, SubjectRecord | None, Write]:
-        """The owner, for which keys can be made, or a new one; the user; and the condition that the item of the user does
+        """The owner, for which keys can be made, or a new one; the user; and a condition: the item of the user does
         not change. Without it, a key could be made behind the back of who disables the user, and then the user's keys.
 
         :raises Conflict: the owner or the user is disabled, or the user's tokens were ended.
