@@ -13,7 +13,7 @@ from typing import Any
 from authorizer import api_key
 from tests.aws.api import Answer
 from tests.aws.stacks import Stack
-from tests.support.policies import permits
+from tests.support.policies import permits, permits_keys
 
 ACCOUNT = "123456789012"
 CLAIMS = {"sub": "ada", "token_use": "access"}
@@ -104,6 +104,7 @@ class Services:
     def __init__(self, model: "Model") -> None:
         self._model = model
         self.granted: tuple[str, ...] = ("dynamodb:GetItem",)
+        self.leading_keys = True
         """The actions of the authorizer's role on its table."""
         self.findings: list[dict[str, str]] = []
         self.snapshots = "On"
@@ -131,6 +132,10 @@ class Services:
 
     def simulate_custom_policy(self, **arguments: Any) -> Any:
         (text,), (resource,) = arguments["PolicyInputList"], arguments["ResourceArns"]
+        if entries := arguments.get("ContextEntries"):
+            keys = entries[0]["ContextKeyValues"] if self.leading_keys else ["0" * 64]
+            policy = json.loads(text)
+            return _decisions({name: permits_keys(policy, name, resource, keys) for name in arguments["ActionNames"]})
         return _decisions({name: permits(json.loads(text), name, resource) for name in arguments["ActionNames"]})
 
     def validate_policy(self, **_arguments: str) -> Any:

@@ -145,6 +145,7 @@ FAULTS: list[tuple[str, str, Fault]] = [
         "they permit nothing",
         service(simulate_custom_policy=lambda **_: {"EvaluationResults": []}),
     ),
+    ("the_role_of_self_service_is_bound_to_items", "leading keys are not compared", service(leading_keys=False)),
     (
         "the_policies_are_valid",
         "one has an error",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
@@ -57,6 +57,31 @@ def permits(policy: Policy, action: str, resource: str) -> bool:
         and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
         for statement in policy["Statement"]
     )
+
+
+def of_self_service() -> Policy:
+    """The policy of the role of stacks/self-service, with the table of usage and without the permissions for KMS."""
+    role = load(Path("stacks/self-service/template.yaml"))["Resources"]["SelfServiceRole"]["Properties"]
+    document = role["Policies"][0]["PolicyDocument"]
+    found = (statement.get("Fn::If", [None, statement])[1] for statement in document["Statement"])
+    of_table = [each for each in found if any(name.startswith("dynamodb:") for name in listed(each["Action"]))]
+    policy: Policy = _placeholders({**document, "Statement": of_table})
+    return policy
+
+
+def permits_keys(policy: Policy, action: str, resource: str, keys: Sequence[str]) -> bool:
+    """Whether the statements together allow an action on items with these partition keys.
+
+    Each has one condition, on `dynamodb:LeadingKeys` (IAM user guide, "Multivalued context keys").
+    """
+    effects = set()
+    for statement in policy["Statement"]:
+        ((operator, condition),) = statement["Condition"].items()
+        compared = [any(fnmatchcase(key, each) for each in condition["dynamodb:LeadingKeys"]) for key in keys]
+        held = {"ForAllValues:StringLike": all, "ForAnyValue:StringLike": any}[operator](compared)
+        if held and permits({"Statement": [{**statement, "Effect": "Allow"}]}, action, resource):
+            effects.add(statement["Effect"])
+    return effects == {"Allow"}
 
 
 def actions(policy: Policy) -> set[str]:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from string import Template
 from typing import Any, Final
 
 from tests.aws.check import Failed, check, expect
 from tests.aws.deployed import Deployed
-from tests.support.policies import NAMES, actions, filled
+from tests.support.policies import NAMES, actions, filled, of_self_service
 
 SERIOUS: Final = frozenset({"ERROR", "SECURITY_WARNING", "WARNING"})
 
@@ -94,3 +95,29 @@ def the_policies_are_valid(deployed: Deployed) -> None:
         found = [each["issueCode"] for each in answer["findings"] if each["findingType"] in SERIOUS]
         if found:
             raise Failed(f"{name}.json, with {len(actions(policy))} actions: {', '.join(found)}")
+
+
+@check(
+    "docs/self-service.md",
+    "GetItem, PutItem, UpdateItem and Query for owners and keys only, by `dynamodb:LeadingKeys`",
+    needs=("iam:SimulateCustomPolicy",),
+    not_on_emulator="the emulator's simulation takes no context entries",
+)
+def the_role_of_self_service_is_bound_to_items(deployed: Deployed) -> None:
+    values, iam = _values(deployed), deployed.place.client("iam")
+    names = {**values, "TableName": values["Table"], "UsageTableName": f"{values['Table']}-usage"}
+    policy = Template(json.dumps(of_self_service())).substitute(names)
+    tried = [f"dynamodb:{name}" for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")]
+    writes = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    for key, wanted in (
+        ("owner#" + "0" * 64, writes),
+        ("0" * 64, writes),
+        ("subject#" + "0" * 64, ["dynamodb:ConditionCheckItem", "dynamodb:GetItem"]),
+        ("consumer#" + "x" * 55, []),
+        ("consumer#acme", []),
+    ):
+        leading = {"ContextKeyName": "dynamodb:LeadingKeys", "ContextKeyType": "stringList", "ContextKeyValues": [key]}
+        answer = iam.simulate_custom_policy(
+            PolicyInputList=[policy], ActionNames=tried, ResourceArns=[_table(values)], ContextEntries=[leading]
+        )
+        _expect_allowed(f"the role on {key[:12]}", answer, wanted)

@@ -5,58 +5,27 @@ IAM's conditions are evaluated here as the IAM user guide says, since the emulat
 
 from __future__ import annotations
 
-import re
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authorizer.owner import owner_pk
 from authorizer.subject_record import subject_pk
-from local.template_file import load
-from tests.support.policies import listed
+from tests.support.policies import of_self_service, permits_keys
 from tests.support.self_service import ISSUER, Api, context
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TEMPLATE = load(Path("stacks/self-service/template.yaml"))
 ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 OWNER, USER, KEY = owner_pk(ISSUER, "ada"), subject_pk(ISSUER, "ada"), "ab" * 32
 CONSUMER = "consumer#" + "x" * 55
 """It is as long as the partition key of a key."""
 
 
-def statements() -> list[dict[str, Any]]:
-    """The statements of the role for DynamoDB, with the table of usage."""
-    (policy,) = TEMPLATE["Resources"]["SelfServiceRole"]["Properties"]["Policies"]
-    found = []
-    for statement in policy["PolicyDocument"]["Statement"]:
-        statement = statement.get("Fn::If", [None, statement])[1]
-        if any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
-            found.append(statement)
-    return found
-
-
-def resource(statement: dict[str, Any]) -> str:
-    given = statement["Resource"]
-    return given if isinstance(given, str) else re.sub(r".*:table/", "", given["Fn::Sub"])
-
-
-def matches(statement: dict[str, Any], action: str, on: str, keys: list[str]) -> bool:
-    ((operator, condition),) = statement["Condition"].items()
-    ((name, patterns),) = condition.items()
-    assert name == "dynamodb:LeadingKeys"
-    compared = [any(fnmatchcase(key, pattern) for pattern in patterns) for key in keys]
-    held = {"ForAllValues:StringLike": all(compared), "ForAnyValue:StringLike": any(compared)}[operator]
-    actions = any(fnmatchcase(f"dynamodb:{action}", pattern) for pattern in listed(statement["Action"]))
-    return held and actions and fnmatchcase(on, resource(statement))
-
-
 def permits(action: str, on: str, *keys: str) -> bool:
-    effects = {each["Effect"] for each in statements() if matches(each, action, on, list(keys))}
-    return effects == {"Allow"}
+    arn = f"arn:${{Partition}}:dynamodb:${{Region}}:${{Account}}:table/{on}"
+    return permits_keys(of_self_service(), f"dynamodb:{action}", arn, keys)
 
 
 TABLE, INDEX, USAGE = "${TableName}", "${TableName}/index/by_consumer", "${UsageTableName}"
