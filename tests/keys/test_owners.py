@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from keys.core.owners import Bounds, Caller
 from keys.core.record import Owner, read_item
 from keys.core.store import Store
 from keys.core.table import Table
+from tests.support.apigateway import FakeApiGateway
 from tests.support.keys_command import NOW, KeysCommand
 
 ISSUER = "https://issuer.example/"
@@ -113,3 +115,23 @@ def test_what_is_malformed_in_the_list_of_an_owner_costs_nothing_else(live: Any)
     owner = read_item(item)
     assert isinstance(owner, Owner)
     assert owner.live == {}
+
+
+def test_the_keys_of_a_person_who_leaves_are_disabled_with_the_account(keys: KeysCommand) -> None:
+    stack = replace(keys, gateway=FakeApiGateway())
+    made = [make(keys), make(keys, "organization", "acme")]
+    who = ("--issuer", ISSUER, "--subject", "acme", "--yes", "--output", "json")
+    disabled = stack.run("subject", "disable", *who)
+    assert (disabled.exit_code, json.loads(disabled.stdout)["keys_disabled"]) == (0, 2), disabled.stderr
+    assert {key["key_id"]: key["state"] for key in listed(keys)} == dict.fromkeys(made, "disabled")
+    again = stack.run("subject", "disable", *who)
+    assert json.loads(again.stdout)["keys_disabled"] == 0
+
+
+def test_the_keys_stay_when_only_the_tokens_are_ended_unless_asked(keys: KeysCommand) -> None:
+    stack = replace(keys, gateway=FakeApiGateway())
+    make(keys)
+    who = ("--issuer", ISSUER, "--subject", "acme", "--yes", "--output", "json")
+    assert "keys_disabled" not in json.loads(stack.run("subject", "end", *who).stdout)
+    assert [key["state"] for key in listed(keys)] == ["active"]
+    assert json.loads(stack.run("subject", "end", "--with-keys", *who).stdout)["keys_disabled"] == 1

@@ -28,12 +28,14 @@ from keys.cli.commands import (
 )
 from keys.cli.exits import Exit
 from keys.cli.plan_commands import plan_choice
+from keys.cli.progress import counting
 from keys.cli.result import Fields, Result, Rows, Told, telling
 from keys.core import fields
 from keys.core.errors import BadInput, KeysError
 from keys.core.record import Subject
 from keys.core.schema import iso
 from keys.deployment import rules, verification
+from keys.deployment.words import plural
 from keys.plans import holders
 
 T = TypeVar("T")
@@ -84,10 +86,11 @@ def subject() -> None:
 
 @subject.command(example="keys subject end --jwt --reason 'laptop stolen' < token.txt")
 @_subject_options
+@click.option("--with-keys", is_flag=True, help="Also disable the keys that the subject made in self-service.")
 @reason_option
 @yes_option
 @click.pass_obj
-def end(app: App, named: Named, reason: str | None, yes: bool) -> Result:
+def end(app: App, named: Named, with_keys: bool, reason: str | None, yes: bool) -> Result:
     """End all tokens that were issued to a subject until now.
 
     Tokens of a later sign-in are accepted. The command does not end the session at the identity provider: revoke the
@@ -97,7 +100,8 @@ def end(app: App, named: Named, reason: str | None, yes: bool) -> Result:
     app.confirm(f"End all tokens of {named.subject} of {named.issuer}?", yes=yes)
     with _telling(app, named) as told:
         made, is_new = app.store.subjects.end(named.issuer, named.subject, reason)
-    return _changed(app, told, made, is_new, f"The tokens issued until {iso(made.not_before)} are refused.")
+        keys = _disable_keys(app, named, reason, told) if with_keys else None
+    return _changed(app, told, made, is_new, f"The tokens issued until {iso(made.not_before)} are refused.", keys)
 
 
 @subject.command(example="keys subject disable --issuer https://tenant.example.com/ --subject 'auth0|7' --yes")
@@ -106,12 +110,17 @@ def end(app: App, named: Named, reason: str | None, yes: bool) -> Result:
 @yes_option
 @click.pass_obj
 def disable(app: App, named: Named, reason: str | None, yes: bool) -> Result:
-    """Refuse all tokens of a subject, also later ones, until `keys subject enable`."""
+    """Refuse all tokens of a subject, also later ones, until `keys subject enable`.
+
+    The keys that the subject made in self-service are disabled too: the command reads the whole table to find them. To
+    enable them again: `keys consumer enable --owner ISSUER SUBJECT`.
+    """
     _require_reader(app, "not_before")
     app.confirm(f"Refuse all tokens of {named.subject} of {named.issuer}?", yes=yes)
     with _telling(app, named) as told:
         made, is_new = app.store.subjects.set_enabled(named.issuer, named.subject, False, reason)
-    return _changed(app, told, made, is_new, "All its tokens are refused.")
+        keys = _disable_keys(app, named, reason, told)
+    return _changed(app, told, made, is_new, "All its tokens are refused.", keys)
 
 
 @subject.command(example="keys subject enable --issuer https://tenant.example.com/ --subject 'auth0|7'")
@@ -222,10 +231,18 @@ def _require_reader(app: App, name: str) -> None:
     app.require_reader(Subject, {name: True})
 
 
-def _changed(app: App, told: Told, made: Subject, is_new: bool, text: str) -> Result:
-    data = made.to_json()
-    if not is_new:
+def _disable_keys(app: App, named: Named, reason: str | None, told: Told) -> int:
+    title = "Keys disabled"
+    with counting(title, told.part(title)) as keys:
+        return app.store.owners.disable_keys(named.issuer, named.subject, reason, keys, keys.beside("Items checked"))
+
+
+def _changed(app: App, told: Told, made: Subject, is_new: bool, text: str, keys: int | None = None) -> Result:
+    """`keys`: how many keys that the subject made were disabled; None if none should be."""
+    data = made.to_json() if keys is None else {**made.to_json(), "keys_disabled": keys}
+    if not is_new and not keys:
         return Result(data, notes=["The subject already had this state.", *_unread(app)], exit=Exit.NO_EFFECT)
+    text = text if keys is None else f"{text} {plural(keys, 'key')} that it made disabled."
     return Result(data, [text], _unread(app), told=told.done(text))
 
 

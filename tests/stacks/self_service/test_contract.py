@@ -46,6 +46,7 @@ def send(api: Api, case: Any, path: str) -> Response:
     query: dict[str, list[str]] = {
         name: [str(each) for each in (value if isinstance(value, list) else [value])]
         for name, value in (sent.get("params") or {}).items()
+        if value != []
     } or parse_qs(urlsplit(sent["url"]).query, keep_blank_values=True)
     headers = {str(name): str(value) for name, value in (sent.get("headers") or {}).items()}
     if "json" in sent:
