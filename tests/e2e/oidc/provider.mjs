@@ -12,6 +12,9 @@ server.listen(0, "127.0.0.1", () => {
     jwks: { keys: [{ ...key, use: "sig", alg: "RS256", kid: "1" }] },
     cookies: { keys: [randomBytes(32).toString("hex")] },
     scopes: ["openid", "offline_access", "reports:read", "reports:write"],
+    // A client registers with the scopes of its first 401, and asks for others later. The server may ignore the former
+    // (RFC 7591, section 3.2.1).
+    extraClientMetadata: { properties: ["any"], validator: (_context, _name, _value, client) => delete client.scope },
     features: {
       registration: { enabled: true },
       resourceIndicators: {
