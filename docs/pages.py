@@ -130,6 +130,13 @@ _PRINCIPALS: Final = {
             "repeat the statement `QueryAccessLog`."
         ),
     ),
+    "plans": (
+        "Plans, in addition",
+        (
+            "Permits `--plan`, `--no-plan`, `keys plan`, and to delete a consumer with a plan. Attach it beside "
+            "`operator`."
+        ),
+    ),
 }
 """Who gets a policy, and what it permits."""
 

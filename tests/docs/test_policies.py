@@ -158,7 +158,7 @@ def test_a_policy_has_every_placeholder_filled_and_fits_into_a_managed_policy(na
 
 
 def test_the_folder_has_the_policies_that_the_pages_link() -> None:
-    assert sorted(NAMES) == sorted({*OF_CI, "doctor", "operator", "program", "reader", "usage"})
+    assert sorted(NAMES) == sorted({*OF_CI, "doctor", "operator", "plans", "program", "reader", "usage"})
     assert sorted(path.name for path in FOLDER.iterdir()) == [f"{name}.json" for name in NAMES if name not in OF_CI]
 
 

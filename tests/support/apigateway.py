@@ -59,8 +59,9 @@ class FakeApiGateway:
 
         return call
 
-    def do_get_usage_plans(self, limit: int, position: str = "0") -> Any:
-        return self._page(list(self.plans.values()), limit, position)
+    def do_get_usage_plans(self, limit: int, position: str = "0", keyId: str = "") -> Any:  # noqa: N803
+        found = [plan for plan in self.plans.values() if not keyId or keyId in self.members[plan["id"]]]
+        return self._page(found, limit, position)
 
     def do_get_api_keys(self, includeValues: bool, limit: int, position: str = "0") -> Any:  # noqa: N803
         shown = [{**key, "value": key["value"] if includeValues else None} for key in self.keys.values()]

@@ -113,6 +113,15 @@ class LoggedApis:
         ]
         return {"Policy": json.dumps({"Statement": statements})}
 
+    def get_usage_plans(self, **_given: Any) -> dict[str, Any]:
+        """No API has usage plans."""
+        return {"items": []}
+
+    def get_rest_api(self, restApiId: str) -> dict[str, Any]:  # noqa: N803
+        """The APIs are not described: they have no methods to look at."""
+        answer: Any = {"Error": {"Code": "NotFoundException", "Message": restApiId}}
+        raise ClientError(answer, "GetRestApi")
+
     def get_stages(self, restApiId: str) -> Any:  # noqa: N803 - boto3's spelling
         if restApiId not in self.rest:
             raise ClientError({"Error": {"Code": "NotFoundException", "Message": ""}}, "GetStages")

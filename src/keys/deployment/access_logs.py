@@ -23,7 +23,7 @@ SUBJECT: Final = ("subjectHash", "$context.authorizer.subject_hash")
 
 _SOURCE: Final = re.compile(r":execute-api:[^:]*:[^:]*:([^/]+)/")
 _GROUP: Final = re.compile(r"arn:[^:]*:logs:[^:]*:[^:]*:log-group:([^:]+)(?::\*)?")
-_SAM_STAGE: Final = "Stage"
+SAM_STAGE: Final = "Stage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def find(client: Callable[[str], Any], function: str, now: float) -> AccessLogs:
             unread.append(Unread(api, stage, problem or "its access log is not in CloudWatch Logs"))
     known = {log.api for log in read}
     spare = [
-        Unread(each.api, each.stage, each.reason, is_spare=each.stage == _SAM_STAGE and each.api in known)
+        Unread(each.api, each.stage, each.reason, is_spare=each.stage == SAM_STAGE and each.api in known)
         for each in unread
     ]
     return AccessLogs(tuple(read), tuple(spare))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -22,10 +23,11 @@ from authorizer.settings import DEFAULT_FILE, Settings
 from keys.core.record import Key
 from keys.core.survey import Survey, survey
 from keys.core.table import Table
-from keys.deployment import access_logs, probe, resource, rules
+from keys.deployment import access_logs, plans_check, probe, resource, rules
 from keys.deployment.probe import Answer
 from keys.deployment.target import DEFAULT_PREFIX, LOCAL_STACK
 from keys.deployment.words import plural
+from keys.plans.gateway import Gateway
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -120,6 +122,29 @@ def _access_logs(deployment: Deployment, now: float) -> Iterator[Finding]:
         yield _note(f"{check} of API {each.api}{stage}", f"keys usage cannot read it: {each.reason} (docs/usage.md)")
     if not found.read and not found.unread:
         yield _note(check, "no API is permitted to invoke the function by its policy, so keys usage finds none")
+    stages = {(each.api, each.stage) for each in found.read}
+    stages |= {(each.api, each.stage) for each in found.unread if each.stage}
+    yield from _plans(deployment, {each for each in stages if not _is_spare(each, stages)})
+
+
+def _is_spare(stage: tuple[str, str], stages: Collection[tuple[str, str]]) -> bool:
+    """Whether it is the stage that SAM adds to each REST API."""
+    return stage[1] == access_logs.SAM_STAGE and any(api == stage[0] and name != stage[1] for api, name in stages)
+
+
+def _plans(deployment: Deployment, stages: Collection[tuple[str, str]]) -> Iterator[Finding]:
+    """What is forgotten about usage plans, which are optional."""
+    client = deployment.client("apigateway")
+    gateway = Gateway(client, deployment.stack, time.sleep)
+    default = deployment.environment.get("DEFAULT_USAGE_KEY", "")
+    try:
+        for each in plans_check.examine(client, gateway, deployment.function, stages, default):
+            yield Finding(each.about, State.WRONG if each.is_fault else State.NOTE, each.detail)
+    except ClientError as error:
+        if not error.response["Error"]["Code"].startswith("AccessDenied"):
+            raise
+        needed = "apigateway:GET on /restapis, /apikeys and /usageplans"
+        yield _note("usage plans", f"not checked: your credentials lack the permission {needed}")
 
 
 def _unread_settings(error: SettingsError, deployment: Deployment) -> list[Finding]:

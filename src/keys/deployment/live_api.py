@@ -11,7 +11,7 @@ from authorizer.route import DEFAULT
 from keys.core.errors import NotFound
 from keys.deployment.api_routes import WEBSOCKET
 from keys.deployment.endpoint import ApiRoutes
-from keys.deployment.guard import OPEN, USAGE_PLAN_KEY, attached
+from keys.deployment.guard import OPEN, USAGE_PLAN_KEY, Guard, attached
 
 
 def read(api: str, function: str, client: Callable[[str], Any]) -> ApiRoutes:
@@ -41,6 +41,16 @@ def read(api: str, function: str, client: Callable[[str], Any]) -> ApiRoutes:
         guard = attached(kind, authorizer.get("name", authorizer.get("Name", "")), authorizer, is_this)
         routes.add(api, api, method, path, USAGE_PLAN_KEY if guard == OPEN and asks_key else guard)
     return routes
+
+
+def rest_routes(api: str, function: str, client: Any) -> Iterator[tuple[str, Guard, bool]]:
+    """The name of each method of a REST API, its guard, and whether it requires a key of a usage plan."""
+
+    def is_this(named: str) -> bool | None:
+        return None if "${" in named else _unqualified(named) == _unqualified(function)
+
+    for method, path, kind, authorizer, asks_key in _methods(api, client):
+        yield f"{method} {path}", attached(kind, authorizer.get("name", ""), authorizer, is_this), asks_key
 
 
 def _methods(api: str, client: Any) -> Iterator[tuple[str, str, str, dict[str, Any], bool]]:

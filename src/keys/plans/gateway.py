@@ -103,6 +103,24 @@ class Gateway:
         """The IDs of the keys on the usage plan."""
         return {each["id"] for each in self._all("get_usage_plan_keys", usagePlanId=plan.id)}
 
+    def stages_of_all_plans(self) -> set[tuple[str, str]]:
+        """The stages that have a usage plan, of this product or not: pairs of API ID and stage."""
+        plans = self._all("get_usage_plans")
+        return {(each["apiId"], each["stage"]) for plan in plans for each in plan.get("apiStages") or ()}
+
+    def stages_of_value(self, value: str) -> set[tuple[str, str]]:
+        """The stages that accept the enabled API key of this value, of this product or not."""
+        keys = self._all("get_api_keys", includeValues=True)
+        key_id = next((key["id"] for key in keys if key.get("value") == value and key.get("enabled")), None)
+        if key_id is None:
+            return set()
+        return {
+            (each["apiId"], each["stage"])
+            for plan in self._all("get_usage_plans", keyId=key_id)
+            if key_id in {member["id"] for member in self._all("get_usage_plan_keys", usagePlanId=plan["id"])}
+            for each in plan.get("apiStages") or ()
+        }
+
     def set_end(self, key_id: str, at: int | None) -> None:
         """Note from when on the key can be removed; None: it is in use."""
         arn = f"arn:{self._client.meta.partition}:apigateway:{self._client.meta.region_name}::/apikeys/{key_id}"
