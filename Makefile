@@ -14,7 +14,7 @@ PYTEST := $(CLEAN) .venv/bin/pytest
 # One worker for each processor; tests/conftest.py says which tests share one.
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadscope
 # These need no build and no emulator.
-UNIT := tests/authorizer tests/keys tests/local tests/template tests/docs tests/bench tests/stacks/key_events
+UNIT := tests/authorizer tests/keys tests/local tests/template tests/docs tests/bench tests/stacks/key_events tests/stacks/self_service
 UV := $(DOWNLOAD) .venv/bin/uv
 SAM := $(DOWNLOAD) .tools/sam/bin/sam
 

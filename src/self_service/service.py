@@ -36,6 +36,8 @@ def _told(operation: Callable[P, R]) -> Callable[P, R]:
             return operation(*arguments, **named)
         except NotFound:
             raise Problem(Code.NOT_FOUND, "You have no such key, or it has ended.") from None
+        except BadInput:
+            raise Problem(Code.BAD_REQUEST, "The scopes and your account's data are too large for one key.") from None
         except MalformedItem:
             raise
         except Conflict as error:
@@ -83,7 +85,8 @@ class Service:
     def keys(self, user: User, after: str | None) -> Keys:
         """:raises Problem: there is no key with the ID `after`."""
         now = int(self.clock())
-        views = [_view(key, now) for key in self.store.owners.keys_of(user.caller)]
+        found = self.store.owners.keys_of(user.caller)
+        views = [_view(key, now) for key in found if fields.KEY_ID.fullmatch(key.key_id)]
         views.sort(key=lambda view: (view.state != "active", -view.created_at, view.key_id))
         ids = [view.key_id for view in views]
         if after is not None and after not in ids:
@@ -113,13 +116,10 @@ class Service:
             if not 60 <= lifetime <= longest:
                 problem = f"A key can work for 1 minute to {self.settings.max_days} days."
                 raise Problem(Code.BAD_REQUEST, problem, fields=[("expires_in", problem)])
-        try:
-            created = self.store.owners.create(
-                user.caller, self._bounds, prefix=self.prefix, expires_in=lifetime,
-                data=pick(user.claims, self.settings.data_claims), description=description, scopes=scopes,
-            )  # fmt: skip
-        except BadInput:
-            raise Problem(Code.BAD_REQUEST, "The scopes and your account's data are too large for one key.") from None
+        created = self.store.owners.create(
+            user.caller, self._bounds, prefix=self.prefix, expires_in=lifetime,
+            data=pick(user.claims, self.settings.data_claims), description=description, scopes=scopes,
+        )  # fmt: skip
         return MadeKey(**_members(created.key, int(self.clock())), key=created.secret)
 
     @_told
@@ -133,6 +133,7 @@ class Service:
         rolled = self.store.owners.roll(
             user.caller, self._bounds, key_id,
             prefix=self.prefix, grace=grace, most_seconds=self.settings.max_days * DAY,
+            data=pick(user.claims, self.settings.data_claims),
             require=lambda old: self._require_grantable(user, old.scopes),
         )  # fmt: skip
         new, end = rolled.created, rolled.old.expires_at or 0

@@ -112,12 +112,13 @@ class Owners:
 
     def roll(
         self, caller: Caller, bounds: Bounds, key_id: str, *,
-        prefix: str, grace: int, most_seconds: int, require: Callable[[Key], object],
+        prefix: str, grace: int, most_seconds: int, data: Mapping[str, Any], require: Callable[[Key], object],
     ) -> Rolled:  # fmt: skip
         """Create a key like the old one, which now expires after `grace` seconds, or earlier as before.
 
-        The lifetime of the new key is that of the old one, or `most_seconds` if that is less. `require` is called with
-        the old key, and raises what forbids another one like it.
+        It has new `data`, since what the user's token said before might not be true anymore. Its lifetime is that of
+        the old key, or `most_seconds` if that is less. `require` is called with the old key, and raises what forbids
+        another one like it.
 
         :raises NotFound: the owner has no such key that might be accepted now, whoever has. Then only the items of the
             owner and the user were read.
@@ -131,12 +132,13 @@ class Owners:
             live = owner.live_at(event.at)
             old = self._find(owner, key_id, event.at)
             require(old)
+            text = _data_text(caller, data, old.scopes)
             if old.rolled_to is not None:
                 raise Conflict(Code.KEY_ROLLED, ref=key_id, successor=old.rolled_to, state=str(old.state(event.at)))
             if old.state(event.at) is not State.ACTIVE:
                 raise Conflict(Code.KEY_NOT_ACTIVE, ref=key_id, state=str(old.state(event.at)))
             lifetime = most_seconds if old.expires_at is None else old.expires_at - (old.created_at or event.at)
-            kept = {name: getattr(old, name) for name in ("description", "data", "scopes", "networks", "tags")}
+            kept = {name: getattr(old, name) for name in ("description", "scopes", "networks", "tags")}
             new = self._new(
                 caller,
                 owner,
@@ -146,6 +148,7 @@ class Owners:
                 prefix,
                 max(1, min(lifetime, most_seconds)),
                 rolled_from=key_id,
+                data=text,
                 **kept,
             )
             end = min(event.at + grace, _end(old))

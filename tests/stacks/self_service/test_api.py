@@ -282,6 +282,8 @@ def test_data_is_made_from_the_claims_that_the_file_names(dynamodb: DynamoDBClie
     api = Api(dynamodb, table_name, settings('data_claims = ["org.plan", "absent"]'))
     made = api.make(context(org={"plan": "gold", "secret": 1}, email="ada@example.com"))
     assert item_of(api, made["key"])["data"] == {"S": '{"org":{"plan":"gold"}}'}
+    rolled = api.call("POST", "/keys/{key_id}/roll", context(org={"plan": "free"}), {}, key_id=made["key_id"]).body
+    assert item_of(api, rolled["key"])["data"] == {"S": '{"org":{"plan":"free"}}'}
 
 
 def test_a_key_is_too_large_for_the_context_before_it_is_made(dynamodb: DynamoDBClient, table_name: str) -> None:
