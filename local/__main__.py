@@ -286,7 +286,7 @@ def _added(system: System, others: Deploying) -> Iterator[Log]:
     if "self-service" in outputs:
         page = outputs["self-service"]["page"]
         print(f"The stack of self-service is deployed. Make a key on its page: {page}", flush=True)
-        print(f"  Sign in as {USER} with the password {system.provider.password}", flush=True)
+        print(f"  Sign in as {USER}. The password is in {OUTPUTS}.", flush=True)
     if "events" in outputs:
         print("The stack of events is deployed. To see all events: .venv/bin/keys audit", flush=True)
         yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event, MOST_EVENTS)

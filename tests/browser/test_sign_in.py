@@ -190,3 +190,11 @@ def test_an_audience_is_asked_for_where_the_provider_has_one(state: State, tab: 
     tab.open()
     tab.button("Sign in").click()
     assert _asked(tab)["audience"] == ["https://api.example.com"]
+
+
+def test_an_address_that_begins_with_two_slashes_sends_nothing_to_another_host(state: State, tab: Tab) -> None:
+    state.add("Nightly report")
+    tab.address = tab.address.replace("/v1/", "//evil.example/v1/")
+    tab.arrive()
+    expect(tab.row("Nightly report")).to_be_visible()
+    assert "evil.example" not in tab.hosts

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from urllib.request import urlopen
 
 import pytest
 
@@ -43,9 +44,9 @@ class Run:
         assert self.process.stdout is not None
         self.lines.extend(iter(self.process.stdout.readline, ""))
 
-    def until(self, pattern: str, times: int = 1) -> list[str]:
+    def until(self, pattern: str, times: int = 1, seconds: int = 120) -> list[str]:
         """The lines that match, once there are so many."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             found = [line for line in list(self.lines) if re.search(pattern, line)]
             if len(found) >= times:
@@ -166,6 +167,14 @@ def assert_nothing_is_left() -> None:
     assert not list(Path(".local").glob("*.header"))
     assert not Path(".local/tmp").exists()
     assert not processes(Path(".local"))
+
+
+def test_the_page_for_users_answers_at_the_printed_address(run: Run) -> None:
+    (line,) = run.until("Make a key on its page", seconds=400)
+    with urlopen(line.split()[-1], timeout=60) as answer:
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    run.until("Sign in as")
+    assert json.loads(OUTPUTS.read_text(encoding="utf-8"))["password"] not in "".join(run.lines)
 
 
 def test_ctrl_c_ends_it_and_leaves_neither_process_nor_secret_behind(run: Run) -> None:

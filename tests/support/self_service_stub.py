@@ -153,19 +153,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, method: str) -> None:
         url = urlsplit(self.path)
+        # What stands before it can be the base path of a custom domain.
+        _, is_own, path = url.path.partition(f"{STAGE}/self-service")
         self._content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if url.path == "/authorize":
             self._authorize(parse_qs(url.query, keep_blank_values=True))
         elif url.path == "/token":
             self._token({name: values[0] for name, values in parse_qs(self._content.decode()).items()})
-        elif url.path == f"{STAGE}/self-service":
+        elif is_own and not path:
             answer = page(
                 "Example Ltd",
                 [replace(each, audience=self.state.audience) for each in self.providers[: self.state.providers]],
             )
             self._send(200, answer.body.encode(), answer.headers)
-        elif url.path.startswith(f"{STAGE}/self-service/"):
-            self._api(method, url.path.removeprefix(f"{STAGE}/self-service/"), parse_qs(url.query))
+        elif is_own:
+            self._api(method, path.removeprefix("/"), parse_qs(url.query))
         else:
             self._send(404, b"", {})
 
