@@ -19,6 +19,7 @@ from authorizer.refusal import Reason
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
 from bench import month
 from keys.cli.exits import Exit
+from keys.core.record import Consumer, Deleted, Key, Owner, Record, Subject
 from local.template_file import load
 from tests.aws.checks import CHECKS
 
@@ -183,6 +184,28 @@ def _architecture() -> Iterator[str]:
     yield from _table(("module", "subject"), ([f"`{name}`", (text or "").splitlines()[0]] for name, text in parsed))
 
 
+_ITEMS: Final = {
+    "a key": (Record, Key),
+    "a consumer, `consumer#NAME`": (Consumer,),
+    "the owner of keys of signed-in users, `owner#HASH`": (Owner,),
+    "a subject of JWTs, `subject#HASH`": (Subject,),
+    "a deleted imported key": (Deleted,),
+}
+"""The kinds of items, with the classes whose fields they have. The others than keys have those of `Record` too."""
+
+
+def _items() -> Iterator[str]:
+    yield from ("## Attributes", "")
+    for kind, classes in _ITEMS.items():
+        rows = []
+        for of in classes:
+            meanings = _docstrings(of)
+            own = [each for each in of.fields() if each.name in of.__annotations__]
+            rows += [[f"`{each.attribute}`", meanings[each.name]] for each in own if each.name in meanings or of is Key]
+        yield from (f"Of {kind}:", "")
+        yield from _table(("attribute", "meaning"), rows)
+
+
 def _acceptance() -> Iterator[str]:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"checks": []}
     on_aws = {each["name"]: each["result"] for each in results["checks"]}
@@ -305,5 +328,6 @@ PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/keys.md"): _keys,
     Path("docs/acceptance.md"): _acceptance,
     Path("docs/architecture.md"): _architecture,
+    Path("docs/table.md"): _items,
     Path("docs/costs.md"): _costs,
 }

@@ -64,13 +64,16 @@ _STATES: Final = {
 class Record:
     """One item of the table. `stored`: the item that was read, empty for a new record.
 
-    `version`: grows with each change. A new record is made by `changed` with its first event, so that it has version 1.
-    None and empty values are not stored.
+    A new record is made by `changed` with its first event, so that it has version 1. None and empty values are not
+    stored. Times are in seconds since 1970.
     """
 
     created_at: int | None = declared(schema.TIME, None, label="Created")
+    """When it was created. All times are in seconds since 1970."""
     history: History = declared(schema.HISTORY, (), shown=False)
+    """The creation and the last nine changes: number (`n`), action, time, caller, command, reason."""
     version: int = declared(schema.NUMBER, 0, shown=False, compare=False)
+    """Grows with each change: the number of the last entry of `history`."""
     stored: Item = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -175,44 +178,56 @@ _LIVE: Final = schema.Form(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key(Record):
-    """One API key. Only the `digest` of the secret is stored. Times in seconds since 1970.
-
-    `data`: a JSON object as compact text. `networks`: the key is accepted only from these networks, and only from
-    `consumer_networks`, a copy of those of its consumer; empty for no limit. `plan` and `usage_key`: copies of those of
-    its consumer. `disabled_with_consumer`: the key was disabled because its consumer was. `rolled_from`, `rolled_to`:
-    the IDs of the previous and the next key. `unrolled_expires_at`: the expiry before the key was rolled, to undo the
-    roll. `hint`: the prefix and first characters of the secret.
-
-    A key that a signed-in user made has an `owner`, the `sub` of its requests, with its `owner_issuer`; `made_by`, the
-    `sub` of the user; and as `consumer` the partition key of the owner's item.
-    """
+    """One API key. Only the digest of the secret is stored. docs/table.md has the text below each field too."""
 
     digest: str = declared(schema.TEXT, attribute="pk", shown=False)
+    """The SHA-256 of the key in hexadecimal."""
     key_id: str = declared(schema.KEY_ID, label="Key ID")
+    """The public ID, `key_...`, for commands and logs."""
     consumer: str = declared(schema.NAME)
+    """The consumer that holds the key: the `sub` of its requests. For an owner's key: the `pk` of the owner."""
     description: str = declared(schema.TEXT, "", given="A description of the key.")
+    """For operators. Functions do not receive it."""
     data: str = declared(schema.DATA, "{}", given="A JSON object for the backends.")
+    """A JSON object as compact text, which functions receive."""
     scopes: frozenset[str] = declared(schema.SCOPES, frozenset(), given="The scopes of the key.")
+    """What the key can be used for."""
     networks: frozenset[str] = declared(
         schema.NETWORKS, frozenset(), since="0.3.0", given='The networks from which the key is accepted. "": any.'
     )
+    """CIDR blocks: the key is accepted from these alone, and only from `consumer_networks`. Empty: no limit."""
     consumer_networks: frozenset[str] = declared(
         schema.NETWORKS, frozenset(), since="0.3.0", label="Consumer's networks"
     )
+    """A copy of the `networks` of its consumer."""
     plan: str | None = declared(schema.PLAN, None, since="0.3.0")
+    """A copy of the plan of its consumer: the name of its usage plans."""
     usage_key: str | None = declared(schema.USAGE_KEY, None, since="0.3.0", shown=False, compare=False)
+    """A copy of that of its consumer: the API key of API Gateway that counts its requests. No command shows it."""
     tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
+    """For operators. Functions do not receive them."""
     enabled: bool = declared(schema.FLAG, True)
+    """Whether the key works."""
     disabled_with_consumer: bool = declared(schema.MARK, False)
+    """The key is disabled because its consumer is."""
     expires_at: int | None = declared(schema.TIME, None, label="Expires")
+    """When the key expires."""
     revoked_at: int | None = declared(schema.TIME, None, label="Revoked")
+    """When the key was revoked."""
     rolled_from: str | None = declared(schema.KEY_ID, None)
+    """The ID of the key before it."""
     rolled_to: str | None = declared(schema.KEY_ID, None)
+    """The ID of the key after it."""
     unrolled_expires_at: int | None = declared(schema.TIME, None, shown=False)
+    """The expiry before the roll, which `keys roll --undo` restores."""
     hint: str | None = declared(schema.HINT, None, label="Begins with")
+    """The prefix and the first four random characters. `keys` shows it as "Begins with"."""
     owner: str | None = declared(schema.TEXT, None, since="0.3.0")
+    """Of a key that a signed-in user made: the `sub` of its requests."""
     owner_issuer: str | None = declared(schema.TEXT, None, since="0.3.0", label="Owner's issuer")
+    """The issuer of the owner."""
     made_by: str | None = declared(schema.TEXT, None)
+    """The `sub` of the user who made the key."""
 
     @property
     def ref(self) -> str:
@@ -296,22 +311,22 @@ class Key(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer(Record):
-    """The holder of keys. `name`: the `sub` of its keys. `data`: that of its keys, unless created with other data.
-
-    `networks`: its keys are accepted only from these networks. `plan`: the name of its usage plans. `usage_key`: the
-    value of the API key of API Gateway that counts its requests on them. Each key has a copy of these three, which is
-    all that the authorizer reads.
-    """
+    """The holder of keys. Its keys have copies of what restricts them, which is all that the authorizer reads."""
 
     name: str = declared(schema.NAME)
+    """The name, which is the `sub` of its keys."""
     description: str = declared(schema.TEXT, "", given="A description of the consumer.")
     enabled: bool = declared(schema.FLAG, True)
     data: str = declared(schema.DATA, "{}", given="A JSON object for the backends, which new keys get.")
+    """The data that new keys get."""
     networks: frozenset[str] = declared(
         schema.NETWORKS, frozenset(), since="0.3.0", given='The networks from which its keys are accepted. "": any.'
     )
+    """The networks of all its keys, which have a copy."""
     plan: str | None = declared(schema.PLAN, None, since="0.3.0")
+    """The plan of all its keys, which have a copy."""
     usage_key: str | None = declared(schema.USAGE_KEY, None, since="0.3.0", shown=False, compare=False)
+    """The API key of API Gateway that counts its requests. Its keys have a copy."""
     tags: Mapping[str, str] = declared(schema.TAGS, {}, given="A tag. Repeatable.")
 
     @property
@@ -336,17 +351,18 @@ class Consumer(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner(Consumer):
-    """Whose keys signed-in users make: an `issuer`, and the `owner` that its claim says. `name`: the partition key.
-
-    `live`: the keys that might be accepted now, by key ID; see `LiveKey`. `made`: how many were made on the day
-    `made_on`, in UTC.
-    """
+    """Whose keys signed-in users make. `name`: the partition key. `live`: see `LiveKey`."""
 
     issuer: str = declared(schema.TEXT)
+    """The issuer of the users."""
     owner: str = declared(schema.TEXT)
+    """What the claim of the owner says."""
     live: Mapping[str, LiveKey] = declared(_LIVE, {}, shown=False)
+    """The keys that might be accepted now, by key ID, with their ends."""
     made_on: str = declared(schema.TEXT, "", shown=False)
+    """The day in UTC on which the last key was made."""
     made: int = declared(schema.NUMBER, 0, shown=False)
+    """How many keys were made on that day."""
 
     @classmethod
     def of(cls, issuer: str, owner: str, **known: Any) -> Owner:
@@ -374,16 +390,20 @@ class Owner(Consumer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject(Record):
-    """The subject of JWTs of one issuer. `not_before`: its tokens that were issued up to then are refused. `plan` and
-    `usage_key`: as in `Consumer`.
-    """
+    """The subject of JWTs of one issuer."""
 
     issuer: str = declared(schema.CLAIM)
+    """The issuer of the tokens."""
     subject: str = declared(schema.CLAIM)
+    """Their `sub`."""
     enabled: bool = declared(schema.FLAG, True)
+    """Whether its tokens are accepted."""
     not_before: int | None = declared(schema.TIME, None, since="0.3.0", label="Ended")
+    """Tokens that were issued up to then are refused."""
     plan: str | None = declared(schema.PLAN, None, since="0.3.0")
+    """The name of its usage plans."""
     usage_key: str | None = declared(schema.USAGE_KEY, None, since="0.3.0", shown=False, compare=False)
+    """The API key of API Gateway that counts its requests."""
 
     @property
     def pk(self) -> str:
@@ -412,7 +432,9 @@ class Deleted(Record):
     """The digest of a deleted imported key. It prevents that importing the same file again restores the key."""
 
     digest: str = declared(schema.TEXT, attribute="pk")
+    """The SHA-256 of an imported key."""
     deleted_at: int = declared(schema.TIME)
+    """When it was deleted. The key must not be imported again. A key that has it is refused."""
 
     def to_item(self) -> dict[str, AttributeValueTypeDef]:
         # Without `consumer` and `key_id`, the item is in no index, and the authorizer takes it for no key.
