@@ -80,7 +80,7 @@ check: .venv/ready .tools/ready .tools/templates/ready ## check code, types, tem
 	$(CLEAN) .venv/bin/ruff check .
 	$(CLEAN) .venv/bin/ruff format --check .
 	$(CLEAN) .venv/bin/mypy
-	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml stacks/*/template.yaml examples/*/template.yaml tests/aws/base.yaml
+	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/cfn-lint template.yaml stacks/*/template.yaml examples/*/template.yaml tests/aws/*.yaml
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam validate --lint
 	$(CLEAN) env AWS_DEFAULT_REGION=us-east-1 .venv/bin/python -m tests.template
 	$(CLEAN) .venv/bin/keys check src/authorizer/auth.toml --template template.yaml

@@ -209,12 +209,11 @@ def _items() -> Iterator[str]:
 def _acceptance() -> Iterator[str]:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"checks": []}
     on_aws = {each["name"]: each["result"] for each in results["checks"]}
-    yield from ("## Checks", "")
+    untried = sum(on_aws.get(check.name) not in ("passed", "failed") for check in CHECKS)
+    source = "No results on AWS are in this repository."
     if on_aws:
-        yield from (
-            f"The results on AWS are of version {results['version']}, {results['date']}, {results['region']}.",
-            "",
-        )
+        source = f"The results on AWS are of version {results['version']}, {results['date']}, {results['region']}."
+    yield from ("## Checks", "", f"{source} Not tried on AWS: {untried} of {len(CHECKS)} checks.", "")
     yield from _table(
         ("check", "statement", "page", "on the emulator", "on AWS"),
         (

@@ -1,5 +1,6 @@
 """The archives of a release: whole, equal for equal folders, and with a checksum that `sha256sum` takes."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,13 @@ def test_a_tag_that_is_not_the_versions_is_refused(tag: str, code: int, folder: 
     command = [sys.executable, "-m", "local.archive", str(folder), str(tmp_path / "a.zip"), "--tag", tag]
     assert subprocess.run(command, check=False, capture_output=True).returncode == code
     assert (tmp_path / "a.zip").exists() == (code == 0)
+
+
+def test_a_file_beside_the_archive_gets_a_checksum_too(folder: Path, tmp_path: Path) -> None:
+    wheel = tmp_path / "keys.whl"
+    wheel.write_bytes(b"wheel")
+    command = [sys.executable, "-m", "local.archive", str(folder), str(tmp_path / "a.zip"), "--beside", str(wheel)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    line = (tmp_path / "keys.whl.sha256").read_text(encoding="utf-8")
+    assert line == f"{hashlib.sha256(b'wheel').hexdigest()}  keys.whl\n"
+    assert line in printed

@@ -37,10 +37,15 @@ The acceptance suite deploys into the account {account}, Region {region}:
   {run}-alone   the authorizer without the sample API, with its own table
   {run}-rest    the example of a REST API, a function and its role
   {run}-http    the example of an HTTP API, a function and its role
-It makes {checks} checks, some of which change the authorizer of {run}-main for seconds.
-At the end, or when it is interrupted, it deletes these stacks by their IDs, and what they leave.
-Time: about 35 minutes, most of them deployments. Costs: some US cents, at list prices, for a few hundred requests,
-one active user of the pool and the custom metrics of one hour. Neither was measured.
+  {run}-monitoring, {run}-events   these optional stacks for {run}-main
+  {run}-key, {run}-encrypted       a KMS key, and the authorizer with it
+  {run}-old     the authorizer of version 0.2, and then of this version
+  a table that is restored from that of {run}-main
+It makes {checks} checks, some of which change the authorizer of {run}-main for seconds. Only the stacks that they need
+are made. At the end, or when it is interrupted, it deletes these stacks by their IDs, and what they leave.
+Time: about 90 minutes, most of them deployments, a restored table and an alarm. Costs: below one US dollar, at list
+prices, for a few hundred requests, one active user of the pool, two hours of custom metrics, dashboards and alarms, a
+KMS key and minutes of provisioned concurrency. Neither was measured. The KMS key is deleted after seven days.
 Every resource has the tag {tag}={run}.
 """
 

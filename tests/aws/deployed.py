@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from authorizer import VERSION
+from keys.deployment.optional import FROM_OUTPUTS
 from local.system import KEYS
 from tests.aws.api import Answer, Api
 from tests.aws.check import Failed
@@ -20,6 +23,9 @@ from tests.aws.stacks import Stack, Stacks
 BASE: Final = Path(__file__).with_name("base.yaml")
 REST: Final = Path("examples/rest-api/template.yaml")
 HTTP: Final = Path("examples/http-api/template.yaml")
+OLD: Final = Path("tests/e2e/template_0_2.yaml")
+KMS_KEY: Final = Path(__file__).with_name("key.yaml")
+MONITORING: Final = Path("stacks/monitoring/template.yaml")
 RULES: Final = "auth.toml"
 USER: Final = "ada@example.com"
 ATTEMPTS: Final = 10
@@ -78,7 +84,60 @@ class Deployed:
         given = {"AuthorizerFunctionArn": self.main.outputs["AuthorizerFunctionArn"], "PayloadFormat": "1.0"}
         return self._stacks.deploy("http-1-0", template, given)
 
+    @cached_property
+    def monitoring(self) -> Stack:
+        """The alarms, dashboards and saved queries of `main`."""
+        return self._stacks.deploy("monitoring", MONITORING, self._of_main("monitoring"))
+
+    @cached_property
+    def events(self) -> Stack:
+        """The events of the keys of `main`."""
+        given = {**self._of_main("events"), **self.place.parameters}
+        return self._stacks.deploy("events", self.place.optional_artifact("events"), given)
+
+    @cached_property
+    def kms_key(self) -> str:
+        """The ARN of a new KMS key."""
+        return self._stacks.deploy("key", KMS_KEY, {}).outputs["KeyArn"]
+
+    @cached_property
+    def encrypted(self) -> Stack:
+        """The authorizer without the sample API, with a KMS key."""
+        return self._deploy_authorizer("encrypted", {"SampleApi": "None", "KmsKeyArn": self.kms_key})
+
+    def old(self) -> Stack:
+        """The authorizer of 0.2 with the functions of this version."""
+        template = self._stacks.with_code(OLD, self.place.artifact.parent)
+        return self._stacks.deploy("old", template, self._authorizer({"SampleApi": "None"}))
+
+    def upgraded(self) -> Stack:
+        """The stack of `old`, with the template of this version."""
+        return self._deploy_authorizer("old", {"SampleApi": "None"})
+
+    def restore(self, table: str, seconds: float) -> str:
+        """Restore a table under a new name, to the latest time that is possible. Return the name.
+
+        :raises Failed: the restored table is not there after this time.
+        """
+        dynamodb, name = self.place.client("dynamodb"), f"{table}-restored"
+        dynamodb.restore_table_to_point_in_time(
+            SourceTableName=table, TargetTableName=name, UseLatestRestorableTime=True
+        )
+        self._stacks.note("AWS::DynamoDB::Table", name, self.main)
+        started = self.place.now()
+        while dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
+            if self.place.now() - started > seconds:
+                raise Failed(f"the restored table is not there after {seconds} s")
+            self.place.sleep(POLL_SECONDS)
+        return name
+
     stage: Final = "v1"
+    version: Final = VERSION
+
+    @staticmethod
+    def wall_clock() -> int:
+        """Seconds since 1970."""
+        return int(time.time())
 
     @property
     def sample(self) -> Api:
@@ -132,10 +191,10 @@ class Deployed:
             answer = send()
         return answer
 
-    def keys(self, *arguments: str, stack: Stack | None = None, stdin: str = "") -> Any:
+    def keys(self, *arguments: str, stack: Stack | None = None, stdin: str = "", codes: Collection[int] = (0,)) -> Any:
         """The JSON output of a `keys` command on a stack, which is `main` by default.
 
-        :raises Failed: its exit code is not 0.
+        :raises Failed: its exit code is none of `codes`.
         """
         finished = subprocess.run(
             [KEYS, *arguments, "--stack", (stack or self.main).name, "--output", "json"],
@@ -145,7 +204,7 @@ class Deployed:
             text=True,
             check=False,
         )
-        if finished.returncode:
+        if finished.returncode not in codes:
             raise Failed(f"keys {arguments[0]} ended with exit code {finished.returncode}: {finished.stderr.strip()}")
         return json.loads(finished.stdout)
 
@@ -198,6 +257,12 @@ class Deployed:
     def log_texts(self, group: str) -> list[str]:
         pages = self.place.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
+
+    def _of_main(self, optional: str) -> dict[str, str]:
+        """The parameters of an optional stack that are outputs of `main`."""
+        outputs = self.main.outputs
+        given = {name: outputs[output] for name, output in FROM_OUTPUTS[optional].items() if output in outputs}
+        return {**given, "AuthorizerStack": self.main.name}
 
     def _authorizer(self, parameters: Mapping[str, str]) -> dict[str, str]:
         issuer = self.place.issuer_parameters(self.base.outputs["Issuer"], self.base.outputs["Audience"])

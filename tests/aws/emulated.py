@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.build import FOLDER
+from local import environment
+from local.build import FOLDER, HOST_WHEELS, build
 from local.deployment import local_parameters, rest_api_url
 from local.emulator import REGION, Emulator
 from local.session import client
@@ -29,6 +30,12 @@ class Emulated:
     def parameters(self) -> Mapping[str, str]:
         # Short caches: a check waits until they end.
         return {**local_parameters(), "AuthorizerCacheSeconds": "5", "ApiKeyCacheSeconds": "1"}
+
+    def optional_artifact(self, name: str) -> Path:
+        folder = Path(f".local/build-{name}")
+        log = folder.with_name(f"sam-build-{name}.log")
+        build(environment.download(), log, folder, host_wheels=HOST_WHEELS, template=f"stacks/{name}/template.yaml")
+        return folder / "template.yaml"
 
     def client(self, service: str) -> Any:
         return client(self.emulator, service)

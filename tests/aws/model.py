@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import Message
@@ -10,13 +10,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from authorizer import api_key
+from authorizer import VERSION, api_key
 from tests.aws.api import Answer
 from tests.aws.stacks import Stack
 from tests.support.policies import permits, permits_keys
 
 ACCOUNT = "123456789012"
 CLAIMS = {"sub": "ada", "token_use": "access"}
+KMS_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"
+OWN_API, HTTP_API = "a1", "h1"
 TTL = 30
 KEY_CACHE = 30
 
@@ -77,6 +79,9 @@ class Place:
     environment: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    def optional_artifact(self, name: str) -> Path:
+        return Path(name)
+
     def client(self, service: str) -> Any:
         return self.clients[service]
 
@@ -110,6 +115,15 @@ class Services:
         self.snapshots = "On"
         self.publishes = True
         self.metrics = ["Decisions", "FailedDecisions", "ColdStart"]
+        self.fails_at: float | None = None
+        """When the alarm's metric was last above its threshold."""
+        self.alarms_after = 1.0
+        self.widgets: list[dict[str, str]] = [{}]
+        self.query_status = "Complete"
+        self.key_of_table = self.key_of_logs = KMS_KEY
+        self.stream = "NEW_AND_OLD_IMAGES"
+        self.provisioned = "READY"
+        self.code_is_denied = True
 
     def get_function_configuration(self, **_arguments: str) -> Any:
         return {
@@ -132,11 +146,45 @@ class Services:
 
     def simulate_custom_policy(self, **arguments: Any) -> Any:
         (text,), (resource,) = arguments["PolicyInputList"], arguments["ResourceArns"]
-        if entries := arguments.get("ContextEntries"):
+        if (entries := arguments.get("ContextEntries")) and entries[0]["ContextKeyName"] == "lambda:SourceFunctionArn":
+            return _decisions(dict.fromkeys(arguments["ActionNames"], not self.code_is_denied))
+        if entries:
             keys = entries[0]["ContextKeyValues"] if self.leading_keys else ["0" * 64]
             policy = json.loads(text)
             return _decisions({name: permits_keys(policy, name, resource, keys) for name in arguments["ActionNames"]})
         return _decisions({name: permits(json.loads(text), name, resource) for name in arguments["ActionNames"]})
+
+    def describe_alarms(self, **_arguments: object) -> Any:
+        now = self._model.place.seconds
+        is_failing = self.fails_at is not None and now - self.fails_at < 60 and now > self.alarms_after
+        alarm = {"Namespace": "MultiAuth", "MetricName": "FailedDecisions", "Dimensions": []}
+        return {"MetricAlarms": [{**alarm, "StateValue": "ALARM" if is_failing else "OK"}]}
+
+    def put_metric_data(self, **_arguments: object) -> None:
+        self.fails_at = self._model.place.seconds
+
+    def get_dashboard(self, **_arguments: str) -> Any:
+        return {"DashboardBody": json.dumps({"widgets": self.widgets})}
+
+    def describe_query_definitions(self, **_arguments: str) -> Any:
+        return {"queryDefinitions": [{"name": name, "queryString": "fields", "logGroupNames": []} for name in "ab"]}
+
+    def start_query(self, **_arguments: object) -> Any:
+        return {"queryId": "1"}
+
+    def get_query_results(self, **_arguments: str) -> Any:
+        return {"status": self.query_status}
+
+    def describe_table(self, **_arguments: str) -> Any:
+        table = {"SSEDescription": {"KMSMasterKeyArn": self.key_of_table}, "TableStatus": "ACTIVE"}
+        stream = {"StreamSpecification": {"StreamViewType": self.stream}}
+        return {"Table": {**table, **stream, "GlobalSecondaryIndexes": [{"IndexName": "by_end_day"}]}}
+
+    def describe_log_groups(self, **_arguments: str) -> Any:
+        return {"logGroups": [{"kmsKeyId": self.key_of_logs}]}
+
+    def get_provisioned_concurrency_config(self, **_arguments: str) -> Any:
+        return {"Status": self.provisioned, "AvailableProvisionedConcurrentExecutions": 1}
 
     def validate_policy(self, **_arguments: str) -> Any:
         return {"findings": self.findings}
@@ -224,7 +272,7 @@ class Model:
     def __init__(self) -> None:
         services = Services(self)
         self.services: Any = services
-        names = ("iam", "lambda", "apigateway", "accessanalyzer", "cloudwatch")
+        names = ("iam", "lambda", "apigateway", "accessanalyzer", "cloudwatch", "logs", "dynamodb")
         self.place = Place(dict.fromkeys(names, services))
         self.keys_by_text: dict[str, Key] = {}
         self.cache: dict[str, tuple[float, bool]] = {}
@@ -246,9 +294,19 @@ class Model:
         """Headers of the gateway response ACCESS_DENIED, and their values from the context."""
         self.main = self._stack("main", ApiKeysTableName="keys", AccessLogGroup="access")
         self.alone = self._stack("alone")
+        self.http = replace(self._stack("http"), resources={"Api": HTTP_API})
+        self.monitoring = replace(self._stack("monitoring"), resources={"FailedDecisions": "failed"})
+        self.events = self._stack("events", RecordLogGroup="record")
+        self.encrypted = self._stack("encrypted", ApiKeysTableName="keys")
+        self.record: list[str] = []
+        self.route_callers = dict.fromkeys(("GET /me", "POST /reports", "GET /admin/whoami"), "this authorizer")
+        self.referring = [{"id": HTTP_API, "kind": "HTTP API"}]
+        self.table_after_upgrade = "keys"
 
     jwt = JWT
     stage = "v1"
+    kms_key = KMS_KEY
+    version = VERSION
     cache_seconds = TTL
     revocation_seconds = TTL + KEY_CACHE
 
@@ -260,6 +318,19 @@ class Model:
         self.release = parameters.get("Release", self.release)
         return self.alone
 
+    def old(self) -> Stack:
+        return self._stack("old", ApiKeysTableName="keys")
+
+    def upgraded(self) -> Stack:
+        return self._stack("old", ApiKeysTableName=self.table_after_upgrade, Version=VERSION)
+
+    def restore(self, table: str, _seconds: float) -> str:
+        return table
+
+    @staticmethod
+    def wall_clock() -> int:
+        return 0
+
     def create_key(self, *arguments: str, stack: Stack | None = None) -> dict[str, str]:
         text, key_id = api_key.generate("mak"), f"k{len(self.keys_by_text)}"
         options = dict(zip(arguments[::2], arguments[1::2], strict=True))
@@ -269,14 +340,21 @@ class Model:
         self.keys_by_text[text] = Key(key_id, scopes, table, json.loads(options.get("--data", "{}")), networks)
         return {"key": text, "key_id": key_id}
 
-    def keys(self, command: str, *arguments: str, stack: Stack | None = None) -> Any:
-        if command == "doctor":
+    def keys(self, command: str, *arguments: str, stack: Stack | None = None, codes: Sequence[int] = (0,)) -> Any:
+        if command in ("doctor", "list"):
             return self.doctor
         if command == "usage":
             return self.usage(arguments[1])
+        if command == "check":
+            routes = [{"route": route, "caller": caller} for route, caller in self.route_callers.items()]
+            return {"routes": [*routes, {"route": "OPTIONS /me", "caller": "anyone"}]}
+        if command == "stack":
+            return self.referring
         (key,) = [each for each in self.keys_by_text.values() if each.key_id == arguments[0]]
-        key.revoked_at = self.place.seconds
-        return {}
+        if command == "revoke":
+            key.revoked_at = self.place.seconds
+            self.record.append(f"key.revoked {key.key_id}")
+        return {"key_id": key.key_id}
 
     def usage(self, key_id: str) -> Any:
         classes = [f"{line['status'][0]}xx" for line in self.log_lines("access") if line["keyId"] == key_id]
@@ -312,6 +390,8 @@ class Model:
         return list(self.access_log) if group == "access" else self.lines
 
     def log_texts(self, group: str) -> list[str]:
+        if group == "record":
+            return self.record
         return [*self.texts, *map(json.dumps, self.log_lines(group))]
 
     def alter(self, change: Callable[[Answer], Answer]) -> None:
@@ -328,4 +408,4 @@ class Model:
             "AuthorizerLogGroup": "decisions",
             **outputs,
         }
-        return Stack(name, arn, given, {"Api": "a1"}, {})
+        return Stack(name, arn, given, {"Api": OWN_API}, {})

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from local import environment
-from local.build import target
+from local.build import build, target
 
 
 class Place(Protocol):
@@ -32,6 +32,12 @@ class Place(Protocol):
     @property
     def artifact(self) -> Path:
         """The template that `sam build` made."""
+
+    def optional_artifact(self, name: str) -> Path:
+        """The template of an optional stack, such as `events`, that `sam build` made.
+
+        :raises StepError: the build failed.
+        """
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -96,6 +102,12 @@ class Account:
             "ApiGatewayLogRole": "Existing" if role else "None",
             "LogRetentionDays": "1",
         }
+
+    def optional_artifact(self, name: str) -> Path:
+        folder = Path(f".local/build-lambda-{name}")
+        log = folder.with_name(f"sam-build-{name}.log")
+        build(environment.download(), log, folder, template=f"stacks/{name}/template.yaml")
+        return folder / "template.yaml"
 
     def client(self, service: str) -> Any:
         return self.session.client(service)

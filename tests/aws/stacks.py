@@ -92,6 +92,20 @@ class Stacks:
         copy.write_text(json.dumps(bounded(load(template), boundary)), encoding="utf-8")
         return copy
 
+    def with_code(self, template: Path, built: Path) -> Path:
+        """A copy of a template whose functions have the code of a build: each that of its logical ID."""
+        content = _long_forms(load(template))
+        for name, resource in content["Resources"].items():
+            if resource["Type"] == "AWS::Serverless::Function":
+                resource["Properties"]["CodeUri"] = str((built / name).resolve())
+        copy = self._directory / f"{template.stem}.json"
+        copy.write_text(json.dumps(content), encoding="utf-8")
+        return copy
+
+    def note(self, kind: str, physical: str, stack: Stack) -> None:
+        """Note a resource that a check made beside a stack, to delete it at the end."""
+        self._made[kind, physical] = stack.name
+
     def delete(self) -> list[Remnant]:
         """Delete every stack by its ID, the newest first, then what the stacks left. Return what remained."""
         remnants: list[Remnant] = []
@@ -172,8 +186,12 @@ class Stacks:
                 dynamodb.delete_table(TableName=physical)
         groups = {"AWS::Logs::LogGroup": physical, "AWS::Lambda::Function": f"/aws/lambda/{physical}"}
         if kind in groups:
+            logs, name = self._place.client("logs"), groups[kind]
+            for group in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+                if group["logGroupName"] == name and group.get("deletionProtectionEnabled"):
+                    logs.put_log_group_deletion_protection(logGroupIdentifier=name, deletionProtectionEnabled=False)
             with _gone():
-                self._place.client("logs").delete_log_group(logGroupName=groups[kind])
+                logs.delete_log_group(logGroupName=name)
 
 
 def bounded(template: Mapping[str, Any], boundary: str) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from tests.aws.api import Answer
 from tests.aws.check import Check
 from tests.aws.checks import CHECKS
-from tests.aws.model import Model, answer
+from tests.aws.model import HTTP_API, OWN_API, Model, answer
 from tests.aws.run import result
 
 Fault = Callable[[Model], None]
@@ -91,6 +91,21 @@ def log_line(text: Callable[[Model], str]) -> Fault:
 
 def newest_key(model: Model) -> str:
     return list(model.keys_by_text)[-1]
+
+
+ALARM = {
+    "MetricAlarms": [
+        {"Namespace": "MultiAuth", "MetricName": "FailedDecisions", "Dimensions": [], "StateValue": "ALARM"}
+    ]
+}
+
+
+def no_queries(**_arguments: str) -> Any:
+    return {"queryDefinitions": []}
+
+
+def newest_id(model: Model) -> str:
+    return list(model.keys_by_text.values())[-1].key_id
 
 
 FAULTS: list[tuple[str, str, Fault]] = [
@@ -181,6 +196,37 @@ FAULTS: list[tuple[str, str, Fault]] = [
     ("a_version_with_a_snapshot_decides", "it does not decide", setting(doctor=[{"state": "wrong", "detail": "none"}])),
     ("lambda_writes_no_line_for_each_invocation", "it does", log_line(lambda _: '{"type":"platform.report"}')),
     ("the_metrics_of_the_log_lines_have_their_dimensions", "none", service(metrics=[])),
+    ("an_alarm_starts_and_ends", "it never starts", service(alarms_after=10**6)),
+    ("an_alarm_starts_and_ends", "it never ends", service(describe_alarms=lambda **_: ALARM)),
+    ("dashboards_have_widgets_and_saved_queries_run", "an empty dashboard", service(widgets=[])),
+    ("dashboards_have_widgets_and_saved_queries_run", "a query with an error", service(query_status="Failed")),
+    ("dashboards_have_widgets_and_saved_queries_run", "a query without end", service(query_status="Running")),
+    ("dashboards_have_widgets_and_saved_queries_run", "no query", service(describe_query_definitions=no_queries)),
+    ("a_revocation_is_an_event_within_a_minute", "no event", setting(log_texts=lambda _group: [])),
+    (
+        "a_revocation_is_an_event_within_a_minute",
+        "it has the data",
+        lambda model: setting(log_texts=lambda _: [f"key.revoked {newest_id(model)} purple-plan"])(model),
+    ),
+    ("an_upgrade_from_0_2_keeps_the_table_and_its_keys", "another table", setting(table_after_upgrade="new")),
+    ("an_upgrade_from_0_2_keeps_the_table_and_its_keys", "no stream", service(stream=None)),
+    ("a_restored_table_has_its_keys", "another table", setting(update_alone=lambda **_: None)),
+    ("a_kms_key_encrypts_the_table_and_the_logs", "not the table", service(key_of_table="other")),
+    ("a_kms_key_encrypts_the_table_and_the_logs", "not the logs", service(key_of_logs=None)),
+    ("provisioned_execution_environments_are_ready", "they are not", service(provisioned="IN_PROGRESS")),
+    ("the_routes_of_a_deployed_api_are_checked", "a route is open", setting(route_callers={"GET /me": "anyone"})),
+    ("apis_that_use_the_authorizer_are_found", "none is found", setting(referring=[])),
+    (
+        "apis_that_use_the_authorizer_are_found",
+        "also its own",
+        setting(referring=[{"id": HTTP_API, "kind": "HTTP API"}, {"id": OWN_API, "kind": "REST API"}]),
+    ),
+    ("a_refused_credential_on_an_http_api_is_not_accepted", "it is accepted", other_status(401, 201)),
+    (
+        "the_code_of_a_function_in_a_vpc_cannot_change_network_interfaces",
+        "it can",
+        service(code_is_denied=False),
+    ),
 ]
 
 

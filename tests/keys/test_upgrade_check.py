@@ -59,6 +59,20 @@ def test_each_other_effect_is_named(
     assert effects({**SAME, **deployed}, {"Required": "x", **settings}) == effect
 
 
+@pytest.mark.parametrize(("settings", "effect"), [({}, {}), ({"Key": "b"}, {}), ({"Key": "B"}, {"Key": What.REFUSED})])
+def test_a_value_that_cloudformation_hides_is_not_compared(settings: dict[str, str], effect: dict[str, str]) -> None:
+    declared = {"Key": {"Type": "String", "Default": "", "NoEcho": True, "AllowedPattern": "[a-z]*"}}
+    found = {each.name: each.what for each in upgrade.compare({"Key": "****"}, declared, settings)}
+    assert found == effect
+
+
+def test_a_hidden_value_is_not_in_the_output() -> None:
+    declared = {"Key": {"Type": "String", "Default": "", "NoEcho": True, "AllowedPattern": "[a-z]*"}}
+    for deployed in ({"Key": "****"}, {"Other": "x"}):
+        for value in ("secret", "SECRET"):
+            assert value not in str(list(upgrade.compare(deployed, declared, {"Key": value})))
+
+
 def test_a_new_parameter_gets_its_default_and_one_without_default_needs_a_setting() -> None:
     deployed = {name: value for name, value in SAME.items() if name not in ("Kept", "Required")}
     assert effects(deployed, {}) == {"Kept": (What.NEW, None, "new"), "Required": (What.REFUSED, None, None)}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from keys.core.errors import BadInput
 
@@ -30,7 +30,8 @@ class What(StrEnum):
     KEPT = "kept"
 
 
-FAULTS = frozenset({What.REFUSED, What.IGNORED})
+HIDDEN: Final = "****"
+FAULTS: Final = frozenset({What.REFUSED, What.IGNORED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,17 @@ def compare(
         default = None if "Default" not in definition else str(definition["Default"])
         before = deployed.get(name)
         after = settings.get(name, default if before is None else before)
-        if fault := _fault(definition, after):
-            yield Effect(name, What.REFUSED, before, after, fault)
+        is_hidden = str(definition.get("NoEcho", "")).lower() == "true"
+        # CloudFormation shows asterisks instead of a hidden value that the stack has.
+        is_known = name in settings or before is None or not is_hidden
+        shown = HIDDEN if is_hidden and after else after
+        if is_known and (fault := _fault(definition, after)):
+            yield Effect(name, What.REFUSED, before, shown, fault)
         elif before is None and deployed:
             source = "from the settings" if name in settings else "the default"
-            yield Effect(name, What.NEW, None, after, source)
+            yield Effect(name, What.NEW, None, shown, source)
+        elif is_hidden:
+            continue
         elif before not in (None, after):
             yield Effect(name, What.CHANGED, before, after, "from the settings")
         elif name not in settings and before not in (None, default):

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Final
 
 from tests.aws.check import Check
-from tests.aws.checks import caches, logs, networks, outages, outcomes, permissions, stacks
+from tests.aws.checks import caches, logs, monitoring, networks, outages, outcomes, permissions, stacks
 
 
 def _of(module: ModuleType) -> list[Check]:
@@ -12,5 +12,7 @@ def _of(module: ModuleType) -> list[Check]:
 
 
 CHECKS: Final[tuple[Check, ...]] = tuple(
-    check for module in (outcomes, networks, caches, permissions, logs, outages, stacks) for check in _of(module)
+    check
+    for module in (outcomes, networks, caches, permissions, logs, monitoring, outages, stacks)
+    for check in _of(module)
 )

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from local.template_file import load
 from tests.aws.check import Failed, check, expect
 from tests.aws.deployed import Deployed
 from tests.support.policies import NAMES, actions, filled, of_self_service
@@ -121,3 +123,27 @@ def the_role_of_self_service_is_bound_to_items(deployed: Deployed) -> None:
             PolicyInputList=[policy], ActionNames=tried, ResourceArns=[_table(values)], ContextEntries=[leading]
         )
         _expect_allowed(f"the role on {key[:12]}", answer, wanted)
+
+
+@check(
+    "docs/operations.md",
+    "Its code is denied the role's permissions for network interfaces.",
+    needs=("iam:SimulateCustomPolicy",),
+    not_on_emulator="its simulations have no context",
+)
+def the_code_of_a_function_in_a_vpc_cannot_change_network_interfaces(deployed: Deployed) -> None:
+    role = load(Path("template.yaml"))["Resources"]["AuthorizerRole"]["Properties"]
+    (policy,) = role["Policies"]
+    in_vpc = [
+        each["Fn::If"][1] for each in policy["PolicyDocument"]["Statement"] if each.get("Fn::If", [""])[0] == "InVpc"
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": in_vpc})
+    function = deployed.main.outputs["AuthorizerFunctionArn"]
+    key = "lambda:SourceFunctionArn"
+    context = {"ContextKeyName": key, "ContextKeyValues": [function], "ContextKeyType": "string"}
+    action, iam = "ec2:CreateNetworkInterface", deployed.place.client("iam")
+    for what, entries, wanted in (("Lambda's service", [], [action]), ("the function's code", [context], [])):
+        answer = iam.simulate_custom_policy(
+            PolicyInputList=[document], ActionNames=[action], ResourceArns=["*"], ContextEntries=entries
+        )
+        _expect_allowed(f"the role of a function in a VPC, for {what},", answer, wanted)
