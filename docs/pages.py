@@ -16,6 +16,7 @@ from typing import Any, Final
 from authorizer import provider
 from authorizer.provider import DEFAULTS, Provider
 from authorizer.refusal import Reason
+from authorizer.self_service import SelfService
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
 from bench import month
 from keys.cli.exits import Exit
@@ -101,6 +102,8 @@ def _configuration() -> Iterator[str]:
         ("member", "default", "description"),
         ([f"`{name}`", _of_provider(name), of_provider[_FIELDS.get(name, name)]] for name in provider.MEMBERS),
     )
+    yield from ("## `[self_service]` in the file", "", "See [self-service](self-service.md).", "")
+    yield from _table(("member", "meaning"), ([f"`{name}`", text] for name, text in _docstrings(SelfService).items()))
     yield from (
         "## Variables that the template sets",
         "",

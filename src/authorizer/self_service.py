@@ -68,17 +68,25 @@ class Users(NamedTuple):
 
 
 class SelfService(NamedTuple):
-    """The table. `users`: by issuer. `max_sign_in_minutes`: how long ago the sign-in can be; None for no limit."""
+    """The table. `users`: by issuer, from its `[[self_service.provider]]` tables."""
 
     company: str
+    """The name in the head of the page; `API keys` by default."""
     users: dict[str, Users]
     scopes: frozenset[str]
+    """The scopes that a key can have, of those that the user's token has now; none by default."""
     max_keys: int
+    """Live keys of an owner: 10 by default, at most 100. As many more can be rolled and still work."""
     max_keys_per_day: int
+    """Keys made for an owner in a day (UTC), rolls included; 20 by default."""
     max_days: int
+    """The longest life of a key in days; 365 by default."""
     default_days: int
+    """The usual life of a key in days; 90 by default."""
     data_claims: tuple[Path, ...]
+    """The claims that a new key has as its `data`; none by default."""
     max_sign_in_minutes: int | None
+    """How long ago the sign-in (`auth_time`) can be when a key is made or rolled; no limit by default."""
 
 
 def read(entry: Entry) -> SelfService:
