@@ -93,8 +93,8 @@ def subject() -> None:
 def end(app: App, named: Named, with_keys: bool, reason: str | None, yes: bool) -> Result:
     """End all tokens that were issued to a subject until now.
 
-    Tokens of a later sign-in are accepted. The command does not end the session at the identity provider: revoke the
-    refresh tokens there first, or the client gets new tokens with them.
+    Tokens of a later sign-in are accepted, once the leeway of the settings has passed. The command does not end the
+    session at the identity provider: revoke the refresh tokens there first, or the client gets new tokens with them.
     """
     _require_reader(app, "not_before")
     app.confirm(f"End all tokens of {named.subject} of {named.issuer}?", yes=yes)
