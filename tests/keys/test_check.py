@@ -317,6 +317,7 @@ A: { Type: AWS::ApiGatewayV2::Route, Properties: { ApiId: !Ref Api, RouteKey: GE
             "notes": [],
             "unread": [],
             "access_logs": [],
+            "usage_plans": [],
             "unchecked": [],
         }
 

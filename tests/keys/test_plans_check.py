@@ -1,9 +1,11 @@
-"""What `keys doctor` finds about usage plans on deployed APIs."""
+"""What `keys doctor` and `keys check` find about usage plans, on deployed APIs and in templates."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from keys.deployment import api_routes
 from keys.deployment.plans_check import examine
 from keys.plans.gateway import Gateway
 from tests.support.apigateway import FakeApiGateway, refused
@@ -144,3 +146,48 @@ def test_an_account_that_runs_out_of_keys_is_told(api: Deployed) -> None:
     api.keys |= {f"k{number}": {"id": f"k{number}", "value": "", "enabled": True} for number in range(8_000)}
     (fault,) = faults(api)
     assert "8,001 of 10,000 keys" in fault
+
+
+FORGOTTEN = {
+    "nothing": ("", "", {}),
+    "the source": ("ApiKeySourceType: AUTHORIZER", "", {"Api": "the source of keys is HEADER"}),
+    "a method": (
+        "Path: /orders }",
+        "Path: /orders, Auth: { ApiKeyRequired: false } }",
+        {"Api": "no route requires a key"},
+    ),
+    "a public route": (
+        "{ Authorizer: NONE, ApiKeyRequired: false }",
+        "{ Authorizer: NONE }",
+        {"Api": "for the public GET /status"},
+    ),
+    "the preflight": (
+        "AddApiKeyRequiredToCorsPreflight: false",
+        "AddApiKeyRequiredToCorsPreflight: true",
+        {"Api": "for the public OPTIONS /orders"},
+    ),
+    "to enable a key": (
+        "{ Enabled: true, Value: !Ref DefaultUsageKey",
+        "{ Value: !Ref DefaultUsageKey",
+        {"DefaultKey": "disabled"},
+    ),
+    "a limit": ("Throttle: { RateLimit: 10, BurstLimit: 20 }", "Description: none", {"Default": "limits nothing"}),
+}
+
+
+@pytest.mark.parametrize("what", FORGOTTEN)
+def test_check_finds_in_a_template_what_is_forgotten(what: str, tmp_path: Path) -> None:
+    old, new, told = FORGOTTEN[what]
+    text = Path("examples/plans/template.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (file := tmp_path / "template.yaml").write_text(text.replace(old, new) if old else text, encoding="utf-8")
+    notes = api_routes.read([file], {}).plan_notes
+    assert notes.keys() == told.keys()
+    assert all(told[place] in notes[place] for place in told)
+
+
+@pytest.mark.parametrize(
+    "template", ["template.yaml", "examples/rest-api/template.yaml", "examples/http-api/template.yaml"]
+)
+def test_check_says_nothing_of_plans_about_an_api_without_them(template: str) -> None:
+    assert api_routes.read([Path(template)], {}).plan_notes == {}

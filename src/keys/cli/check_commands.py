@@ -94,11 +94,13 @@ def check(
         "notes": [*found.notes, *told],
         "unread": [{"place": place, "why": why} for place, why in found.unread.items()],
         "access_logs": [{"place": place, "why": why} for place, why in routes.log_notes.items()],
+        "usage_plans": [{"place": place, "why": why} for place, why in routes.plan_notes.items()],
         "unchecked": [rule.where for rule in found.unchecked],
     }
     notes = [
         *_unread(found, file),
         *(f"Note: {place}: {why}. `keys usage` needs it." for place, why in routes.log_notes.items()),
+        *(f"Note: {place}: {why}. See docs/limits.md." for place, why in routes.plan_notes.items()),
         *(f"Note: {_placed(text, file)}." for text in found.notes),
         *(f"Error: {_placed(text, file)}." for text in mistakes),
         *(f"Note: {file}: {text}." for text in told),

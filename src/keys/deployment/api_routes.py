@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from authorizer.route import DEFAULT
 from keys.core.errors import BadInput
+from keys.deployment import openapi, plans_check
 from keys.deployment.access_logs import format_problem
-from keys.deployment.endpoint import ApiRoutes, Endpoint
+from keys.deployment.endpoint import WEBSOCKET, ApiRoutes, Endpoint
 from keys.deployment.guard import OPEN, Guard, attached
 from keys.deployment.intrinsics import Case, as_text, cases
 from keys.deployment.openapi import operations
@@ -25,7 +26,6 @@ _NO_ROUTES: Final = ("MethodSettings", "x-amazon-apigateway-gateway-responses")
 _DEEPEST: Final = 100
 """The deepest nesting of path resources; more than this must be a circular reference."""
 _NO_DEFINITION: Final = "the OpenAPI definition is neither in the template nor in a file that can be read"
-WEBSOCKET: Final = "WebSocket APIs are not supported"
 
 
 def read(paths: Sequence[Path], parameters: Mapping[str, str], names: Collection[str] = ()) -> ApiRoutes:
@@ -47,6 +47,7 @@ def read(paths: Sequence[Path], parameters: Mapping[str, str], names: Collection
         for _, reading in by_case:
             unread |= reading.routes.unread
             found.log_notes |= reading.routes.log_notes
+            found.plan_notes |= reading.routes.plan_notes
         where = "" if len(paths) == 1 else f"{path}: "
         found.include(_merged(by_case), {f"{where}{place}": why for place, why in unread.items()})
     return found
@@ -86,6 +87,8 @@ class _Reading:
             "AWS::ApiGateway::Method": self._method,
             "AWS::ApiGatewayV2::Route": self._route,
             "AWS::ApiGateway::Stage": self._stage,
+            "AWS::ApiGateway::UsagePlan": self._usage_plan,
+            "AWS::ApiGateway::ApiKey": self._native_key,
             "AWS::ApiGatewayV2::Stage": self._stage,
         }
 
@@ -114,6 +117,9 @@ class _Reading:
             body = None if found is None else {**found, **rest}
         if isinstance(body, Mapping):
             self._body(name, body)
+            if self._case.template.resources[name]["Type"] == "AWS::ApiGateway::RestApi":
+                given = properties.get("ApiKeySourceType") or body.get("x-amazon-apigateway-api-key-source")
+                self._keyed(name, body, as_text(given or "HEADER"))
         elif body is not None or include or "BodyS3Location" in properties:
             self.routes.unread[name] = (
                 "the OpenAPI definition is neither in the template nor in a file that can be read"
@@ -130,6 +136,23 @@ class _Reading:
                 self.routes.unread[f"{name}.paths.{path}"] = "its operations are not in the template"
             else:
                 self.routes.add(name, name, method, path, guard)
+
+    def _keyed(self, name: str, body: Mapping[str, Any], source: str) -> None:
+        """Note what is forgotten about usage plans in the definition of a REST API."""
+        routes = [plans_check.Route(*each) for each in openapi.keyed(self._case.resolve(body), self._is_this)]
+        resources = self._case.template.resources.values()
+        has_plans = any(each.get("Type") == "AWS::ApiGateway::UsagePlan" for each in resources)
+        remarks = plans_check.of_api(name, source, routes, has_default=True, has_plans=has_plans)
+        if details := [remark.detail for remark in remarks]:
+            self.routes.plan_notes[name] = "; ".join(details)
+
+    def _usage_plan(self, name: str, properties: Mapping[str, Any]) -> None:
+        if not properties.get("Throttle") and not properties.get("Quota"):
+            self.routes.plan_notes[name] = "it has neither Throttle nor Quota, so it limits nothing"
+
+    def _native_key(self, name: str, properties: Mapping[str, Any]) -> None:
+        if as_text(properties.get("Enabled")).lower() != "true":
+            self.routes.plan_notes[name] = "it is disabled: CloudFormation needs Enabled: true"
 
     def _method(self, name: str, properties: Mapping[str, Any]) -> None:
         path = self._path(properties.get("ResourceId"))

@@ -11,6 +11,8 @@ from authorizer import glob
 from authorizer.route import DEFAULT, METHODS, Route, RouteError
 from keys.deployment.guard import THIS, Caller, Guard
 
+WEBSOCKET: Final = "WebSocket APIs are not supported"
+
 _PARAMETER: Final = re.compile(r"(\{[^{}]+\})")
 _SEGMENT: Final = "\0"
 _REST: Final = "\1"
@@ -108,6 +110,7 @@ def _past_wildcards(pattern: str, places: set[int]) -> set[int]:
 class ApiRoutes:
     """The routes of APIs. `unread`: places that might have routes but cannot be read, and why.
 
+    `plan_notes`: APIs, usage plans and keys in which something about usage plans is forgotten, and what.
     `log_notes`: stages whose access log does not say who used which key, and what its format lacks.
     """
 
@@ -115,6 +118,7 @@ class ApiRoutes:
         self._endpoints = set[Endpoint]()
         self.unread: dict[str, str] = {}
         self.log_notes: dict[str, str] = {}
+        self.plan_notes: dict[str, str] = {}
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

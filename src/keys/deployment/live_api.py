@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from authorizer.route import DEFAULT
 from keys.core.errors import NotFound
-from keys.deployment.api_routes import WEBSOCKET
-from keys.deployment.endpoint import ApiRoutes
+from keys.deployment.endpoint import WEBSOCKET, ApiRoutes
 from keys.deployment.guard import OPEN, USAGE_PLAN_KEY, Guard, attached
 
 

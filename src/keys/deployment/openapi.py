@@ -33,6 +33,17 @@ def operations(body: Mapping[str, Any], is_this: IsThis) -> Iterator[tuple[str, 
                 yield method, path, _guard(mapping(operation), body, is_this)
 
 
+def keyed(body: Mapping[str, Any], is_this: IsThis) -> Iterator[tuple[str, Guard, bool]]:
+    """Name and guard of each operation that is in the definition, and whether it requires a key of a usage plan."""
+    for method, path, guard in operations(body, is_this):
+        if guard is not None:
+            item = {name.upper(): each for name, each in mapping(mapping(body["paths"])[path]).items()}
+            operation = mapping(item.get(ANY if method == "ANY" else method))
+            listed = operation.get("security")
+            names = {name for each in listed if isinstance(each, Mapping) for name in each} if listed else set()
+            yield f"{method} {path}", guard, any(_scheme(name, body, is_this) == USAGE_PLAN_KEY for name in names)
+
+
 def _guard(operation: Mapping[str, Any], body: Mapping[str, Any], is_this: IsThis) -> Guard:
     auth = str(mapping(operation.get("x-amazon-apigateway-auth")).get("type", "")).upper()
     if auth == "NONE":
