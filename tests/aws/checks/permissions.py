@@ -100,7 +100,7 @@ def the_policies_are_valid(deployed: Deployed) -> None:
 
 
 @check(
-    "docs/self-service.md",
+    "SECURITY.md",
     "GetItem, PutItem, UpdateItem and Query for owners and keys only, by `dynamodb:LeadingKeys`",
     needs=("iam:SimulateCustomPolicy",),
     not_on_emulator="the emulator's simulation takes no context entries",
