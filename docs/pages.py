@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+import keys.core
 from authorizer import provider
 from authorizer.provider import DEFAULTS, Provider
 from authorizer.refusal import Reason
@@ -20,7 +21,10 @@ from authorizer.self_service import SelfService
 from authorizer.settings import FILE_ONLY, PARAMETERS, TUNING, Settings
 from bench import month
 from keys.cli.exits import Exit
+from keys.core import Store
+from keys.core.consumers import Consumers
 from keys.core.record import Consumer, Deleted, Key, Owner, Record, Subject
+from keys.core.subjects import Subjects
 from local.template_file import load
 from tests.aws.checks import CHECKS
 
@@ -209,6 +213,23 @@ def _items() -> Iterator[str]:
         yield from _table(("attribute", "meaning"), rows)
 
 
+def _program() -> Iterator[str]:
+    yield from ("## Public names of `keys.core`", "")
+    names = {name: getattr(keys.core, name) for name in keys.core.__all__}
+    summaries = {name: " ".join((inspect.getdoc(it) or "").partition("\n\n")[0].split()) for name, it in names.items()}
+    yield from _table(("name", "meaning"), ([f"`{name}`", text] for name, text in sorted(summaries.items())))
+    yield from ("The methods of a store:", "")
+    stores = {"Store": Store, "Store.consumers": Consumers, "Store.subjects": Subjects}
+    yield from _table(
+        ("", "methods"),
+        ([f"`{name}`", ", ".join(f"`{method}`" for method in _methods(of))] for name, of in stores.items()),
+    )
+
+
+def _methods(of: type) -> Iterator[str]:
+    yield from (name for name, member in vars(of).items() if inspect.isfunction(member) and not name.startswith("_"))
+
+
 def _acceptance() -> Iterator[str]:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"checks": []}
     on_aws = {each["name"]: each["result"] for each in results["checks"]}
@@ -331,5 +352,6 @@ PAGES: Final[Mapping[Path, Callable[[], Iterator[str]]]] = {
     Path("docs/acceptance.md"): _acceptance,
     Path("docs/architecture.md"): _architecture,
     Path("docs/table.md"): _items,
+    Path("docs/keys-in-your-program.md"): _program,
     Path("docs/costs.md"): _costs,
 }

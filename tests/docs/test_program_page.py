@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-import keys.core
 from authorizer import api_key
 from tests.docs.pages import blocks
 from tests.docs.test_policies import VALUES, by_kind, of_dynamodb, recorded
@@ -57,8 +56,3 @@ def test_the_policy_permits_what_the_example_calls_and_nothing_else(handler: Any
     calls = recorded(dynamodb, create_two)
     assert all(permits(filled("program", VALUES), *call) for call in calls)
     assert by_kind(calls) == of_dynamodb("program")
-
-
-def test_the_page_names_every_public_name() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert {name for name in keys.core.__all__ if name not in page} <= {"Code"}
