@@ -369,3 +369,10 @@ def test_the_list_has_the_use_of_each_key_where_it_is_recorded(dynamodb: DynamoD
     assert found[used] == (NOW - NOW % 900, [1, *[0] * 28, 2])
     assert found[old] == (NOW - 40 * DAY - (NOW - 40 * DAY) % DAY, [0] * 30)
     assert found[unused] == (None, [0] * 30)
+
+
+def test_a_roll_never_makes_the_old_key_work_for_longer(api: Api) -> None:
+    old = api.make(expires_in="1h")
+    answer = api.call("POST", "/keys/{key_id}/roll", context(), {"grace": "24h"}, key_id=old["key_id"])
+    assert answer.body["old_expires_at"] == old["expires_at"]
+    assert item_of(api, old["key"])["expires_at"] == {"N": str(old["expires_at"])}

@@ -58,6 +58,19 @@ def test_the_id_of_another_owners_key_is_a_404_and_changes_nothing(api: Api, ids
     assert keys_in(api) == before
 
 
+def test_an_owners_item_that_lists_the_key_of_another_gives_no_access_to_it(api: Api, ids: dict[str, str]) -> None:
+    key_id = ids["other issuer"]
+    entry: Any = {"M": {"digest": {"S": api.store.find(key_id).digest}, "end": {"N": str(NOW + 1000)}}}
+    api.client.update_item(
+        TableName=api.table_name,
+        Key={"pk": {"S": owner_pk(ISSUER, "acme")}},
+        UpdateExpression="SET live.#id = :entry",
+        ExpressionAttributeNames={"#id": key_id},
+        ExpressionAttributeValues={":entry": entry},
+    )
+    assert [answer.status for answer in calls(api, ADA, key_id)] == [404, 404]
+
+
 class Counting:
     """A client that records the operations."""
 
