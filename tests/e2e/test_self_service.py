@@ -60,7 +60,8 @@ class User:
 
 @pytest.fixture(scope="module")
 def url(system: System) -> str:
-    return deploy_self_service(system.emulator, system.deployment.table, DIRECTORY)["page"]
+    page = deploy_self_service(system.emulator, system.deployment.table, DIRECTORY)["page"]
+    return f"{page}/"
 
 
 def sign_up(system: System, url: str, name: str) -> User:
@@ -157,5 +158,5 @@ def test_the_client_of_the_pool_can_return_to_the_page_alone(system: System, url
     cognito: Any = client(system.emulator, "cognito-idp")
     found = cognito.describe_user_pool_client(UserPoolId=system.provider.user_pool, ClientId=system.provider.audience)
     settings = found["UserPoolClient"]
-    assert (settings["CallbackURLs"], settings["AllowedOAuthFlows"]) == ([url], ["code"])
+    assert (settings["CallbackURLs"], settings["AllowedOAuthFlows"]) == ([url.removesuffix("/")], ["code"])
     assert sorted(settings["AllowedOAuthScopes"]) == sorted(SCOPES)
