@@ -11,8 +11,8 @@ import click
 from keys.cli.app import App
 from keys.cli.commands import Command
 from keys.cli.exits import Exit
-from keys.cli.output import finding_text
-from keys.cli.result import Fields, Result
+from keys.cli.output import finding_text, visible
+from keys.cli.result import Result
 from keys.core.errors import BadInput
 from keys.deployment import api_routes, file_notes, live_api, rules, rules_check
 from keys.deployment import doctor as checks
@@ -113,7 +113,8 @@ def check(
     sources = [*map(str, template_paths), *(f"API {api}" for api in apis)]
     notes.append(_summary(looked_at, found, len(mistakes), sources))
     code = Exit.BAD_INPUT if mistakes else Exit.UNCHECKED if found.unchecked else Exit.DONE
-    return Result(data, [Fields(_lines(found))], () if app.json else notes, code)
+    lines = [f"{name:<14}{visible(text)}" for name, text in _lines(found)]
+    return Result(data, lines, () if app.json else notes, code)
 
 
 def _routes(
