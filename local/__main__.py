@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -109,9 +110,11 @@ def run(rules: Path, template: Path | None, parameters: str, keys: Path | None, 
     if keys:
         _demand_importable(keys, given.authorizer.get("ApiKeyPrefix", PREFIX))
     imported = {"AcceptImportedKeys": "true"} if keys else {}
+    # For the API with plans of examples/plans. It changes nothing for the sample API, which has no usage plan.
+    usage = {"DefaultUsageKey": uuid4().hex}
     with (
         only_one(),
-        running_system(DIRECTORY, imported | dict(given.authorizer), rules=rules) as system,
+        running_system(DIRECTORY, usage | imported | dict(given.authorizer), rules=rules) as system,
         _outputs(system),
     ):
         credentials = {"api_key": system.api_key, "jwt": system.jwt}
@@ -287,6 +290,10 @@ def _added(system: System, others: Deploying) -> Iterator[Log]:
         page = outputs["self-service"]["page"]
         print(f"The stack of self-service is deployed. Make a key on its page: {page}", flush=True)
         print(f"  Sign in as {USER}. The password is in {OUTPUTS}.", flush=True)
+    if "plans" in outputs:
+        plans = outputs["plans"]
+        print(f"examples/plans is deployed. After {plans['command']}, {plans['url']} answered:", flush=True)
+        print(f"  {plans['statuses']}", flush=True)
     if "events" in outputs:
         print("The stack of events is deployed. To see all events: .venv/bin/keys audit", flush=True)
         yield Log(client(system.emulator, "logs"), outputs["events"]["RecordLogGroup"], parse_event, MOST_EVENTS)

@@ -1,4 +1,4 @@
-"""Deploy the optional stacks of `stacks/` into the emulator, beside the first stack.
+"""Deploy the optional stacks of `stacks/`, and `examples/plans`, into the emulator, beside the first stack.
 
 `python -m local.stacks NAME ...` does so for the running system, and prints the outputs as JSON. `make run` starts it
 as a process of its own, so that the first stack can be used meanwhile, and ends it with everything that it started.
@@ -16,14 +16,20 @@ from pathlib import Path
 from typing import Final
 
 from local import environment
+from local.apis import call
 from local.build import HOST_WHEELS, build, target
 from local.deployment import STACK, deploy_template, rest_api_stage, rest_api_url
 from local.emulator import Endpoint
 from local.provider import permit_sign_in
 from local.session import client
 from local.step import StepError, fail
+from local.system import KEYS, create_key
 
 DIRECTORY: Final = Path(".local")
+ON_PLAN: Final = "small-customer"
+"""The consumer that is on the plan `free`."""
+MOST_CALLS: Final = 8
+"""More than the burst of the plan `free`."""
 
 
 def deploy_events(emulator: Endpoint, table: str, directory: Path) -> dict[str, str]:
@@ -66,10 +72,42 @@ def deploy_self_service(emulator: Endpoint, table: str, directory: Path) -> dict
     return found
 
 
+def deploy_plans(emulator: Endpoint, table: str, directory: Path) -> dict[str, str]:
+    """Deploy `examples/plans`, make a consumer on the plan `free`, and call the API until its limit.
+
+    Returns the `url`, the `command` that made the consumer's plan, and the `statuses` of the calls.
+
+    :raises StepError: the deployment or a command failed, or the first stack has no default usage key.
+    """
+    first = client(emulator, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in first["Outputs"]}
+    if "DefaultUsageKey" not in outputs:
+        raise StepError("examples/plans needs a value of the parameter DefaultUsageKey.")
+    given = {name: outputs[name] for name in ("AuthorizerFunctionArn", "DefaultUsageKey")}
+    log = directory / "sam-deploy-plans.log"
+    api = deploy_template(emulator, Path("examples/plans/template.yaml"), f"{STACK}-plans", given, log)["Api"]
+    url = f"{rest_api_url(emulator, api, rest_api_stage(emulator, api))}/reports"
+    key = create_key(emulator, table, "--consumer", ON_PLAN, "--scopes", "reports:write")["key"]
+    command = ["consumer", "update", ON_PLAN, "--plan", "free"]
+    done = subprocess.run(
+        [KEYS, *command],
+        env=emulator.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StepError(f"keys {' '.join(command)} failed.", done.stderr or done.stdout)
+    statuses = [call(url, key, "POST").status for _ in range(MOST_CALLS)]
+    return {"url": url, "command": f"keys {' '.join(command)}", "statuses": " ".join(map(str, statuses))}
+
+
 STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {
     "events": deploy_events,
     "usage": deploy_usage,
     "self-service": deploy_self_service,
+    "plans": deploy_plans,
 }
 """The optional stacks that `make run` knows, by name."""
 

@@ -177,6 +177,12 @@ def test_the_page_for_users_answers_at_the_printed_address(run: Run) -> None:
     assert json.loads(OUTPUTS.read_text(encoding="utf-8"))["password"] not in "".join(run.lines)
 
 
+def test_the_consumer_on_the_plan_free_gets_429_after_its_burst(run: Run) -> None:
+    run.until("^examples/plans is deployed")
+    (line,) = run.until("^  201 ")
+    assert re.fullmatch(r"  201 201 201 201 201 (201 )?.*429", line.strip("\n"))
+
+
 def test_ctrl_c_ends_it_and_leaves_neither_process_nor_secret_behind(run: Run) -> None:
     run.until("^Each decision")
     for _ in range(3):
