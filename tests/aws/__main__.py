@@ -37,7 +37,7 @@ The acceptance suite deploys into the account {account}, Region {region}:
   {run}-alone   the authorizer without the sample API, with its own table
   {run}-rest    the example of a REST API, a function and its role
   {run}-http    the example of an HTTP API, a function and its role
-  {run}-monitoring, {run}-events   these optional stacks for {run}-main
+  {run}-monitoring, {run}-events, {run}-usage   these optional stacks for {run}-main
   {run}-key, {run}-encrypted       a KMS key, and the authorizer with it
   {run}-old     the authorizer of version 0.2, and then of this version
   a table that is restored from that of {run}-main

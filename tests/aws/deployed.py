@@ -96,6 +96,12 @@ class Deployed:
         return self._stacks.deploy("events", self.place.optional_artifact("events"), given)
 
     @cached_property
+    def usage(self) -> Stack:
+        """The table of usage, which counts the access log of `main`."""
+        given = {**self._of_main("usage"), **self.place.parameters}
+        return self._stacks.deploy("usage", self.place.optional_artifact("usage"), given)
+
+    @cached_property
     def kms_key(self) -> str:
         """The ARN of a new KMS key."""
         return self._stacks.deploy("key", KMS_KEY, {}).outputs["KeyArn"]

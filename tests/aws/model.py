@@ -296,6 +296,8 @@ class Model:
         self.alone = self._stack("alone")
         self.http = replace(self._stack("http"), resources={"Api": HTTP_API})
         self.monitoring = replace(self._stack("monitoring"), resources={"FailedDecisions": "failed"})
+        self.usage = self._stack("usage")
+        self.last_use: str | None = "2027-01-15T08:00:00Z"
         self.events = self._stack("events", RecordLogGroup="record")
         self.encrypted = self._stack("encrypted", ApiKeysTableName="keys")
         self.record: list[str] = []
@@ -344,7 +346,9 @@ class Model:
         if command in ("doctor", "list"):
             return self.doctor
         if command == "usage":
-            return self.usage(arguments[1])
+            return self.counted(arguments[1])
+        if command == "show" and "--usage-stack" in arguments:
+            return {"last_used": self.last_use}
         if command == "check":
             routes = [{"route": route, "caller": caller} for route, caller in self.route_callers.items()]
             return {"routes": [*routes, {"route": "OPTIONS /me", "caller": "anyone"}]}
@@ -356,7 +360,7 @@ class Model:
             self.record.append(f"key.revoked {key.key_id}")
         return {"key_id": key.key_id}
 
-    def usage(self, key_id: str) -> Any:
+    def counted(self, key_id: str) -> Any:
         classes = [f"{line['status'][0]}xx" for line in self.log_lines("access") if line["keyId"] == key_id]
         counts = {name: classes.count(name) for name in ("2xx", "4xx")}
         row = {**counts, "day": "2027-01-15", "last_used": f"{self.last_day}T08:00:00Z"}

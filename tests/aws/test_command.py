@@ -253,6 +253,7 @@ RESOURCES = {
     "apigateway": "arn:aws:apigateway:eu-central-1::/restapis/a1/stages/v1/cache/authorizers",
     "access-analyzer": "*",
     "dynamodb": f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/multi-auth-accept-1-main-ApiKeysTable-X",
+    "sqs": f"arn:aws:sqs:eu-central-1:{ACCOUNT}:multi-auth-accept-1-usage-Failures-X",
     "cloudwatch": "*",
 }
 

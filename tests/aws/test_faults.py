@@ -178,6 +178,8 @@ FAULTS: list[tuple[str, str, Fault]] = [
     ("keys_usage_counts_each_request_by_class", "no line", setting(log_lines=lambda _group: [])),
     ("keys_usage_counts_each_request_by_class", "every request is accepted", other_log_status("200")),
     ("keys_usage_counts_each_request_by_class", "another time zone", setting(last_day="2027-01-14")),
+    ("the_stack_of_usage_counts_each_request_by_class", "no line", setting(log_lines=lambda _group: [])),
+    ("the_stack_of_usage_counts_each_request_by_class", "no last use", setting(last_use=None)),
     ("doctor_finds_no_fault", "it finds one", setting(doctor=[{"check": "table", "state": "wrong", "detail": "none"}])),
     ("an_outage_is_503_for_its_own_kind_of_credential", "401", other_status(503, 401)),
     ("an_outage_is_503_for_its_own_kind_of_credential", "500", other_status(503, 500)),

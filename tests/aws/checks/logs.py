@@ -73,6 +73,28 @@ def the_access_log_names_the_key_of_each_request(deployed: Deployed) -> None:
     ),
 )
 def keys_usage_counts_each_request_by_class(deployed: Deployed) -> None:
+    _expect_usage(deployed, "--from-log")
+
+
+@check(
+    "docs/usage.md",
+    "A request is counted after some minutes, and twice if Lambda delivers its batch twice.",
+    needs=(
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "logs:DescribeSubscriptionFilters",
+        "sqs:GetQueueAttributes",
+    ),
+)
+def the_stack_of_usage_counts_each_request_by_class(deployed: Deployed) -> None:
+    key_id = _expect_usage(deployed, "--usage-stack", deployed.usage.name)
+    shown = deployed.keys("show", key_id, "--usage-stack", deployed.usage.name)
+    if shown["last_used"] is None:
+        raise Failed("keys show has no last use")
+
+
+def _expect_usage(deployed: Deployed, *source: str) -> str:
+    """Check what `keys usage` says of a new key. `source`: options. Return the ID of the key."""
     if "AccessLogGroup" not in deployed.main.outputs:
         raise Skipped("the account has no role for API Gateway's logs (ApiGatewayLogRole=Existing)")
     created = deployed.create_key()
@@ -80,16 +102,17 @@ def keys_usage_counts_each_request_by_class(deployed: Deployed) -> None:
         path, method = ("/reports", "POST") if number == 3 else ("/me", "GET")
         deployed.sample.bearer(created["key"], path, method)
     found: dict[str, Any] = {}
-    # Insights finds a line some minutes after it was written.
+    # A line can be found some minutes after it was written.
     for _attempt in range(METRIC_ATTEMPTS):
-        deployed.place.sleep(deployed.place.log_seconds)
-        found = deployed.keys("usage", "--key", created["key_id"], "--from-log", "--by", "day")
+        deployed.place.sleep(deployed.place.log_seconds or 1)
+        found = deployed.keys("usage", "--key", created["key_id"], *source, "--by", "day")
         if found["requests"] >= 4:
             break
     counts = {name: sum(row[name] for row in found["rows"]) for name in ("2xx", "4xx")}
     expect("requests by class of status", counts, {"2xx": 3, "4xx": 1})
     if any(row["last_used"] is None or not row["last_used"].startswith(row["day"]) for row in found["rows"]):
         raise Failed("the last use of a day is not on this day")
+    return created["key_id"]
 
 
 @check(
