@@ -280,16 +280,25 @@ def test_what_was_read_before_the_file_broke_off_is_imported(table: Table) -> No
 
 @pytest.mark.parametrize("stop", ["interrupt", "failure"])
 def test_an_import_that_is_stopped_counts_what_is_in_the_table_and_can_be_repeated(table: Table, stop: str) -> None:
+    asked = threading.Event()
+
     def before_write(_writes: Sequence[Write]) -> None:
-        if len(table.transactions) >= 5 and stop == "failure":
-            raise OSError("the network is down")
+        if len(table.transactions) >= 5:
+            if stop == "failure":
+                raise OSError("the network is down")
+            asked.wait(10)
+
+    def is_interrupted() -> bool:
+        if stop == "interrupt" and len(table.transactions) >= 5:
+            asked.set()
+        return asked.is_set()
 
     table.before_write = before_write
     summary = Summary()
     given = lines(*((number, f"c{number % 3}") for number in range(3_000)))
     importer = Importer(
         table, summary, author=TESTER, clock=lambda: NOW, sleep=lambda _seconds: None,
-        is_interrupted=lambda: stop == "interrupt" and len(table.transactions) >= 5,
+        is_interrupted=is_interrupted,
     )  # fmt: skip
     with pytest.raises((OSError, KeyboardInterrupt)):
         importer.run(given, lambda _line, _outcome: None)
