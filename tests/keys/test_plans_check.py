@@ -154,7 +154,7 @@ FORGOTTEN = {
     "a method": (
         "Path: /orders }",
         "Path: /orders, Auth: { ApiKeyRequired: false } }",
-        {"Api": "no route requires a key"},
+        {"Api": "no plan limits GET /orders"},
     ),
     "a public route": (
         "{ Authorizer: NONE, ApiKeyRequired: false }",
