@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from keys.cli.main import main
 from keys.core.table import Table
 from keys.deployment.stack import Deployment
 from keys.deployment.target import Resolved
-from tests.support.keys_command import KeysCommand
+from tests.support.apigateway import FakeApiGateway
+from tests.support.keys_command import Clock, KeysCommand
 from tests.support.tokens import AUDIENCE, ISSUER, NOW, claims, jwk, key_set, token
 
 if TYPE_CHECKING:
@@ -54,6 +56,12 @@ def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) 
     result = CliRunner().invoke(main, arguments, input=stdin, obj=app, catch_exceptions=False)
     assert "Traceback" not in result.stderr
     return result
+
+
+def with_subjects(keys: KeysCommand) -> KeysCommand:
+    """The command on a stack that reads the subjects of JWTs."""
+    settings = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_SUBJECTS": "true"}
+    return replace(keys, gateway=FakeApiGateway(), environment=settings, clock=Clock(NOW))
 
 
 class TestVerify:
@@ -175,6 +183,38 @@ class TestExplain:
         assert re.search(r"Not in data +org\.plan: not in the token", some.output)
         every = token(claims(email="e", org={"plan": "gold"}))
         assert "Not in data" not in run("explain", "--jwt", "-", stdin=every, env={"AUTH_CONFIG": str(file)}).output
+
+    @pytest.mark.parametrize(
+        ("change", "reason"), [("end", "ended_token"), ("disable", "disabled_subject")], ids=["ended", "disabled"]
+    )
+    def test_a_token_that_the_table_refuses_is_shown_with_the_reason(
+        self, keys: KeysCommand, change: str, reason: str
+    ) -> None:
+        stack, text = with_subjects(keys), token(claims(sub="u", iat=NOW - 60))
+        before = stack.run("explain", "--jwt", "-", "--stack", "prod", stdin=text)
+        assert before.exit_code == 0, before.stderr
+        done = stack.run("subject", change, "--issuer", ISSUER, "--subject", "u", "--yes", "--stack", "prod")
+        assert done.exit_code == 0, done.stderr
+        after = stack.run("explain", "--jwt", "-", "--stack", "prod", stdin=text)
+        assert after.exit_code == 5
+        assert reason in after.stdout
+        assert "keys subject enable" in after.stdout or "new sign-in" in after.stdout
+
+    def test_the_plan_of_the_subject_is_shown(self, keys: KeysCommand) -> None:
+        stack, text = with_subjects(keys), token(claims(sub="u"))
+        stack.app().store.subjects.update(ISSUER, "u", {"plan": "gold", "usage_key": "G" * 20})
+        told = stack.run("explain", "--jwt", "-", "--stack", "prod", stdin=text)
+        assert re.search(r"Plan +gold\n", told.stdout)
+        assert "G" * 20 not in told.output
+        assert stack.json("explain", "--jwt", "-", "--stack", "prod", stdin=text)["plan"] == "gold"
+
+    def test_without_a_table_the_subject_is_said_not_to_be_looked_up(self) -> None:
+        app = App(clock=lambda: NOW, env={**self.ENV, "JWT_SUBJECTS": "true"})
+        # With a profile, the local system is not used.
+        arguments = ["explain", "--jwt", "-", "--profile", "other"]
+        answer = CliRunner().invoke(main, arguments, input=token(), obj=app, catch_exceptions=False)
+        assert answer.exit_code == 0
+        assert "the subject of the token is not looked up" in answer.stderr
 
     def test_an_invalid_variable_is_named(self) -> None:
         answer = run("explain", "--jwt", "-", stdin=token(), env={"JWT_ISSUER": ISSUER})

@@ -30,6 +30,7 @@ def test_an_accepted_key_is_shown_as_the_identity_that_backends_get(keys: KeysCo
         "sub": "acme",
         "data": {"plan": "gold"},
         "scopes": ["read"],
+        "plan": None,
     }
 
 

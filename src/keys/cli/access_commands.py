@@ -91,7 +91,7 @@ def verify(
     ]
     if identity:
         pairs += [("Consumer", identity.sub), ("Data", identity.context()["data"]), ("Scopes", _scopes(verdict))]
-        pairs += [("Networks", _networks(identity))]
+        pairs += [("Networks", _networks(identity)), ("Plan", identity.plan)]
     return _result(verdict, explanation, pairs, key_id=verdict.key_id)
 
 
@@ -114,7 +114,8 @@ def explain(
 
     Shows the identity, the rules and the policy. The output names each rule that refuses the credential, and the
     reason. The settings are those of --stack, else of the environment variables JWT_ISSUER, JWT_AUDIENCE and
-    AUTH_CONFIG, else of the local system. The token is checked on this machine. It is not stored, shown or sent.
+    AUTH_CONFIG, else of the local system. The token is checked on this machine. It is not stored, shown or sent. With
+    jwt_subjects = true, the command reads the item of the token's subject. The authorizer's caches are not checked.
 
     Without --jwks the signature is not checked. Exit code 0 then does not mean that the token is genuine.
     """
@@ -148,6 +149,7 @@ def _result(verdict: Verdict, explanation: Explanation | None, pairs: Pairs, **m
         "sub": identity.sub if identity else None,
         "data": identity.data if identity else None,
         "scopes": sorted(identity.scopes) if identity else None,
+        "plan": identity.plan if identity else None,
         **more,
     }
     if explanation:
@@ -192,6 +194,7 @@ def _token_pairs(
     if identity:
         yield "Subject", identity.sub
         yield "Scopes", _scopes(verdict)
+        yield "Plan", identity.plan
         wanted = (each.data_claims or () for each in settings.providers if each.issuer == identity.issuer)
         absent = [write_path(path) for paths in wanted for path in paths if find(claims, path) is MISSING]
         yield "Not in data", f"{', '.join(absent)}: not in the token" if absent else None
@@ -226,7 +229,10 @@ def _jwt_settings(app: App, claims: Mapping[str, Any], key_set: bytes | None) ->
         audiences = audience if isinstance(audience, list) else [audience]
         if isinstance(issuer, str):
             providers = (Provider(issuer, frozenset(name for name in audiences if isinstance(name, str))),)
-    return JwtSettings(providers, settings.jwt_leeway_seconds, key_set)
+    if settings.jwt_subjects and not app.has_table:
+        note("No table is named, so the subject of the token is not looked up. To look it up: --stack or --table.")
+    table = app.table if settings.jwt_subjects and app.has_table else None
+    return JwtSettings(providers, settings.jwt_leeway_seconds, key_set, settings.tiers, table)
 
 
 def _read_key() -> str:

@@ -18,6 +18,8 @@ from authorizer.key_store import ApiKeyAuthenticator, KeyStore
 from authorizer.provider import Provider
 from authorizer.refusal import Reason, Refusal
 from authorizer.settings import Settings
+from authorizer.subjects import Subjects
+from authorizer.tiers import Tiers
 from keys.core.errors import BadInput, ServiceFailure
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ _EXPLANATIONS: Final = {
     Reason.ISSUED_IN_FUTURE: "The iat is in the future. Check the clock of the provider.",
     Reason.UNKNOWN_SIGNING_KEY: "The kid is not in the key set.",
     Reason.AMBIGUOUS_SIGNING_KEY: "The token has no kid, and more than four keys of the key set match.",
+    Reason.DISABLED_SUBJECT: "The subject of the token is disabled. To accept its tokens again: `keys subject enable`.",
+    Reason.ENDED_TOKEN: "The token was issued before the tokens of its subject were ended. A new sign-in is accepted.",
     Reason.BAD_SIGNATURE: "The signature is wrong. The token was changed, or the key set is another provider's.",
 }
 
@@ -65,11 +69,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class JwtSettings:
-    """The accepted tokens. `key_set`: the text of a JWKS; None skips the check of the signature."""
+    """The accepted tokens. `key_set`: the text of a JWKS; None skips the check of the signature. `table`: that of the
+    subjects; None if they are not looked up.
+    """
 
     providers: Sequence[Provider]
     leeway_seconds: float
     key_set: bytes | None = None
+    tiers: Tiers = ()
+    table: Table | None = None
 
 
 def verify(token: str, table: Table, prefix: str, accept_imported: bool | None, clock: Callable[[], float]) -> Verdict:
@@ -121,14 +129,21 @@ def _why_no_bearer_token(token: str) -> str:
 
 
 def verify_jwt(token: str, settings: JwtSettings, clock: Callable[[], float]) -> Verdict:
-    """The verdict on a JWT, without a network request. The signature is checked if there is a key set.
+    """The verdict on a JWT. The signature is checked if there is a key set. No request goes to an identity provider.
 
     :raises BadInput: the key set is invalid.
+    :raises Exception: DynamoDB failed, or did not answer in time.
     """
     providers: list[tuple[Provider, KeySource]] = [
         (provider, _keys(provider, settings.key_set, clock)) for provider in settings.providers
     ]
-    authenticator = JwtAuthenticator(providers, leeway_seconds=settings.leeway_seconds, clock=clock)
+    leeway, table = settings.leeway_seconds, settings.table
+    subjects = None
+    if table is not None:
+        subjects = Subjects(table.client, table.name, cache_seconds=0, leeway_seconds=leeway, clock=clock)
+    authenticator = JwtAuthenticator(
+        providers, leeway_seconds=leeway, clock=clock, subjects=subjects, tiers=settings.tiers
+    )
     return _verdict(token, authenticator, "The credential is not a JWT: it has no dot.")
 
 
