@@ -32,7 +32,7 @@ from local.invoke import WAYS, invoke
 from local.provider import USER, Provider, access_token
 from local.rehearsal import callers, rehearse
 from local.session import client
-from local.stacks import STACKS, Deploying, deploying
+from local.stacks import STACKS, Deploying, default_names, deploying
 from local.step import StepError, demand_space, fail, say, step, tail, write_private
 from local.system import AUTH_FILE, KEYS, PREFIX, System, run_keys, running_system
 
@@ -61,8 +61,8 @@ def main() -> int:
     ran.add_argument(
         "--stacks",
         type=_stacks,
-        default=",".join(STACKS),
-        help="the optional stacks to add while it runs, separated by commas, or none (default: %(default)s)",
+        help=f"the optional stacks to add while it runs, separated by commas, or none (default: {','.join(STACKS)}; "
+        "with rules or a template of your own, without plans)",
     )
     ran.add_argument("--keys", type=Path, help="a file of existing keys, for keys import")
     commands.add_parser("env", help="print the variables of the running system for a shell")
@@ -84,7 +84,9 @@ def main() -> int:
         if given.command == "invoke":
             return invoke(DIRECTORY, given.event, given.function, given.way, given.image)
         if given.command == "run":
-            return run(given.rules, given.template, given.parameters, given.keys, given.stacks)
+            own = given.template is not None or given.rules != AUTH_FILE
+            stacks = default_names(own=own) if given.stacks is None else given.stacks
+            return run(given.rules, given.template, given.parameters, given.keys, stacks)
         return env() if given.command == "env" else token()
     except KeyboardInterrupt:
         say("\nStopped.")
@@ -280,10 +282,15 @@ def _show_decisions(system: System, rules: Path, own: Sequence[Api], others: Dep
 def _added(system: System, others: Deploying) -> Iterator[Log]:
     """The logs of the optional stacks, once they are deployed."""
     try:
-        outputs = others.finished() or {}
+        outcome = others.finished()
     except StepError as error:
         print(f"{error.what}\n{error.details}", flush=True)
         return
+    if outcome is None:
+        return
+    for name, complaint in outcome.failed.items():
+        print(f"The optional stack {name} is not deployed. The others work without it.\n{complaint}", flush=True)
+    outputs = outcome.deployed
     if "usage" in outputs:
         print("The stack of usage is deployed. To see who used which key: .venv/bin/keys usage", flush=True)
     if "self-service" in outputs:

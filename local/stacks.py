@@ -1,6 +1,6 @@
 """Deploy the optional stacks of `stacks/`, and `examples/plans`, into the emulator, beside the first stack.
 
-`python -m local.stacks NAME ...` does so for the running system, and prints the outputs as JSON. `make run` starts it
+`python -m local.stacks NAME ...` does so for the running system, and prints the outcome as JSON. `make run` starts it
 as a process of its own, so that the first stack can be used meanwhile, and ends it with everything that it started.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from local.deployment import STACK, deploy_template, rest_api_stage, rest_api_ur
 from local.emulator import Endpoint
 from local.provider import permit_sign_in
 from local.session import client
-from local.step import StepError, fail
+from local.step import StepError
 from local.system import KEYS, create_key
 
 DIRECTORY: Final = Path(".local")
@@ -112,6 +113,34 @@ STACKS: Final[Mapping[str, Callable[[Endpoint, str, Path], dict[str, str]]]] = {
 """The optional stacks that `make run` knows, by name."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """`deployed`: the outputs of each stack. `failed`: why each of the others is not deployed, as text for a screen."""
+
+    deployed: dict[str, dict[str, str]]
+    failed: dict[str, str]
+
+
+def default_names(*, own: bool) -> list[str]:
+    """The stacks to deploy if none are named. `own`: the template or the rules are the user's own.
+
+    Without `plans` then: rules of one's own need not permit its route, and another API with plans has the key of API
+    Gateway with the value of `DefaultUsageKey`, of which an account can have only one.
+    """
+    return [name for name in STACKS if not (own and name == "plans")]
+
+
+def deploy_all(names: Sequence[str], deploy: Callable[[str], dict[str, str]]) -> Outcome:
+    """Deploy each stack with `deploy`. One that fails does not stop the others."""
+    outcome = Outcome({}, {})
+    for name in names:
+        try:
+            outcome.deployed[name] = deploy(name)
+        except StepError as error:
+            outcome.failed[name] = "\n".join(filter(None, (error.what, error.details)))
+    return outcome
+
+
 def deploy_stack(
     emulator: Endpoint, name: str, parameters: Mapping[str, str], directory: Path, rules: Path | None = None
 ) -> dict[str, str]:
@@ -151,10 +180,10 @@ class Deploying:
     def __init__(self, process: "subprocess.Popen[str] | None") -> None:
         self._process = process
 
-    def finished(self) -> dict[str, dict[str, str]] | None:
-        """The outputs by stack, once; None before the end of the process and after the first answer.
+    def finished(self) -> Outcome | None:
+        """The outcome, once; None before the end of the process and after the first answer.
 
-        :raises StepError: a deployment failed.
+        :raises StepError: the process failed.
         """
         if self._process is None or self._process.poll() is None:
             return None
@@ -162,8 +191,7 @@ class Deploying:
         written, complaint = process.communicate()
         if process.returncode:
             raise StepError("The optional stacks are not deployed. The first stack works without them.", complaint)
-        outputs: dict[str, dict[str, str]] = json.loads(written)
-        return outputs
+        return Outcome(**json.loads(written))
 
 
 @contextmanager
@@ -187,10 +215,8 @@ def main(names: Sequence[str]) -> int:
     environment.enter()
     outputs = json.loads((DIRECTORY / "outputs.json").read_text(encoding="utf-8"))
     emulator = Endpoint(outputs["endpoint_url"], outputs["access_key"])
-    try:
-        print(json.dumps({name: STACKS[name](emulator, outputs["table"], DIRECTORY) for name in names}))
-    except StepError as error:
-        return fail(error)
+    outcome = deploy_all(names, lambda name: STACKS[name](emulator, outputs["table"], DIRECTORY))
+    print(json.dumps(asdict(outcome)))
     return 0
 
 

@@ -25,7 +25,8 @@ class Reason(StrEnum):
     """
     UNRECOGNISED = "unrecognised"
     """The token is neither an API key of this stack nor a JWT. Cause: Another key prefix; quotes around the token;
-    an opaque access token; no provider is configured. Remedy: Check `ApiKeyPrefix`. Ask the provider for a JWT.
+    an opaque access token; an imported key without `AcceptImportedKeys=true`; no provider is configured. Remedy: Check
+    `ApiKeyPrefix` and `AcceptImportedKeys`. Ask the provider for a JWT.
     """
     WEBSOCKET_API = "websocket_api"
     """The event is from a WebSocket API. Cause: The authorizer is attached to one. Remedy: WebSocket APIs are not
@@ -92,7 +93,7 @@ class Reason(StrEnum):
     """No provider has this `iss`. Cause: A slash at the end. Remedy: Copy `iss` from a decoded token."""
     WRONG_AUDIENCE = "wrong_audience"
     """The token is not for this API. Cause: An ID token instead of an access token. Remedy: Send an access token. If
-    it is one, set `JwtAudience` to its `aud`.
+    it is one, set `audience` (or `JwtAudience`) to its `aud`.
     """
     WRONG_PARTY = "wrong_authorized_party"
     """`azp` is not permitted. Cause: Another client. Remedy: Use a token of a permitted client, or add the client to
@@ -113,7 +114,9 @@ class Reason(StrEnum):
     ISSUED_IN_FUTURE = "issued_in_future"
     """`iat` is in the future. Cause: A wrong clock. Remedy: As for `not_yet_valid`."""
     UNKNOWN_SIGNING_KEY = "unknown_signing_key"
-    """The key set does not have the `kid`. Cause: A token of another tenant. Remedy: Check `JwtJwksUrl`."""
+    """The key set does not have the `kid`. Cause: A token of another tenant. Remedy: Check `jwks_url` (or
+    `JwtJwksUrl`).
+    """
     AMBIGUOUS_SIGNING_KEY = "ambiguous_signing_key"
     """There is no `kid`, and more than four keys fit. Cause: The provider omits `kid`. Remedy: Configure the
     provider to send it.
