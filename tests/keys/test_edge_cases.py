@@ -323,3 +323,9 @@ def test_a_new_consumer_is_said(keys: KeysCommand) -> None:
     assert "The consumer acme was created" in keys.run("create", "--consumer", "acme").stderr
     assert "new consumer" not in keys.run("create", "--consumer", "acme").stderr
     assert json.loads(keys.run("create", "--consumer", "beta", "-o", "json").stdout)["consumer"] == "beta"
+
+
+@pytest.mark.parametrize("command", ["audit", "usage"])
+def test_a_period_without_length_is_refused(keys: KeysCommand, command: str) -> None:
+    result = keys.run(command, "--since", "0d")
+    assert (result.exit_code, "--since must be longer than 0" in result.stderr) == (2, True)

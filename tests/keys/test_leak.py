@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import socket
 import sys
 import textwrap
 from dataclasses import replace
@@ -146,6 +147,19 @@ def test_a_file_that_is_not_text_does_not_keep_the_others_from_the_search(keys: 
     ]
     assert set(result["revoked"]) == {one["key_id"], two["key_id"]}
     assert "are not text and can hide encoded keys" in result["unreadable"][0]["reason"]
+
+
+def test_a_file_that_cannot_be_opened_does_not_keep_the_others_from_the_search(
+    keys: KeysCommand, tmp_path: Path
+) -> None:
+    created = keys.create()
+    socket_path, text = tmp_path / "socket", tmp_path / "text"
+    text.write_text(created["key"])
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(socket_path))
+        result = found(keys, str(socket_path), str(text), "--yes", exit_code=2)
+    assert result["revoked"] == [created["key_id"]]
+    assert result["unreadable"][0]["reason"].startswith("It cannot be read: ")
 
 
 def test_what_is_no_text_gives_no_all_clear(keys: KeysCommand, tmp_path: Path) -> None:

@@ -59,6 +59,19 @@ def test_a_command_names_either_a_consumer_or_an_owner(keys: KeysCommand) -> Non
         assert (result.exit_code, "--owner" in result.stderr) == (2, True), (command, result.stderr)
 
 
+@pytest.mark.parametrize("command", [("list",), ("consumer", "show"), ("consumer", "disable", "--yes")])
+def test_an_unknown_owner_is_not_named_by_its_partition_key(keys: KeysCommand, command: tuple[str, ...]) -> None:
+    result = keys.run(*command, "--owner", ISSUER, "nobody")
+    assert "No signed-in user has made keys for this owner" in result.stderr
+    assert "owner#" not in result.stderr
+
+
+def test_a_list_that_no_key_of_an_owner_matches_says_so(keys: KeysCommand) -> None:
+    make(keys)
+    result = keys.run("list", "--state", "revoked", "--owner", ISSUER, "acme")
+    assert "There is 1 key of this owner, but none matches the options." in result.stderr
+
+
 def test_an_owner_is_shown_disabled_enabled_and_deleted_with_its_keys(keys: KeysCommand) -> None:
     key_id = make(keys)
     owner = ["--owner", ISSUER, "acme"]

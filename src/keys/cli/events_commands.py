@@ -13,6 +13,7 @@ from keys.cli.commands import DURATION, NAME, REF, Command, Group, yes_option
 from keys.cli.exits import Exit
 from keys.cli.progress import counting
 from keys.cli.result import Result, Rows
+from keys.core.errors import BadInput
 from keys.core.schema import iso
 from keys.deployment import audit as record
 from keys.deployment import optional
@@ -42,6 +43,8 @@ def audit(app: App, /, since: int, limit: int, events_stack: str | None, **wante
     Also to consumers. The command reads the record of the optional stack of events, which begins with the deployment of
     that stack. An event can take seconds to arrive.
     """
+    if not since:
+        raise BadInput("--since must be longer than 0.")
     _, outputs, _ = optional.outputs(app.resolved, "events", events_stack)
     # The period ends with the second that has begun.
     group, end = outputs["RecordLogGroup"], int(app.clock()) + 1

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from authorizer.owner import OWNER_PK
 from keys.cli import output
 from keys.cli.app import App
 from keys.cli.commands import (
@@ -27,6 +28,7 @@ from keys.cli.commands import (
 )
 from keys.cli.exits import Exit
 from keys.cli.last_use import NONE_KNOWN, last_days, last_use, shown
+from keys.cli.messages import say
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
 from keys.core.errors import BadInput
 from keys.core.making import Created
@@ -305,8 +307,13 @@ def delete(app: App, key_id: str, reason: str | None, yes: bool) -> Result:
 
 def none_listed(app: App, consumer: str | None, count: int) -> str:
     """The message of a list or export without keys. `count`: the number of keys before the other options apply."""
+    is_owner = consumer is not None and OWNER_PK.fullmatch(consumer) is not None
     where = f"of the consumer {consumer}" if consumer else f"in the table {app.table.name}"
+    if is_owner:
+        where = "of this owner"
     if not count and consumer and app.store.consumers.get(consumer) is None:
+        if is_owner:
+            return say(app.store.consumers.not_found(consumer))
         return f"The consumer {consumer!r} does not exist. To list the consumers: `{app.again('keys consumer list')}`."
     return output.none_listed(count, "key", where)
 

@@ -119,8 +119,9 @@ class _Inputs:
         except (BadInput, OSError) as error:
             if isinstance(error, OSError) and error.filename is None:
                 raise
-            self.unreadable.append({"file": name, "reason": cause(error)})
-            note(f"{name}: {cause(error)}")
+            reason = f"It cannot be read: {error.strerror}." if isinstance(error, OSError) else cause(error)
+            self.unreadable.append({"file": name, "reason": reason})
+            note(f"{name}: {reason}")
 
     def search(self, name: str, file: Path, stream: BinaryIO) -> None:
         """:raises BadInput: a part of the text is not text."""

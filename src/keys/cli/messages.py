@@ -26,6 +26,7 @@ _REMEDIES: Final[Mapping[Code | None, str]] = {
     Code.KEY_OF_OWNER: "You can end it: `keys revoke {ref}{options}`.",
     Code.LIFETIME_UNKNOWN: "Specify that of the new key with --expires-in.",
     Code.NAME_OF_OWNER: "Commands that can change it have the option --owner ISSUER OWNER.",
+    Code.OWNER_NOT_FOUND: "The issuer is the exact `iss` of the tokens: a slash at its end counts.",
     Code.ROLL_MALFORMED: "Create a key with `keys create{options}`.",
     Code.TIME_WITHOUT_OFFSET: (
         "Add it, such as in 2030-01-31T00:00:00Z, or specify --utc if all such times are in UTC."

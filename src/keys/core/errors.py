@@ -58,7 +58,7 @@ class Code(Enum):
 
     # Not found
     KEY_NOT_FOUND = "There is no key {ref} in the table {table}."
-    OWNER_NOT_FOUND = "No signed-in user has made keys for the owner {owner!r} of the issuer {issuer!r}."
+    OWNER_NOT_FOUND = "No signed-in user has made keys for this owner of this issuer in the table {table}."
     CONSUMER_NOT_FOUND = "There is no consumer {consumer!r} in the table {table}."
     SUBJECT_NOT_FOUND = "There is no item of this subject in the table {table}."
     TABLE_NOT_FOUND = "The table {table} does not exist."
