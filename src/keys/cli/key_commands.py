@@ -30,7 +30,7 @@ from keys.cli.exits import Exit
 from keys.cli.last_use import NONE_KNOWN, last_days, last_use, shown
 from keys.cli.messages import say
 from keys.cli.result import Fields, Result, Rows, Told, history_result, telling
-from keys.core.errors import BadInput
+from keys.core.errors import BadInput, Code, NotFound
 from keys.core.making import Created
 from keys.core.record import Key, State, new_key_id
 from keys.core.schema import iso
@@ -313,7 +313,7 @@ def none_listed(app: App, consumer: str | None, count: int) -> str:
         where = "of this owner"
     if not count and consumer and app.store.consumers.get(consumer) is None:
         if is_owner:
-            return say(app.store.consumers.not_found(consumer))
+            return say(NotFound(Code.OWNER_NOT_FOUND, table=app.table.name))
         return f"The consumer {consumer!r} does not exist. To list the consumers: `{app.again('keys consumer list')}`."
     return output.none_listed(count, "key", where)
 

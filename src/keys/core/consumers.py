@@ -149,14 +149,11 @@ class Consumers:
         """:raises NotFound: there is no consumer with this name."""
         consumer = self.get(name)
         if consumer is None:
-            raise self.not_found(name)
+            # Nobody knows an owner by its partition key, so it is not shown.
+            if OWNER_PK.fullmatch(name):
+                raise NotFound(Code.OWNER_NOT_FOUND, table=self._table.name)
+            raise NotFound(Code.CONSUMER_NOT_FOUND, consumer=name, table=self._table.name)
         return consumer
-
-    def not_found(self, name: str) -> NotFound:
-        """That there is no consumer with this name. Nobody knows an owner by its partition key, so it is not shown."""
-        if OWNER_PK.fullmatch(name):
-            return NotFound(Code.OWNER_NOT_FOUND, table=self._table.name)
-        return NotFound(Code.CONSUMER_NOT_FOUND, consumer=name, table=self._table.name)
 
     def all(self) -> Iterator[Consumer]:
         """All consumers, in no defined order."""
