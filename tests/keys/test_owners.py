@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from keys.core.owners import Bounds, Caller
 from keys.core.record import Owner, read_item
 from keys.core.store import Store
 from keys.core.table import Table
+from tests.keys.test_failures import run_interfered
 from tests.support.apigateway import FakeApiGateway
 from tests.support.keys_command import NOW, KeysCommand
 
@@ -77,13 +79,28 @@ def test_an_owner_is_shown_disabled_enabled_and_deleted_with_its_keys(keys: Keys
     owner = ["--owner", ISSUER, "acme"]
     shown = json.loads(keys.run("consumer", "show", *owner, "--output", "json").stdout)
     assert (shown["owner"], shown["issuer"], shown["keys"]) == ("acme", ISSUER, {"active": 1})
-    assert keys.run("consumer", "disable", *owner, "--yes").exit_code == 0
+    disabled = keys.run("consumer", "disable", *owner, "--yes")
+    assert (disabled.exit_code, disabled.stdout) == (0, "This owner is disabled. 1 key disabled.\n")
     assert [key["state"] for key in listed(keys)] == ["disabled"]
     assert keys.run("enable", key_id).exit_code != 0
     assert keys.run("consumer", "enable", *owner).exit_code == 0
     assert [key["state"] for key in listed(keys)] == ["active"]
     assert keys.run("consumer", "delete", *owner, "--with-keys", "--yes").exit_code == 0
     assert keys.items() == []
+
+
+def test_after_a_failure_the_command_to_look_is_one_that_is_accepted(keys: KeysCommand) -> None:
+    make(keys)
+    disable = ("consumer", "disable", "--owner", ISSUER, "acme", "--yes")
+    writes = itertools.count()
+
+    def second_is_interrupted() -> None:
+        if next(writes):
+            raise KeyboardInterrupt
+
+    result = run_interfered(keys, second_is_interrupted, *disable, always=True)
+    assert "keys consumer show --owner ISSUER OWNER" in result.stderr
+    assert "owner#" not in result.stderr
 
 
 def test_only_a_user_can_make_an_owner(keys: KeysCommand) -> None:

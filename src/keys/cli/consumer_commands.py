@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from authorizer.owner import OWNER_PK
 from keys.cli import output, plan_commands
 from keys.cli.app import App
 from keys.cli.commands import (
@@ -145,7 +146,7 @@ def disable(app: App, name: str, reason: str | None, yes: bool) -> Result:
     disabled. The command reads the whole table, so that no key is missed. If it is interrupted, run it again to disable
     the remaining keys.
     """
-    app.confirm(f"Disable {name} and all its keys?", yes=yes)
+    app.confirm(f"Disable {_said(name, 'this owner')} and all its keys?", yes=yes)
     return _set_enabled(app, name, False, reason)
 
 
@@ -184,7 +185,7 @@ def delete(app: App, name: str, with_keys: bool, reason: str | None, yes: bool) 
     The consumer is disabled first, so that no key can be created for it. The command reads the whole table, so that no
     key is missed. If the consumer has a plan, its API keys of API Gateway are removed too.
     """
-    app.confirm(f"Delete {name}{' and all its keys' if with_keys else ''}?", yes=yes)
+    app.confirm(f"Delete {_said(name, 'this owner')}{' and all its keys' if with_keys else ''}?", yes=yes)
     told, count = _each_key(
         app,
         name,
@@ -194,7 +195,7 @@ def delete(app: App, name: str, with_keys: bool, reason: str | None, yes: bool) 
         ),
     )
     keys = f", with {plural(count, 'key')}" if count else ""
-    text = f"{name} is deleted{keys}."
+    text = f"{_said(name)} is deleted{keys}."
     return Result({"name": name, "deleted": True, "keys_deleted": count}, [text], told=told.done(text))
 
 
@@ -229,8 +230,8 @@ def _set_enabled(app: App, name: str, enabled: bool, reason: str | None) -> Resu
     )
     data = {**change.consumer.to_json(), "keys_changed": change.keys}
     if not change.changed:
-        return Result(data, notes=[f"{name} and its keys are already {state}."], exit=Exit.NO_EFFECT)
-    text = f"{name} is {state}. {plural(change.keys, 'key')} {state}."
+        return Result(data, notes=[f"{_said(name)} and its keys are already {state}."], exit=Exit.NO_EFFECT)
+    text = f"{_said(name)} is {state}. {plural(change.keys, 'key')} {state}."
     return Result(data, [text], told=told.done(text))
 
 
@@ -240,5 +241,10 @@ def _each_key(app: App, name: str, title: str, change: Callable[[Report, Report]
 
 
 def _telling(app: App, name: str) -> AbstractContextManager[Told]:
-    look = app.again(f"keys consumer show {shlex.quote(name)}")
+    look = app.again(f"keys consumer show {shlex.quote(name) if _said(name) == name else '--owner ISSUER OWNER'}")
     return telling(app, f"To see its state: {look}\nTo finish the change, run the same command again.", consumer=name)
+
+
+def _said(name: str, owner: str = "This owner") -> str:
+    """The name of a consumer, or `owner` in place of an owner's partition key, which no command accepts."""
+    return owner if OWNER_PK.fullmatch(name) else name
