@@ -112,6 +112,20 @@ def test_a_public_route_and_a_preflight_need_neither_credential_nor_plan(api: Ca
     assert api.send(path="/orders", method="OPTIONS").status == 200
 
 
+def test_a_second_api_counts_with_the_keys_of_the_first_one(system: System, api: Caller, keys: Keys) -> None:
+    given = {
+        "AuthorizerFunctionArn": authorizer_of(system, STACK),
+        "DefaultUsageKey": DEFAULT,
+        "FreeTierKey": FREE_TIER,
+        "KeysStack": "plans",
+    }
+    template, log = Path("examples/plans/template.yaml"), DIRECTORY / "second-plans.log"
+    resources = deploy_template(system.emulator, template, "second-plans", given, log)
+    second = Caller(rest_api_url(system.emulator, resources["Api"], "v1"))
+    key = keys.create("--consumer", "of-two-apis")["key"]
+    assert [status(each, key) for each in (api, second)] == [200, 200]
+
+
 def test_a_plan_is_changed_while_requests_run_and_none_is_refused(api: Caller, operator: Operator, keys: Keys) -> None:
     key = keys.create("--consumer", "changing")["key"]
     assert status(api, key) == 200
