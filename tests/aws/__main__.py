@@ -37,6 +37,7 @@ The acceptance suite deploys into the account {account}, Region {region}:
   {run}-alone   the authorizer without the sample API, with its own table
   {run}-rest    the example of a REST API, a function and its role
   {run}-http    the example of an HTTP API, a function and its role
+  {run}-limiting, {run}-plans      the authorizer with usage plans, and their example: a REST API, a function, a role
   {run}-monitoring, {run}-events, {run}-usage   these optional stacks for {run}-main
   {run}-key, {run}-encrypted       a KMS key, and the authorizer with it
   {run}-old     the authorizer of version 0.2, and then of this version

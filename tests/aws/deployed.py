@@ -23,6 +23,7 @@ from tests.aws.stacks import Stack, Stacks
 BASE: Final = Path(__file__).with_name("base.yaml")
 REST: Final = Path("examples/rest-api/template.yaml")
 HTTP: Final = Path("examples/http-api/template.yaml")
+PLANS: Final = Path("examples/plans/template.yaml")
 OLD: Final = Path("tests/e2e/template_0_2.yaml")
 KMS_KEY: Final = Path(__file__).with_name("key.yaml")
 MONITORING: Final = Path("stacks/monitoring/template.yaml")
@@ -111,6 +112,18 @@ class Deployed:
         """The authorizer without the sample API, with a KMS key."""
         return self._deploy_authorizer("encrypted", {"SampleApi": "None", "KmsKeyArn": self.kms_key})
 
+    @cached_property
+    def limiting(self) -> Stack:
+        """The authorizer without the sample API, with a key of API Gateway for callers without a plan."""
+        return self._deploy_authorizer("limiting", {"SampleApi": "None", "DefaultUsageKey": secrets.token_hex(20)})
+
+    @cached_property
+    def plans(self) -> Stack:
+        """The example of usage plans, behind the authorizer of `limiting`."""
+        template, outputs = self._stacks.with_boundary(PLANS, self._boundary), self.limiting.outputs
+        given = {name: outputs[name] for name in ("AuthorizerFunctionArn", "DefaultUsageKey")}
+        return self._stacks.deploy("plans", template, given)
+
     def old(self) -> Stack:
         """The authorizer of 0.2 with the functions of this version."""
         template = self._stacks.with_code(OLD, self.place.artifact.parent)
@@ -156,6 +169,11 @@ class Deployed:
         return Api(self.place.api_url(self.rest.resources["Api"], "v1"))
 
     @property
+    def limited(self) -> Api:
+        """The API of the example of usage plans."""
+        return Api(self.place.api_url(self.plans.resources["Api"], "v1"))
+
+    @property
     def http_reports(self) -> Api:
         """The HTTP API of the example."""
         return Api(self.place.http_api_url(self.http.resources["Api"]))
@@ -164,6 +182,9 @@ class Deployed:
     def http_1_0_reports(self) -> Api:
         """The HTTP API with payload format 1.0."""
         return Api(self.place.http_api_url(self.http_1_0.resources["Api"]))
+
+    limited_cache_seconds: Final = 30
+    """The TTL of the authorizer cache of the example of usage plans."""
 
     @property
     def cache_seconds(self) -> int:
@@ -214,9 +235,9 @@ class Deployed:
             raise Failed(f"keys {arguments[0]} ended with exit code {finished.returncode}: {finished.stderr.strip()}")
         return json.loads(finished.stdout)
 
-    def create_key(self, *arguments: str, stack: Stack | None = None) -> dict[str, str]:
+    def create_key(self, *arguments: str, consumer: str = "acme", stack: Stack | None = None) -> dict[str, str]:
         """The output of `keys create`: `key` and `key_id`."""
-        created: dict[str, str] = self.keys("create", "--consumer", "acme", *arguments, stack=stack)
+        created: dict[str, str] = self.keys("create", "--consumer", consumer, *arguments, stack=stack)
         return created
 
     @cached_property
@@ -245,12 +266,15 @@ class Deployed:
         finally:
             self._set_environment(functions, name, before)
 
-    def decisions(self, key_id: str, at_least: int) -> list[dict[str, Any]]:
-        """The decision lines about a key: after `at_least` are there, and a wait for those that may follow."""
+    def decisions(self, key_id: str, at_least: int, stack: Stack | None = None) -> list[dict[str, Any]]:
+        """The decision lines about a key of a stack, which is `main` by default: after `at_least` are there, and a wait
+        for those that may follow.
+        """
+        group = (stack or self.main).outputs["AuthorizerLogGroup"]
         found: list[dict[str, Any]] = []
         for _attempt in range(LOG_ATTEMPTS):
             self.place.sleep(self.place.log_seconds)
-            lines = self.log_lines(self.main.outputs["AuthorizerLogGroup"])
+            lines = self.log_lines(group)
             before, found = found, [line for line in lines if line.get("key_id") == key_id and "outcome" in line]
             if len(found) >= at_least and (len(found) == len(before) or not self.place.log_seconds):
                 break

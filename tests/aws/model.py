@@ -62,6 +62,7 @@ class Key:
     table: str
     data: object
     networks: str = "0.0.0.0/0,::/0"
+    consumer: str = "acme"
     revoked_at: float | None = None
 
 
@@ -137,7 +138,18 @@ class Services:
         return self
 
     def paginate(self, **_arguments: object) -> Any:
-        return [{"Metrics": [{"MetricName": name} for name in self.metrics]}]
+        natives = [{"id": name, "name": f"multi-auth/limiting/{name}/gold"} for name in self._model.natives]
+        return [{"Metrics": [{"MetricName": name} for name in self.metrics], "items": natives}]
+
+    def delete_api_key(self, **arguments: str) -> None:
+        del self._model.natives[arguments["apiKey"]]
+
+    def get_usage_plan(self, **_arguments: str) -> Any:
+        return {"quota": {"limit": self._model.quota}}
+
+    def update_usage_plan(self, **arguments: Any) -> None:
+        (change,) = arguments["patchOperations"]
+        self._model.quota = int(change["value"])
 
     def simulate_principal_policy(self, **arguments: Any) -> Any:
         (resource,) = arguments["ResourceArns"]
@@ -266,6 +278,31 @@ class Request:
         return answer(200, {"message": "Authenticated", "sub": sub, "data": data})
 
 
+class Limited(Request):
+    """The API with usage plans."""
+
+    def _answer(self, method: str, path: str, sent: list[str]) -> Answer:
+        if path == "/status":
+            return answer(200, {"status": "ok"})
+        given = super()._answer(method, path, sent)
+        return given if given.status != 201 else self._counted(given, sent[0])
+
+    def _counted(self, given: Answer, sent: str) -> Answer:
+        model = self.model
+        consumer = model.keys_by_text[sent.removeprefix("Bearer ")].consumer
+        plan = model.plan_of.get(consumer)
+        if plan is None:
+            return given
+        if model.natives.get(consumer, float("inf")) > model.place.seconds:
+            return answer(403, {"title": "No Plan"})
+        model.used[consumer] = model.used.get(consumer, 0) + 1
+        if plan == "free" and model.used[consumer] > model.burst:
+            return answer(429, {"title": "Too Many Requests"}, Retry_After="1")
+        if plan == "gold" and model.used[consumer] > model.quota:
+            return answer(429, {"title": "Quota Exceeded"})
+        return given
+
+
 class Model:
     """Stands for `Deployed`."""
 
@@ -290,10 +327,18 @@ class Model:
         self.reports = Request(self, lambda: self.alone_table)
         self.http_reports = Request(self, self.main_table, is_http=True)
         self.http_1_0_reports = Request(self, self.main_table, is_http=True)
+        self.limited = Limited(self, lambda: "limiting")
+        self.plan_of: dict[str, str] = {}
+        self.natives: dict[str, float] = {}
+        """From when on the stages know the native key of a consumer."""
+        self.used: dict[str, int] = {}
+        self.burst, self.quota, self.settling = 5, 10**6, 5.0
         self.headers_of_403: dict[str, str] = {}
         """Headers of the gateway response ACCESS_DENIED, and their values from the context."""
         self.main = self._stack("main", ApiKeysTableName="keys", AccessLogGroup="access")
         self.alone = self._stack("alone")
+        self.limiting = self._stack("limiting")
+        self.plans = replace(self._stack("plans"), resources={"Gold": "gold"})
         self.http = replace(self._stack("http"), resources={"Api": HTTP_API})
         self.monitoring = replace(self._stack("monitoring"), resources={"FailedDecisions": "failed"})
         self.usage = self._stack("usage")
@@ -309,7 +354,7 @@ class Model:
     stage = "v1"
     kms_key = KMS_KEY
     version = VERSION
-    cache_seconds = TTL
+    cache_seconds = limited_cache_seconds = TTL
     revocation_seconds = TTL + KEY_CACHE
 
     def main_table(self) -> str:
@@ -333,13 +378,14 @@ class Model:
     def wall_clock() -> int:
         return 0
 
-    def create_key(self, *arguments: str, stack: Stack | None = None) -> dict[str, str]:
+    def create_key(self, *arguments: str, consumer: str = "acme", stack: Stack | None = None) -> dict[str, str]:
         text, key_id = api_key.generate("mak"), f"k{len(self.keys_by_text)}"
         options = dict(zip(arguments[::2], arguments[1::2], strict=True))
-        table = self.alone_table if stack is self.alone else "keys"
+        table = self.alone_table if stack is self.alone else "limiting" if stack is self.limiting else "keys"
         scopes = frozenset(options["--scopes"].split(",")) if "--scopes" in options else frozenset()
         networks = options.get("--networks", Key.networks)
-        self.keys_by_text[text] = Key(key_id, scopes, table, json.loads(options.get("--data", "{}")), networks)
+        data = json.loads(options.get("--data", "{}"))
+        self.keys_by_text[text] = Key(key_id, scopes, table, data, networks, consumer)
         return {"key": text, "key_id": key_id}
 
     def keys(self, command: str, *arguments: str, stack: Stack | None = None, codes: Sequence[int] = (0,)) -> Any:
@@ -352,6 +398,14 @@ class Model:
         if command == "check":
             routes = [{"route": route, "caller": caller} for route, caller in self.route_callers.items()]
             return {"routes": [*routes, {"route": "OPTIONS /me", "caller": "anyone"}]}
+        if command == "consumer":
+            self.plan_of[arguments[1]] = arguments[3]
+            self.natives[arguments[1]] = self.place.seconds
+            return {}
+        if command == "plan":
+            known = self.place.seconds + self.settling
+            self.natives = {name: self.natives.get(name, known) for name in self.plan_of}
+            return {}
         if command == "stack":
             return self.referring
         (key,) = [each for each in self.keys_by_text.values() if each.key_id == arguments[0]]
@@ -387,7 +441,7 @@ class Model:
     def answer_when(self, is_it: Callable[[Answer], bool], send: Callable[[], Answer]) -> Answer:
         return send()
 
-    def decisions(self, key_id: str, at_least: int) -> list[dict[str, Any]]:
+    def decisions(self, key_id: str, at_least: int, stack: Stack | None = None) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["key_id"] == key_id]
 
     def log_lines(self, group: str) -> list[dict[str, str]]:
@@ -400,7 +454,7 @@ class Model:
 
     def alter(self, change: Callable[[Answer], Answer]) -> None:
         """Put a fault into the answers of all APIs."""
-        for api in (self.sample, self.reports, self.http_reports, self.http_1_0_reports):
+        for api in (self.sample, self.reports, self.limited, self.http_reports, self.http_1_0_reports):
             api.alter = change
 
     @staticmethod

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Final
 
 from tests.aws.check import Check
-from tests.aws.checks import caches, logs, monitoring, networks, outages, outcomes, permissions, stacks
+from tests.aws.checks import caches, limits, logs, monitoring, networks, outages, outcomes, permissions, stacks
 
 
 def _of(module: ModuleType) -> list[Check]:
@@ -13,6 +13,6 @@ def _of(module: ModuleType) -> list[Check]:
 
 CHECKS: Final[tuple[Check, ...]] = tuple(
     check
-    for module in (outcomes, networks, caches, permissions, logs, monitoring, outages, stacks)
+    for module in (outcomes, networks, caches, limits, permissions, logs, monitoring, outages, stacks)
     for check in _of(module)
 )
