@@ -1,20 +1,24 @@
 """docs/upgrading.md as it stands: a stack of 0.1 with keys in it goes over, and an API in a stack of its own stays."""
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from authorizer import VERSION
-from local.build import FOLDER, SAM
+from local import environment
+from local.build import FOLDER, HOST_WHEELS, SAM, build
 from local.deployment import deploy_template, local_parameters, rest_api_url, set_cache_seconds
 from local.session import client
-from local.system import System, create_key
+from local.system import KEYS, System, create_key
 from local.template_file import load
 from tests.e2e.conftest import DIRECTORY, Caller
 from tests.e2e.test_examples import REST, report
@@ -26,6 +30,9 @@ STACK = "multi-auth-prod"
 OVERRIDES = "[prod.deploy.parameters.parameter_overrides]"
 NEVER_DEPLOYED = "multi-auth-prod-ApiKeys-EXAMPLE"
 OWN_RULES = "mine.toml"
+OLD: dict[str, Any] = load(Path("tests/e2e/template_0_2.yaml"))["Parameters"]
+NOW: dict[str, Any] = load(Path("template.yaml"))["Parameters"]
+NEW = NOW.keys() - OLD.keys()
 
 
 def command(start: str) -> str:
@@ -131,6 +138,106 @@ def test_a_stack_of_0_2_goes_over_with_its_table_when_its_stage_has_another_name
     table = client(system.emulator, "dynamodb").describe_table(TableName=now["ApiKeysTable"])["Table"]
     assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
     assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} >= {"by_end_day"}
+
+
+class Upgraded:
+    """A stack of 0.2 that goes over, and then gets the optional stacks and another release."""
+
+    def __init__(self, system: System, tmp_path: Path) -> None:
+        self._system = system
+        self._log = DIRECTORY / "all.log"
+        self._given = local_parameters() | {"TableRemovalPolicy": "Retain"}
+        self._old = template_of_before(tmp_path, Path(__file__).with_name("template_0_2.yaml"), "src")
+        self._settings = tmp_path / "all.toml"
+
+    name: Final = "all-stacks"
+
+    def deploy_old(self) -> dict[str, str]:
+        return deploy_template(self._system.emulator, self._old, self.name, self._given, self._log)
+
+    def deploy(self, **parameters: str) -> dict[str, str]:
+        self._given |= parameters
+        return deploy_template(self._system.emulator, FOLDER / "template.yaml", self.name, self._given, self._log)
+
+    def deploy_optional(self, name: str, **parameters: str) -> None:
+        """With the parameters that `keys stack parameters` prints."""
+        folder = Path(f".local/build-{name}")
+        template = f"stacks/{name}/template.yaml"
+        build(environment.download(), self._log, folder, host_wheels=HOST_WHEELS, template=template)
+        given = {**self.keys("stack", "parameters", "--for", name), **parameters}
+        deploy_template(self._system.emulator, folder / "template.yaml", f"{self.name}-{name}", given, self._log)
+
+    def effects(self, *words: str, code: int) -> dict[str, str]:
+        """What `keys stack upgrade-check` says about each parameter, with the settings of the last deployment."""
+        lines = (f"{name} = {json.dumps(value)}" for name, value in self._given.items())
+        table = "[prod.deploy.parameters.parameter_overrides]"
+        self._settings.write_text("\n".join([table, *lines]), encoding="utf-8")
+        found = self.keys("stack", "upgrade-check", "--settings", str(self._settings), *words, code=code)
+        return {each["name"]: each["what"] for each in found}
+
+    def keys(self, *words: str, code: int = 0) -> Any:
+        done = subprocess.run(
+            [KEYS, *words, "--stack", self.name, "--output", "json"],
+            env=self._system.emulator.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+    def audited(self, key_id: str) -> list[str]:
+        return [each["event"] for each in self.keys("audit", "--key", key_id)]
+
+    def counted(self, key_id: str) -> int:
+        """The requests of a key in the table of usage."""
+        return sum(row["requests"] for row in self.keys("usage", "--key", key_id, "--since", "1d")["rows"])
+
+
+def until(found: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_a_stack_of_0_2_with_all_optional_stacks_keeps_keys_record_and_usage_in_each_upgrade(
+    system: System, tmp_path: Path
+) -> None:
+    stack = Upgraded(system, tmp_path)
+    old_table = stack.deploy_old()["ApiKeysTable"]
+    old = create_key(system.emulator, old_table, "--consumer", "globex")
+    gone = dict.fromkeys(OLD.keys() - NOW.keys(), "gone")
+    assert stack.effects(code=7) == {
+        **gone,
+        **dict.fromkeys(NEW, "new"),
+        "AuthConfig": "refused",
+        "ThrottleRate": "kept",
+    }
+
+    # The stage has another name, as the page says.
+    made = stack.deploy(StageName="v2", AuthConfig="auth.toml")
+    assert made["ApiKeysTable"] == old_table
+    # The value is older than the default of this version.
+    assert stack.effects(code=0) == {"ThrottleRate": "kept"}
+    for name in ("events", "usage"):
+        stack.deploy_optional(name)
+    caller = Caller(rest_api_url(system.emulator, made["Api"], "v2"))
+    new = stack.keys("create", "--consumer", "globex")
+    assert caller.bearer(old["key"]).status == caller.bearer(new["key"]).status == 200
+    until(lambda: stack.audited(new["key_id"]) == ["key.created"])
+    until(lambda: stack.counted(new["key_id"]) == 1)
+
+    for name in ("events", "usage"):
+        stack.deploy_optional(name, LogRetentionDays="7")
+    assert stack.deploy(Release="next")["ApiKeysTable"] == old_table
+    for key in (old, new):
+        assert caller.bearer(key["key"]).status == 200
+    stack.keys("revoke", new["key_id"], "--yes")
+    until(lambda: stack.audited(new["key_id"])[-1:] == ["key.revoked"])
+    assert stack.audited(new["key_id"])[0] == "key.created"
+    until(lambda: stack.counted(new["key_id"]) == 2)
 
 
 def test_the_page_names_each_parameter_that_0_2_has_and_this_version_has_not() -> None:
