@@ -121,7 +121,7 @@ def _configuration() -> Iterator[str]:
 
 
 _PRINCIPALS: Final = {
-    "operator": ("Operator of keys", "Permits every command of `keys` except `doctor`."),
+    "operator": ("Operator of keys", "Permits every command of `keys` except `doctor`, `plan` and `usage`."),
     "reader": (
         "Reader of keys",
         (

@@ -67,7 +67,7 @@ def the_authorizers_role_permits_one_read(deployed: Deployed) -> None:
 
 @check(
     "docs/operations.md",
-    "Permits every command of `keys` except `doctor`.",
+    "Permits every command of `keys` except `doctor`, `plan` and `usage`.",
     needs=("iam:SimulateCustomPolicy",),
 )
 def the_policies_permit_what_they_say(deployed: Deployed) -> None:
