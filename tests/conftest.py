@@ -1,6 +1,7 @@
 """For all tests: the environment, the table in moto, how many examples Hypothesis makes, which tests share a worker."""
 
 import gc
+import re
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -29,8 +30,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
-SHARE_A_SYSTEM: Final = ("tests/e2e/", "tests/aws/")
-"""Folders, of which each has one system for its tests."""
+SHARE_A_SYSTEM: Final = ("tests/e2e/test_[a-m]", "tests/e2e/", "tests/aws/")
+"""Files that have one system for their tests: the first pattern that matches the beginning of the path. The end-to-end
+tests have two, because they take as long as all others, and there is a worker for each processor."""
 OWN_SYSTEM: Final = "tests/e2e/test_pasted.py"
 
 
@@ -44,7 +46,7 @@ class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has n
         file = nodeid.split("::")[0]
         if file == OWN_SYSTEM:
             return file
-        return next((folder for folder in SHARE_A_SYSTEM if file.startswith(folder)), file)
+        return next((begin for begin in SHARE_A_SYSTEM if re.match(begin, file)), file)
 
 
 @pytest.hookimpl(optionalhook=True)

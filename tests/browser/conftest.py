@@ -9,8 +9,9 @@ from tests.support.browser import Tab, chromium
 from tests.support.self_service_stub import State, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """It ends with its file: Playwright's event loop runs in the thread of the tests, and disturbs others there."""
     with chromium() as browser:
         yield browser
 

@@ -13,6 +13,7 @@ import pytest
 
 from local.emulator import Endpoint
 from local.session import client
+from local.stacks import deploy_self_service, deploy_usage
 from local.step import StepError, tail
 from local.system import System, create_key, run_keys, running_system
 from tests.support.iam_users import iam_user
@@ -52,6 +53,18 @@ def system(issuer: Issuer) -> Iterator[System]:
     except StepError as error:
         pytest.fail(f"{error.what}\n{error.details}", pytrace=False)
     shutil.rmtree(DIRECTORY)
+
+
+@pytest.fixture(scope="session")
+def usage_stack(system: System) -> dict[str, str]:
+    """The outputs of the stack of usage."""
+    return deploy_usage(system.emulator, system.deployment.table, DIRECTORY)
+
+
+@pytest.fixture(scope="session")
+def self_service_page(system: System) -> str:
+    """The address of the page of self-service."""
+    return deploy_self_service(system.emulator, system.deployment.table, DIRECTORY)["page"]
 
 
 class Caller:

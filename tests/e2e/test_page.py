@@ -13,9 +13,7 @@ from playwright.sync_api import Browser, Response, expect
 
 from local.provider import USER
 from local.session import client
-from local.stacks import deploy_self_service
 from local.system import System
-from tests.e2e.conftest import DIRECTORY
 from tests.support.browser import Tab, chromium
 
 OTHER = "bea@example.com"
@@ -28,13 +26,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(browser: Browser, system: System) -> str:
-    """The address of the page, which is deployed if there is a browser."""
+def address(browser: Browser, system: System, self_service_page: str) -> str:
+    """The address of the page, with a second user."""
     assert browser.is_connected()
     pool, cognito = system.provider.user_pool, client(system.emulator, "cognito-idp")
     cognito.admin_create_user(UserPoolId=pool, Username=OTHER, MessageAction="SUPPRESS")
     cognito.admin_set_user_password(UserPoolId=pool, Username=OTHER, Password=system.provider.password, Permanent=True)
-    return deploy_self_service(system.emulator, system.deployment.table, DIRECTORY)["page"]
+    return self_service_page
 
 
 class SignedIn(Tab):

@@ -16,9 +16,8 @@ import pytest
 
 from local.provider import SCOPES
 from local.session import client
-from local.stacks import deploy_self_service
 from local.system import System, run_keys
-from tests.e2e.conftest import DIRECTORY, Keys
+from tests.e2e.conftest import Keys
 from tests.support.issuer import Issuer
 
 PASSWORD = "Aa1-a-password-of-the-tests"
@@ -59,9 +58,8 @@ class User:
 
 
 @pytest.fixture(scope="module")
-def url(system: System) -> str:
-    page = deploy_self_service(system.emulator, system.deployment.table, DIRECTORY)["page"]
-    return f"{page}/"
+def url(self_service_page: str) -> str:
+    return f"{self_service_page}/"
 
 
 def sign_up(system: System, url: str, name: str) -> User:

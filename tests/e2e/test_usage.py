@@ -13,9 +13,8 @@ from authorizer import api_key
 from local.deployment import STACK
 from local.emulator import REGION
 from local.session import client
-from local.stacks import deploy_usage
 from local.system import KEYS, System
-from tests.e2e.conftest import DIRECTORY, Caller, Keys
+from tests.e2e.conftest import Caller, Keys
 from tests.support.iam_users import iam_user
 from tests.support.policies import filled, listed, text
 
@@ -107,12 +106,6 @@ def test_exactly_the_keys_that_no_request_used_since_the_log_began_are_unused(
     assert found["made_since"] == []
 
 
-@pytest.fixture(scope="module")
-def stack(system: System) -> dict[str, str]:
-    """The outputs of the stack of usage."""
-    return deploy_usage(system.emulator, system.deployment.table, DIRECTORY)
-
-
 def counted(system: System, key_id: str, requests: int) -> dict[str, Any]:
     """The usage of a key when it has so many requests, or after 60 seconds."""
     end = time.monotonic() + 60
@@ -124,7 +117,7 @@ def counted(system: System, key_id: str, requests: int) -> dict[str, Any]:
             return found
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("usage_stack")
 def test_the_stack_counts_requests_and_the_commands_have_the_last_use(
     system: System, caller: Caller, keys: Keys
 ) -> None:
@@ -140,10 +133,10 @@ def test_the_stack_counts_requests_and_the_commands_have_the_last_use(
 
 
 def test_a_batch_that_cannot_be_counted_waits_in_the_queue_and_is_replayed(
-    system: System, stack: dict[str, str], caller: Caller, keys: Keys
+    system: System, usage_stack: dict[str, str], caller: Caller, keys: Keys
 ) -> None:
     functions, sqs = client(system.emulator, "lambda"), client(system.emulator, "sqs")
-    name, made = stack["UsageFunctionName"], keys.create()
+    name, made = usage_stack["UsageFunctionName"], keys.create()
 
     def set_table(table: str) -> None:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"USAGE_TABLE": table}})
@@ -153,14 +146,14 @@ def test_a_batch_that_cannot_be_counted_waits_in_the_queue_and_is_replayed(
     end = time.monotonic() + 60
     while time.monotonic() < end:
         waiting = sqs.get_queue_attributes(
-            QueueUrl=stack["FailuresQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
+            QueueUrl=usage_stack["FailuresQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
         )["Attributes"]["ApproximateNumberOfMessages"]
         if waiting != "0":
             break
     refused = run(system, "list", "--unused-for", "90d", "--since-start", *of_others(system))
     assert (refused.returncode, "keys usage --replay" in refused.stderr) == (10, True)
     assert answer(system, "usage", "--key", made["key_id"])["requests"] == 0
-    set_table(stack["UsageTableName"])
+    set_table(usage_stack["UsageTableName"])
     replayed = answer(system, "usage", "--replay", "--yes")
     assert replayed["lines"] >= 1
     assert answer(system, "usage", "--key", made["key_id"])["requests"] == 1
@@ -168,7 +161,7 @@ def test_a_batch_that_cannot_be_counted_waits_in_the_queue_and_is_replayed(
 
 
 @pytest.fixture(scope="module")
-def policies(system: System, stack: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ARG001 - its names are in them
+def policies(system: System, usage_stack: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ARG001 - its names are in them
     """The statements of a reader of keys who may see usage."""
     values = {
         "Partition": "aws",

@@ -20,9 +20,8 @@ import pytest
 from authorizer import api_key
 from local.deployment import STACK
 from local.session import client
-from local.stacks import deploy_usage
 from local.system import KEYS, System
-from tests.e2e.conftest import DIRECTORY, Caller, Keys
+from tests.e2e.conftest import Caller, Keys
 from tests.e2e.test_access_log import lines
 from tests.e2e.test_outages import changed_environment
 from tests.e2e.test_usage import answer, of_others
@@ -84,9 +83,8 @@ def plans(system: System, limited: str, unlimited: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def traffic(system: System, issuer: Issuer) -> Iterator[Traffic]:
+def traffic(system: System, issuer: Issuer, usage_stack: dict[str, str]) -> Iterator[Traffic]:  # noqa: ARG001 - deployed
     """Requests of five keys, one of which is rolled meanwhile, and of two users. Two keys are not used."""
-    deploy_usage(system.emulator, system.deployment.table, DIRECTORY)
     limited, unlimited = uuid4().hex, uuid4().hex
     subjects = {"USAGE_SUBJECTS": "true", "USAGE_SUBJECT_KEY": "5f" * 32}
     keys, found = Keys(system), Traffic()
