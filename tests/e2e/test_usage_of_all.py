@@ -78,7 +78,8 @@ def plans(system: System, limited: str, unlimited: str) -> Iterator[None]:
         yield
     finally:
         for method in methods:
-            api.update_method(**method, **change("/apiKeyRequired", "false"))
+            # The emulator keeps the text, and takes "false" for true.
+            api.update_method(**method, **change("/apiKeyRequired", ""))
         api.update_rest_api(restApiId=rest_api, **change("/apiKeySource", source))
 
 
