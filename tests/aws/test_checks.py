@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from local.deployment import set_cache_seconds
 from tests.aws.check import Check
-from tests.aws.checks import CHECKS
+from tests.aws.checks import CHECKS, limits
 from tests.aws.deployed import Deployed
 from tests.aws.run import result
 
@@ -17,7 +18,13 @@ pytestmark = pytest.mark.aws
 BY_NAME = {check.name: check for check in CHECKS}
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def marked(check: Check) -> Any:
+    """The checks of usage plans wait 30 seconds for each new plan of a consumer, as they must on AWS."""
+    marks = [pytest.mark.long] if check.run.__module__ == limits.__name__ else []
+    return pytest.param(check, id=check.name, marks=marks)
+
+
+@pytest.mark.parametrize("check", [marked(each) for each in CHECKS])
 def test_the_statement_holds_on_the_emulator(check: Check, deployed: Deployed) -> None:
     made = result(check, deployed)
     if check.not_on_emulator:
