@@ -27,6 +27,18 @@ def test_a_table_is_enough_for_api_keys_only() -> None:
     assert (settings.simple_responses, settings.accept_imported_keys) == (False, False)
 
 
+def test_the_defaults_are_those_that_are_documented() -> None:
+    settings = read()
+    assert (settings.api_key_cache_seconds, settings.jwt_leeway_seconds) == (30, 30)
+    assert (settings.api_key_timeout_seconds, settings.jwks_timeout_seconds) == (2, 2.5)
+    assert (settings.jwks_fresh_seconds, settings.jwks_stale_seconds, settings.jwks_cooldown_seconds) == (
+        600,
+        86_400,
+        10,
+    )
+    assert (settings.default_usage_key, settings.jwt_subjects, settings.usage_subjects) == (None, False, False)
+
+
 def test_empty_variables_are_as_good_as_none() -> None:
     empty = read(JWT_ISSUER="", JWT_AUDIENCE=" ", API_KEY_CACHE_SECONDS="", AUTH_CONFIG="")
     assert empty._replace(rules=EVERY_ROUTE) == read()._replace(rules=EVERY_ROUTE)
