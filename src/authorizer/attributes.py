@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,14 @@ _UNSAFE: Final = frozenset('"\\')
 
 class MalformedRecord(Exception):
     """The item is not valid. The text says why, and contains no value of the item."""
+
+
+def pk_of(kind: str, issuer: str, name: str) -> str:
+    """The partition key of an item of this kind about what an issuer calls `name`.
+
+    Neither text can contain a NUL, so no two of them have the same one.
+    """
+    return f"{kind}#" + hashlib.sha256(b"\0".join((issuer.encode(), name.encode()))).hexdigest()
 
 
 def value(item: Item, name: str, kind: str) -> Any:

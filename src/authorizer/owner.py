@@ -4,7 +4,6 @@ The attribute `consumer` of such a key is the partition key of the owner's item.
 takes the key for that of a consumer whom no rule names.
 """
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -25,8 +24,8 @@ class Holder(NamedTuple):
 
 
 def owner_pk(issuer: str, owner: str) -> str:
-    """The partition key of the owner's item. Neither text can contain a NUL, so no two owners have the same one."""
-    return "owner#" + hashlib.sha256(b"\0".join((issuer.encode(), owner.encode()))).hexdigest()
+    """The partition key of the owner's item."""
+    return attributes.pk_of("owner", issuer, owner)
 
 
 def holder(item: "Item", consumer: str) -> Holder:

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from local.emulator import Endpoint
+from local.deployment import STACK
+from local.emulator import REGION, Endpoint
 from local.session import client
 from local.stacks import deploy_self_service, deploy_usage
 from local.step import StepError, tail
@@ -65,6 +66,18 @@ def usage_stack(system: System) -> dict[str, str]:
 def self_service_page(system: System) -> str:
     """The address of the page of self-service."""
     return deploy_self_service(system.emulator, system.deployment.table, DIRECTORY)["page"]
+
+
+def policy_values(system: System) -> dict[str, str]:
+    """The names of the deployment, for the placeholders of docs/policies."""
+    return {
+        "Partition": "aws",
+        "Region": REGION,
+        "Account": "000000000000",
+        "Stack": STACK,
+        "Table": system.deployment.table,
+        "Function": system.deployment.authorizer_function,
+    }
 
 
 class Caller:

@@ -14,7 +14,7 @@ from local.deployment import STACK
 from local.emulator import REGION, Endpoint
 from local.session import client
 from local.system import System, run_keys
-from tests.e2e.conftest import Caller, Keys
+from tests.e2e.conftest import Caller, Keys, policy_values
 from tests.support.iam_users import iam_user
 from tests.support.policies import filled
 
@@ -101,15 +101,7 @@ KEYS = Path(".venv/bin/keys")
 
 def holder(system: System, policy: str) -> Endpoint:
     """A user with exactly this policy of docs/policies, for the deployed stack."""
-    values = {
-        "Partition": "aws",
-        "Region": REGION,
-        "Account": "000000000000",
-        "Stack": STACK,
-        "Table": system.deployment.table,
-        "Function": system.deployment.authorizer_function,
-    }
-    return iam_user(system.emulator, *filled(policy, values)["Statement"])
+    return iam_user(system.emulator, *filled(policy, policy_values(system))["Statement"])
 
 
 def run(user: Endpoint, *words: str) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from local.deployment import STACK, deploy_template, rest_api_url
 from local.emulator import Endpoint
 from local.session import client
 from local.system import KEYS, System
-from tests.e2e.conftest import DIRECTORY, Caller, Keys
+from tests.e2e.conftest import DIRECTORY, Caller, Keys, policy_values
 from tests.e2e.test_examples import authorizer_of
 from tests.e2e.test_outages import changed_environment
 from tests.support.iam_users import iam_user
@@ -47,15 +47,7 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator(system: System) -> Operator:
-    described = client(system.emulator, "sts").get_caller_identity()
-    values = {
-        "Partition": "aws",
-        "Region": "us-east-1",
-        "Account": described["Account"],
-        "Stack": STACK,
-        "Table": system.deployment.table,
-        "Function": system.deployment.authorizer_function,
-    }
+    values = policy_values(system)
     statements = [each for name in OPERATED for each in filled(name, values)["Statement"]]
     return Operator(iam_user(system.emulator, *statements))
 

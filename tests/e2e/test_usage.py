@@ -11,10 +11,9 @@ import pytest
 
 from authorizer import api_key
 from local.deployment import STACK
-from local.emulator import REGION
 from local.session import client
 from local.system import KEYS, System
-from tests.e2e.conftest import Caller, Keys
+from tests.e2e.conftest import Caller, Keys, policy_values
 from tests.support.iam_users import iam_user
 from tests.support.policies import filled, listed, text
 
@@ -163,16 +162,8 @@ def test_a_batch_that_cannot_be_counted_waits_in_the_queue_and_is_replayed(
 @pytest.fixture(scope="module")
 def policies(system: System, usage_stack: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ARG001 - its names are in them
     """The statements of a reader of keys who may see usage."""
-    values = {
-        "Partition": "aws",
-        "Region": REGION,
-        "Account": "000000000000",
-        "Stack": STACK,
-        "Table": system.deployment.table,
-        "Function": system.deployment.authorizer_function,
-        # Also those of the APIs that other tests have deployed.
-        "AccessLogGroup": "*AccessLogs*",
-    }
+    # Also the access logs of the APIs that other tests have deployed.
+    values = {**policy_values(system), "AccessLogGroup": "*AccessLogs*"}
     return [each for name in ("reader", "usage") for each in filled(name, values)["Statement"]]
 
 
